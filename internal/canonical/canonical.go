@@ -1,0 +1,116 @@
+// Package canonical writes JSON in the canonical form that TUF signatures
+// cover (TUF specification, section 4.2.2): OLPC's canonical JSON as
+// securesystemslib writes it.
+//
+// Keys are sorted by code point, there is no white space, strings escape
+// only the quotation mark and the backslash and hold every other character
+// raw, control characters too. Integers may have any size; floats do not
+// exist. Because of raw control characters the canonical form is not always
+// JSON: see [JSON].
+//
+// Start with [Transform]; [Parser] is beneath it, for those who need pieces
+// of a document and their canonical form at once. Input is never trusted:
+// invalid UTF-8, lone surrogates, duplicate keys, floats, deep nesting and
+// anything that is not exactly one JSON value are errors with line and
+// column, never a guess.
+package canonical
+
+import (
+	"bytes"
+	"slices"
+)
+
+// MaxDepth is how deep arrays and objects may be nested. TUF metadata needs
+// about eight levels.
+const MaxDepth = 100
+
+// Transform returns the canonical form of a JSON text.
+func Transform(jsonText []byte) ([]byte, error) {
+	p := NewParser(jsonText)
+	out, err := p.Value(make([]byte, 0, len(jsonText)))
+	if err != nil {
+		return nil, err
+	}
+	if err := p.End(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// JSON turns canonical form into the same value as JSON, which may not hold
+// control characters raw. Without control characters the result is the
+// argument itself.
+func JSON(canonical []byte) []byte {
+	const hex = "0123456789abcdef"
+	var out []byte
+	start := 0
+	for i, c := range canonical {
+		if c < ' ' {
+			out = append(out, canonical[start:i]...)
+			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+			start = i + 1
+		}
+	}
+	if start == 0 {
+		return canonical
+	}
+	return append(out, canonical[start:]...)
+}
+
+// AppendString appends the canonical form of s, which must be valid UTF-8.
+func AppendString(dst []byte, s string) []byte {
+	return appendString(dst, s)
+}
+
+func appendString[T string | []byte](dst []byte, s T) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c == '"' || c == '\\' {
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, '\\', c)
+			start = i + 1
+		}
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+// member is one member of an object that is being written: its decoded key,
+// and where `"key":value` stands in the output.
+type member struct {
+	key        []byte
+	start, end int
+}
+
+// sortMembers puts the members of an object, written to out one after
+// another with commas between them, into the order of their keys. It returns
+// the key that two members share, if any.
+func (p *Parser) sortMembers(out []byte, members []member) (duplicate []byte) {
+	byKey := func(a, b member) int { return bytes.Compare(a.key, b.key) }
+	sorted := slices.IsSortedFunc(members, byKey)
+	if !sorted {
+		slices.SortFunc(members, byKey)
+	}
+	for i := 1; i < len(members); i++ {
+		if bytes.Equal(members[i-1].key, members[i].key) {
+			return members[i].key
+		}
+	}
+	if sorted {
+		return nil
+	}
+	start := members[0].start
+	for _, m := range members {
+		start = min(start, m.start)
+	}
+	p.scratch = append(p.scratch[:0], out[start:]...)
+	w := out[:start]
+	for i, m := range members {
+		if i > 0 {
+			w = append(w, ',')
+		}
+		w = append(w, p.scratch[m.start-start:m.end-start]...)
+	}
+	return nil
+}

@@ -1,0 +1,293 @@
+package canonical
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Parser reads a JSON text piece by piece. Each method reads at the current
+// position; after an error a parser is of no further use.
+type Parser struct {
+	in      []byte
+	pos     int
+	depth   int
+	floats  bool
+	members []member // a stack: the members of all objects that are open
+	scratch []byte
+}
+
+// NewParser returns a parser at the start of a JSON text. The text must not
+// change while the parser is in use.
+func NewParser(jsonText []byte) *Parser {
+	return &Parser{in: jsonText}
+}
+
+// AllowFloats lets [Parser.Value] pass numbers that are not integers, as they
+// stand. There is no canonical form for them, so this is for text that is
+// carried but not signed.
+func (p *Parser) AllowFloats(allow bool) { p.floats = allow }
+
+// End reports anything but white space after the current position.
+func (p *Parser) End() error {
+	if p.peek(); p.pos < len(p.in) {
+		return p.errorf("text after the end of the JSON value")
+	}
+	return nil
+}
+
+// Offset is the current position in the text, with white space skipped.
+func (p *Parser) Offset() int {
+	p.peek()
+	return p.pos
+}
+
+// Value reads one value and appends its canonical form to dst.
+func (p *Parser) Value(dst []byte) ([]byte, error) {
+	switch c := p.peek(); {
+	case c == '{':
+		return p.object(dst)
+	case c == '[':
+		return p.array(dst)
+	case c == '"':
+		dst, _, err := p.text(dst)
+		return dst, err
+	case c == 't':
+		return p.literal(dst, "true")
+	case c == 'f':
+		return p.literal(dst, "false")
+	case c == 'n':
+		return p.literal(dst, "null")
+	case c == '-' || '0' <= c && c <= '9':
+		return p.number(dst)
+	}
+	return nil, p.unexpected("a value")
+}
+
+// Object reads an object and calls member at the value of each member, in
+// the order of the text; member reads that value. It does not look for
+// duplicate keys. The key is valid until member returns.
+func (p *Parser) Object(member func(key []byte) error) error {
+	if err := p.open('{', "an object"); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := p.more('}', first)
+		if err != nil || !more {
+			return err
+		}
+		key, err := p.key()
+		if err != nil {
+			return err
+		}
+		if err := member(key); err != nil {
+			return err
+		}
+	}
+}
+
+// key reads a member's name and the colon behind it.
+func (p *Parser) key() ([]byte, error) {
+	if p.peek() != '"' {
+		return nil, p.unexpected("a string as the name of a field")
+	}
+	_, key, err := p.text(nil)
+	if err != nil {
+		return nil, err
+	}
+	return key, p.colon()
+}
+
+func (p *Parser) colon() error {
+	if p.peek() != ':' {
+		return p.unexpected("a colon")
+	}
+	p.pos++
+	return nil
+}
+
+func (p *Parser) object(dst []byte) ([]byte, error) {
+	begin := p.pos
+	if err := p.open('{', "an object"); err != nil {
+		return nil, err
+	}
+	dst = append(dst, '{')
+	base := len(p.members)
+	for first := true; ; first = false {
+		more, err := p.more('}', first)
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			break
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		if p.peek() != '"' {
+			return nil, p.unexpected("a string as the name of a field")
+		}
+		m := member{start: len(dst)}
+		if dst, m.key, err = p.text(dst); err != nil {
+			return nil, err
+		}
+		if err = p.colon(); err != nil {
+			return nil, err
+		}
+		if dst, err = p.Value(append(dst, ':')); err != nil {
+			return nil, err
+		}
+		m.end = len(dst)
+		p.members = append(p.members, m)
+	}
+	if key := p.sortMembers(dst, p.members[base:]); key != nil {
+		return nil, p.errorAt(begin, "the object names the field %q twice", shorten(key))
+	}
+	clear(p.members[base:])
+	p.members = p.members[:base]
+	return append(dst, '}'), nil
+}
+
+func (p *Parser) array(dst []byte) ([]byte, error) {
+	if err := p.open('[', "an array"); err != nil {
+		return nil, err
+	}
+	dst = append(dst, '[')
+	for first := true; ; first = false {
+		more, err := p.more(']', first)
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return append(dst, ']'), nil
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		if dst, err = p.Value(dst); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// open enters an object or an array.
+func (p *Parser) open(bracket byte, what string) error {
+	if p.peek() != bracket {
+		return p.unexpected(what)
+	}
+	if p.depth++; p.depth > MaxDepth {
+		return p.errorf("nested more than %d levels deep", MaxDepth)
+	}
+	p.pos++
+	return nil
+}
+
+// more goes to the next member or element, or out of the object or array.
+func (p *Parser) more(bracket byte, first bool) (bool, error) {
+	c := p.peek()
+	switch {
+	case c == bracket:
+		p.pos++
+		p.depth--
+		return false, nil
+	case first:
+		return true, nil
+	case c == ',':
+		p.pos++
+		return true, nil
+	}
+	return false, p.unexpected(fmt.Sprintf("a comma or %q", bracket))
+}
+
+func (p *Parser) literal(dst []byte, word string) ([]byte, error) {
+	if !bytes.HasPrefix(p.in[p.pos:], []byte(word)) {
+		return nil, p.unexpected("a value")
+	}
+	p.pos += len(word)
+	return append(dst, word...), nil
+}
+
+func (p *Parser) number(dst []byte) ([]byte, error) {
+	start := p.pos
+	if p.in[p.pos] == '-' {
+		p.pos++
+	}
+	digits := p.digits()
+	switch {
+	case digits == 0:
+		return nil, p.unexpected("a digit")
+	case digits > 1 && p.in[p.pos-digits] == '0':
+		return nil, p.errorAt(start, "a number starts with a superfluous 0")
+	}
+	integer := p.pos
+	if p.pos < len(p.in) && p.in[p.pos] == '.' {
+		p.pos++
+		if p.digits() == 0 {
+			return nil, p.unexpected("a digit")
+		}
+	}
+	if p.pos < len(p.in) && (p.in[p.pos] == 'e' || p.in[p.pos] == 'E') {
+		p.pos++
+		if p.pos < len(p.in) && (p.in[p.pos] == '+' || p.in[p.pos] == '-') {
+			p.pos++
+		}
+		if p.digits() == 0 {
+			return nil, p.unexpected("a digit")
+		}
+	}
+	text := p.in[start:p.pos]
+	if p.pos > integer && !p.floats {
+		return nil, p.errorAt(start, "the number %s is not an integer: canonical JSON has no floats", shorten(text))
+	}
+	if string(text) == "-0" {
+		text = text[1:]
+	}
+	return append(dst, text...), nil
+}
+
+// digits skips digits and returns how many there were.
+func (p *Parser) digits() int {
+	start := p.pos
+	for p.pos < len(p.in) && '0' <= p.in[p.pos] && p.in[p.pos] <= '9' {
+		p.pos++
+	}
+	return p.pos - start
+}
+
+// peek skips white space and returns the byte there, 0 at the end.
+func (p *Parser) peek() byte {
+	for ; p.pos < len(p.in); p.pos++ {
+		switch c := p.in[p.pos]; c {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+func (p *Parser) unexpected(wanted string) error {
+	if p.pos >= len(p.in) {
+		return p.errorf("the text ends where %s should be", wanted)
+	}
+	return p.errorf("%q where %s should be", p.in[p.pos], wanted)
+}
+
+func (p *Parser) errorf(format string, args ...any) error {
+	return p.errorAt(p.pos, format, args...)
+}
+
+func (p *Parser) errorAt(offset int, format string, args ...any) error {
+	before := p.in[:min(offset, len(p.in))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := len(before) - bytes.LastIndexByte(before, '\n')
+	return fmt.Errorf("line %d, column %d: %w", line, column, fmt.Errorf(format, args...))
+}
+
+// shorten keeps a piece of foreign text short enough for an error.
+func shorten(text []byte) []byte {
+	const most = 60
+	if len(text) <= most {
+		return text
+	}
+	return append(bytes.Clone(text[:most]), "..."...)
+}
