@@ -1,0 +1,128 @@
+package rstuf
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Request is a body that the API takes.
+type Request interface {
+	BootstrapPayload | FirstGenerationPayload | SettingsUpdate | MetadataUpdate | OnlineBump | MetadataSign | MetadataSignDelete |
+		DelegationsUpdate | DelegationsDelete | AddArtifacts | DeleteArtifacts
+}
+
+// checked is what every request has: the shape of its JSON, and the rules that
+// no shape can state.
+type checked interface {
+	shape() *shape
+	rules() ValidationError
+}
+
+// Decode reads a request body and checks it. What is wrong with it comes back
+// as a [ValidationError] in the form of the API's own 422 answers. Fields that
+// the API does not know are passed over, as it does; see [DecodeStrict].
+func Decode[T Request](body []byte) (*T, error) { return decode[T](body, false) }
+
+// DecodeStrict is [Decode] for files that people write: it refuses the fields
+// that the API would pass over.
+func DecodeStrict[T Request](body []byte) (*T, error) { return decode[T](body, true) }
+
+func decode[T Request](body []byte, strict bool) (*T, error) {
+	request := new(T)
+	checks := any(request).(checked)
+	tree, err := parseTree(body)
+	if err != nil {
+		return nil, ValidationError{notJSON(err, len(body))}
+	}
+	walk := walker{strict: strict}
+	walk.check(checks.shape(), tree, []any{"body"})
+	if len(walk.errs) > 0 {
+		return nil, walk.errs
+	}
+	if err := json.Unmarshal(body, request); err != nil {
+		return nil, ValidationError{valueError(err.Error(), "body")}
+	}
+	if errs := checks.rules(); len(errs) > 0 {
+		for i, e := range errs {
+			errs[i].Input, _ = json.Marshal(treeAt(tree, e.Loc[1:]))
+		}
+		return nil, errs
+	}
+	return request, nil
+}
+
+// validate checks a request that was made in Go: its JSON against its shape,
+// then its rules.
+func validate(request checked) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return fmt.Errorf("encode the request: %w", err)
+	}
+	tree, err := parseTree(body)
+	if err != nil {
+		return fmt.Errorf("encode the request: %w", err)
+	}
+	var walk walker
+	walk.check(request.shape(), tree, []any{"body"})
+	if len(walk.errs) > 0 {
+		return walk.errs
+	}
+	return asError(request.rules())
+}
+
+func asError(errs ValidationError) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs
+}
+
+// parseTree decodes one JSON value, and nothing after it.
+func parseTree(body []byte) (any, error) {
+	var tree any
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if err := dec.Decode(&tree); err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("something follows the JSON value")
+	}
+	return tree, nil
+}
+
+// treeAt is what stands at a place of the tree; nil where there is nothing.
+func treeAt(tree any, loc []any) any {
+	for _, step := range loc {
+		switch step := step.(type) {
+		case string:
+			obj, _ := tree.(map[string]any)
+			tree = obj[step]
+		case int:
+			list, _ := tree.([]any)
+			if step >= len(list) {
+				return nil
+			}
+			tree = list[step]
+		}
+	}
+	return tree
+}
+
+// notJSON is the error for a body that is no JSON at all.
+func notJSON(err error, size int) FieldError {
+	offset, text := int64(size), "Expecting value"
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		offset, text = max(syntax.Offset-1, 0), syntax.Error()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		text = "the body ends too early"
+	default:
+		text = err.Error()
+	}
+	return FieldError{Type: "json_invalid", Loc: []any{"body", int(offset)}, Msg: "JSON decode error", Input: json.RawMessage("{}"), Ctx: map[string]any{"error": text}}
+}

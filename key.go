@@ -1,0 +1,88 @@
+package rstuf
+
+import "encoding/json"
+
+// Key types and schemes that RSTUF accepts (TUF specification, section 4.2).
+const (
+	KeyTypeEd25519  = "ed25519"
+	KeyTypeECDSA    = "ecdsa"
+	KeyTypeRSA      = "rsa"
+	KeyTypeSigstore = "sigstore-oidc"
+
+	SchemeEd25519   = "ed25519"
+	SchemeECDSAP256 = "ecdsa-sha2-nistp256"
+	SchemeECDSAP384 = "ecdsa-sha2-nistp384"
+	SchemeRSAPSS256 = "rsassa-pss-sha256"
+	SchemeFulcio    = "Fulcio"
+)
+
+// Key is a TUF key object as it stands in root, in delegations and in a
+// bootstrap payload. It holds public data only.
+//
+// The key id is not part of it: it covers keytype, scheme and keyval alone
+// (see package keys), so a name or a URI never changes it.
+type Key struct {
+	KeyType string
+	Scheme  string
+	// Value holds "public", or "identity" and "issuer" for a Sigstore key,
+	// and whatever else the key came with.
+	Value map[string]string
+	// Name is the display name, x-rstuf-key-name.
+	Name string
+	// OnlineURI says where a worker finds the private key,
+	// x-rstuf-online-key-uri. Only the online key has one.
+	OnlineURI string
+	// Extra holds every other field, byte for byte.
+	Extra map[string]json.RawMessage
+}
+
+// keyWire is Key without its methods and without Extra.
+type keyWire struct {
+	KeyType   string            `json:"keytype"`
+	Scheme    string            `json:"scheme"`
+	Value     map[string]string `json:"keyval"`
+	Name      string            `json:"x-rstuf-key-name,omitempty"`
+	OnlineURI string            `json:"x-rstuf-online-key-uri,omitempty"`
+}
+
+// DisplayName is the key's name: x-rstuf-key-name, or the "name" that the
+// first generation of RSTUF wrote; empty if it has neither.
+func (k Key) DisplayName() string {
+	if k.Name != "" {
+		return k.Name
+	}
+	var name string
+	if raw, ok := k.Extra["name"]; ok && json.Unmarshal(raw, &name) == nil {
+		return name
+	}
+	return ""
+}
+
+// Public is keyval.public: hex for ed25519, PEM for ecdsa and rsa, empty for
+// a Sigstore key.
+func (k Key) Public() string { return k.Value["public"] }
+
+// MarshalJSON writes the key object with its extra fields.
+func (k Key) MarshalJSON() ([]byte, error) {
+	return marshalWithExtra(keyWire{k.KeyType, k.Scheme, k.Value, k.Name, k.OnlineURI}, k.Extra)
+}
+
+// UnmarshalJSON reads a key object and keeps the fields it does not know.
+func (k *Key) UnmarshalJSON(data []byte) error {
+	var w keyWire
+	extra, err := unmarshalWithExtra(data, &w, "keytype", "scheme", "keyval", "x-rstuf-key-name", "x-rstuf-online-key-uri")
+	if err != nil {
+		return err
+	}
+	*k = Key{w.KeyType, w.Scheme, w.Value, w.Name, w.OnlineURI, extra}
+	return nil
+}
+
+// Signature is one entry of a metadata envelope's signatures.
+type Signature struct {
+	KeyID string `json:"keyid"`
+	// Sig is lower-case hex; empty where Bundle stands in for it.
+	Sig string `json:"sig"`
+	// Bundle is a Sigstore bundle, carried unchanged.
+	Bundle json.RawMessage `json:"bundle,omitempty"`
+}

@@ -1,0 +1,278 @@
+package rstuf
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/bits"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// maxDays bounds every life: a hundred years.
+const maxDays = 36500
+
+// valueError is a rule that no shape states; loc starts with "body".
+func valueError(msg string, loc ...any) FieldError {
+	return FieldError{Type: "value_error", Loc: loc, Msg: "Value error, " + msg, Ctx: map[string]any{"error": map[string]any{}}}
+}
+
+// Validate checks the payload against the rules of the API. It does not look
+// at signatures, keys and thresholds of the root: see package bootstrap.
+func (p *BootstrapPayload) Validate() error { return validate(p) }
+
+func (p *BootstrapPayload) rules() (errs ValidationError) {
+	roles := p.Settings.Roles
+	at := []any{"body", "settings", "roles"}
+	if (roles.Bins == nil) == (roles.Delegations == nil) {
+		errs = append(errs, valueError("Exactly one of 'bins' and 'delegations' must be set", at...))
+	}
+	if roles.Bins != nil && bits.OnesCount(uint(roles.Bins.NumberOfDelegatedBins)) != 1 {
+		errs = append(errs, valueError("the number of bins must be a power of two", "body", "settings", "roles", "bins", "number_of_delegated_bins"))
+	}
+	if roles.Delegations != nil {
+		errs = append(errs, roles.Delegations.rules(at, "body", "settings", "roles", "delegations")...)
+		errs = append(errs, roles.Delegations.keyRules("body", "settings", "roles", "delegations")...)
+	}
+	return append(errs, signedFieldRules(p.Metadata[RoleRoot])...)
+}
+
+// Validate checks the roles and keys against the rules of the API.
+func (d *DelegationsUpdate) Validate() error { return validate(d) }
+
+func (d *DelegationsUpdate) rules() (errs ValidationError) {
+	at := []any{"body", "delegations"}
+	if len(d.Delegations.Roles) == 0 {
+		errs = append(errs, valueError("at least one role is required", "body", "delegations", "roles"))
+	}
+	return append(errs, d.Delegations.rules(at, at...)...)
+}
+
+// rules checks roles; a bad name is reported at nameAt, as the API does it.
+func (d *Delegations) rules(nameAt []any, at ...any) (errs ValidationError) {
+	seen := map[string]bool{}
+	for i, role := range d.Roles {
+		here := append(slices.Clone(at), "roles", i)
+		switch {
+		case !delegatedName.MatchString(role.Name):
+			errs = append(errs, valueError(fmt.Sprintf("Delegated custom target name %s not allowed Only a-z, A-Z, 0-9, - and _ characters can be used", role.Name), nameAt...))
+		case !IsDelegatedRoleName(role.Name):
+			errs = append(errs, valueError(fmt.Sprintf("the name %s is taken by TUF or too long", shorten(role.Name, 40)), append(here, "name")...))
+		case seen[role.Name]:
+			errs = append(errs, valueError(fmt.Sprintf("role %s stands here twice", role.Name), append(here, "name")...))
+		}
+		seen[role.Name] = true
+		errs = append(errs, role.rules(here)...)
+	}
+	return errs
+}
+
+// keyRules checks that the key of every key id is there. Only a bootstrap
+// payload has them all; later requests may name keys that the service knows.
+func (d *Delegations) keyRules(at ...any) (errs ValidationError) {
+	for i, role := range d.Roles {
+		for _, id := range role.KeyIDs {
+			if _, known := d.Keys[id]; !known {
+				errs = append(errs, valueError(fmt.Sprintf("key %s is not among the keys", shorten(id, 16)), append(slices.Clone(at), "roles", i, "keyids")...))
+			}
+		}
+	}
+	return errs
+}
+
+func (r DelegatedRole) rules(at []any) (errs ValidationError) {
+	fail := func(name, format string, args ...any) {
+		errs = append(errs, valueError(fmt.Sprintf(format, args...), append(slices.Clone(at), name)...))
+	}
+	if slices.Contains(r.Paths, "") {
+		errs = append(errs, valueError("No empty strings are allowed as path patterns", at...))
+	}
+	distinct := map[string]bool{}
+	for _, id := range r.KeyIDs {
+		distinct[id] = true
+	}
+	switch {
+	case len(distinct) != len(r.KeyIDs):
+		fail("keyids", "a key id stands here twice")
+	case r.Online() && r.Threshold != 1:
+		fail("threshold", "a role without keys is signed by the online key alone: its threshold must be 1")
+	case !r.Online() && r.Threshold > len(distinct):
+		fail("threshold", "%d signatures are wanted of %d keys", r.Threshold, len(distinct))
+	}
+	for _, prefix := range r.PathHashPrefixes {
+		if prefix == "" || len(prefix) > 64 || !isLowerHex(prefix) {
+			fail("path_hash_prefixes", "%q is not lower-case hex of 1 to 64 digits", shorten(prefix, 70))
+		}
+	}
+	return errs
+}
+
+// signedFields are the fields of "signed" that TUF names, for any role.
+var signedFields = map[string]bool{
+	"_type": true, "version": true, "spec_version": true, "expires": true, "keys": true,
+	"consistent_snapshot": true, "roles": true, "meta": true, "targets": true, "delegations": true,
+}
+
+var vendorField = regexp.MustCompile(`^x-[^-]+-.+$`)
+
+// signedFieldRules checks the names of the fields in a document's "signed".
+func signedFieldRules(document json.RawMessage) (errs ValidationError) {
+	var w struct {
+		Signed map[string]json.RawMessage `json:"signed"`
+	}
+	if json.Unmarshal(document, &w) != nil {
+		return nil // the shape has said so
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.Signed)) {
+		if !signedFields[name] && !vendorField.MatchString(name) {
+			errs = append(errs, valueError(fmt.Sprintf("Invalid: `%s` field name, unrecognized_field must use format x-<vendor>-<name>", name), "body"))
+		}
+	}
+	return errs
+}
+
+// Validate checks the next root's form; package metadata checks the rest.
+func (m *MetadataUpdate) Validate() error { return validate(m) }
+
+func (m *MetadataUpdate) rules() ValidationError { return signedFieldRules(m.Metadata[RoleRoot]) }
+
+// Validate checks that every life is at least a day.
+func (s *SettingsUpdate) Validate() error { return validate(s) }
+
+func (s *SettingsUpdate) rules() ValidationError { return nil }
+
+// Validate checks that no role is named root, which no online key signs.
+func (b *OnlineBump) Validate() error { return validate(b) }
+
+func (b *OnlineBump) rules() (errs ValidationError) {
+	for i, role := range b.Roles {
+		if role == RoleRoot {
+			errs = append(errs, valueError("root is not signed by the online key", "body", "roles", i))
+		}
+	}
+	return errs
+}
+
+// Validate checks the signature's form.
+func (m *MetadataSign) Validate() error { return validate(m) }
+
+func (m *MetadataSign) rules() (errs ValidationError) {
+	if m.Signature.Sig == "" && len(m.Signature.Bundle) == 0 {
+		errs = append(errs, valueError("either sig or bundle is required", "body", "signature"))
+	}
+	return errs
+}
+
+// Validate checks that a role is named.
+func (m *MetadataSignDelete) Validate() error { return validate(m) }
+
+func (m *MetadataSignDelete) rules() ValidationError { return nil }
+
+// Validate checks that at least one role is named.
+func (d *DelegationsDelete) Validate() error { return validate(d) }
+
+func (d *DelegationsDelete) rules() (errs ValidationError) {
+	if len(d.Delegations.Roles) == 0 {
+		errs = append(errs, valueError("at least one role is required", "body", "delegations", "roles"))
+	}
+	return errs
+}
+
+// Validate checks every path, length and hash. An empty list is valid.
+func (a *AddArtifacts) Validate() error { return asError(a.rules()) }
+
+func (a *AddArtifacts) rules() (errs ValidationError) {
+	for i := range a.Artifacts {
+		errs = append(errs, a.Artifacts[i].rules("body", "artifacts", i)...)
+	}
+	return errs
+}
+
+// Validate checks the artifact's path, length, hashes and custom data.
+func (a *Artifact) Validate() error { return asError(a.rules("body")) }
+
+func (a *Artifact) rules(at ...any) (errs ValidationError) {
+	fail := func(msg string, steps ...any) {
+		errs = append(errs, valueError(msg, append(slices.Clone(at), steps...)...))
+	}
+	if msg := badPath(a.Path); msg != "" {
+		fail(msg, "path")
+	}
+	if a.Info.Length < 0 {
+		fail("a length can't be negative", "info", "length")
+	}
+	if len(a.Info.Hashes) == 0 {
+		fail("at least one hash is required: without one the artifact could never be published", "info", "hashes")
+	}
+	for algorithm, digest := range a.Info.Hashes {
+		if msg := badDigest(algorithm, digest); msg != "" {
+			fail(msg, "info", "hashes", algorithm)
+		}
+	}
+	if custom := a.Info.Custom; len(custom) > 0 && custom[0] != '{' && string(custom) != "null" {
+		fail("custom must be a JSON object", "info", "custom")
+	}
+	return errs
+}
+
+// Validate checks that no path is empty. A path that could not be added today
+// can still be removed. An empty list is valid; the task will refuse it.
+func (d *DeleteArtifacts) Validate() error { return asError(d.rules()) }
+
+func (d *DeleteArtifacts) rules() (errs ValidationError) {
+	for i, path := range d.Artifacts {
+		if path == "" {
+			errs = append(errs, valueError("a path can't be empty", "body", "artifacts", i))
+		}
+	}
+	return errs
+}
+
+// badPath says what is wrong with an artifact's path, or nothing.
+func badPath(path string) string {
+	switch {
+	case path == "":
+		return "a path can't be empty"
+	case path[0] == '/':
+		return "a path is relative: it can't start with /"
+	case strings.IndexByte(path, 0) >= 0:
+		return "a path can't hold a NUL character"
+	case strings.Contains(path, "..") && slices.Contains(strings.Split(path, "/"), ".."):
+		return "a path can't hold .. between slashes"
+	}
+	return ""
+}
+
+// digestLength is the hex length of the digests that TUF clients can check.
+var digestLength = map[string]int{
+	"sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128,
+	"sha3-224": 56, "sha3-256": 64, "sha3-384": 96, "sha3-512": 128,
+	"blake2b": 128, "blake2b-256": 64, "blake2b-384": 96, "blake2b-512": 128, "blake2s": 64, "blake2s-256": 64,
+	"sha1": 40, "md5": 32,
+}
+
+// badDigest says what is wrong with a digest, or nothing.
+func badDigest(algorithm, digest string) string {
+	want, known := digestLength[algorithm]
+	switch {
+	case algorithm == "":
+		return "a hash needs the name of its algorithm"
+	case !isLowerHex(digest):
+		return "a digest must be lower-case hex"
+	case known && len(digest) != want:
+		return fmt.Sprintf("a %s digest has %d hex digits, not %d", algorithm, want, len(digest))
+	case digest == "" || len(digest)%2 != 0:
+		return "a digest must have an even number of hex digits"
+	}
+	return ""
+}
+
+func isLowerHex(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
