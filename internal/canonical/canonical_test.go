@@ -85,22 +85,27 @@ func TestTransformRefuses(t *testing.T) {
 
 func TestParserPieces(t *testing.T) {
 	t.Parallel()
-	text := []byte(` {"\u0062": [1.5, {"d": 1, "c": 2}], "a": "x"} `)
+	text := []byte(` {"\u0062": [1.5, {"d": 1, "c": 2}] , "a": "x" } `)
 	p := canonical.NewParser(text)
 	p.AllowFloats(true)
 	pieces := map[string]string{}
 	require.NoError(t, p.Object(func(key []byte) error {
-		name, start := string(key), p.Offset()
-		form, err := p.Value(nil)
-		pieces[name] = string(text[start:p.Offset()])
-		pieces[name+" canonical"] = string(form)
+		raw, err := p.Raw()
+		pieces[string(key)] = string(raw)
 		return err
 	}))
 	require.NoError(t, p.End())
-	assert.Equal(t, map[string]string{
-		"b": `[1.5, {"d": 1, "c": 2}]`, "b canonical": `[1.5,{"c":2,"d":1}]`,
-		"a": `"x"`, "a canonical": `"x"`,
-	}, pieces)
+	assert.Equal(t, map[string]string{"b": `[1.5, {"d": 1, "c": 2}]`, "a": `"x"`}, pieces)
+
+	p = canonical.NewParser([]byte(`{"b" : [ 1 ], "\u0061":{"d":1, "c":2}} `))
+	pieces = map[string]string{}
+	form, err := p.Members([]byte("before "), func(key, form []byte) { pieces[string(key)] = string(form) })
+	require.NoError(t, err)
+	assert.Equal(t, `before {"a":{"c":2,"d":1},"b":[1]}`, string(form))
+	assert.Equal(t, map[string]string{"b": `[1]`, "a": `{"c":2,"d":1}`}, pieces)
+	assert.Equal(t, 38, p.Pos())
+	_, err = canonical.NewParser([]byte(`[]`)).Members(nil, nil)
+	assert.EqualError(t, err, `line 1, column 1: '[' where an object should be`)
 }
 
 // FuzzTransform holds the transformation against encoding/json: what we

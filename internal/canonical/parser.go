@@ -13,7 +13,8 @@ type Parser struct {
 	depth   int
 	floats  bool
 	members []member // a stack: the members of all objects that are open
-	scratch []byte
+	scratch []byte   // for sortMembers
+	unused  []byte   // for Raw
 }
 
 // NewParser returns a parser at the start of a JSON text. The text must not
@@ -35,17 +36,37 @@ func (p *Parser) End() error {
 	return nil
 }
 
-// Offset is the current position in the text, with white space skipped.
-func (p *Parser) Offset() int {
-	p.peek()
-	return p.pos
-}
-
 // Value reads one value and appends its canonical form to dst.
 func (p *Parser) Value(dst []byte) ([]byte, error) {
+	return p.value(dst, nil)
+}
+
+// Raw reads one value and returns it as it stands in the text.
+func (p *Parser) Raw() ([]byte, error) {
+	p.peek()
+	start := p.pos
+	var err error
+	p.unused, err = p.value(p.unused[:0], nil)
+	return p.in[start:p.pos], err
+}
+
+// Members reads an object, appends its canonical form to dst, and calls
+// visit with the name and the canonical form of each member, in the order of
+// the text. Both are valid until visit returns.
+func (p *Parser) Members(dst []byte, visit func(key, form []byte)) ([]byte, error) {
+	if p.peek() != '{' {
+		return nil, p.unexpected("an object")
+	}
+	return p.value(dst, visit)
+}
+
+// Pos is the current position in the text: behind what was read last.
+func (p *Parser) Pos() int { return p.pos }
+
+func (p *Parser) value(dst []byte, visit func(key, form []byte)) ([]byte, error) {
 	switch c := p.peek(); {
 	case c == '{':
-		return p.object(dst)
+		return p.object(dst, visit)
 	case c == '[':
 		return p.array(dst)
 	case c == '"':
@@ -65,7 +86,7 @@ func (p *Parser) Value(dst []byte) ([]byte, error) {
 
 // Object reads an object and calls member at the value of each member, in
 // the order of the text; member reads that value. It does not look for
-// duplicate keys. The key is valid until member returns.
+// duplicate keys; [Parser.Value] does.
 func (p *Parser) Object(member func(key []byte) error) error {
 	if err := p.open('{', "an object"); err != nil {
 		return err
@@ -105,7 +126,7 @@ func (p *Parser) colon() error {
 	return nil
 }
 
-func (p *Parser) object(dst []byte) ([]byte, error) {
+func (p *Parser) object(dst []byte, visit func(key, form []byte)) ([]byte, error) {
 	begin := p.pos
 	if err := p.open('{', "an object"); err != nil {
 		return nil, err
@@ -133,10 +154,14 @@ func (p *Parser) object(dst []byte) ([]byte, error) {
 		if err = p.colon(); err != nil {
 			return nil, err
 		}
-		if dst, err = p.Value(append(dst, ':')); err != nil {
+		value := len(dst) + 1
+		if dst, err = p.value(append(dst, ':'), nil); err != nil {
 			return nil, err
 		}
 		m.end = len(dst)
+		if visit != nil {
+			visit(m.key, dst[value:])
+		}
 		p.members = append(p.members, m)
 	}
 	if key := p.sortMembers(dst, p.members[base:]); key != nil {
@@ -163,7 +188,7 @@ func (p *Parser) array(dst []byte) ([]byte, error) {
 		if !first {
 			dst = append(dst, ',')
 		}
-		if dst, err = p.Value(dst); err != nil {
+		if dst, err = p.value(dst, nil); err != nil {
 			return nil, err
 		}
 	}
