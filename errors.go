@@ -48,6 +48,9 @@ func (e FieldError) Field() string {
 
 // Error is one line: the field, the rule, and the input where it is short.
 func (e FieldError) Error() string {
+	if e.Type == "json_invalid" && len(e.Loc) == 2 {
+		return fmt.Sprintf("not JSON at byte %v: %v", e.Loc[1], e.Ctx["error"])
+	}
 	msg := strings.TrimPrefix(e.Msg, "Value error, ")
 	if field := e.Field(); field != "" {
 		msg = field + ": " + msg

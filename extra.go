@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // unmarshalWithExtra decodes an object into v and returns the fields that are
-// not named in known.
+// not named in known. A field whose name differs from a known one by case alone
+// is refused: this language's decoder would take it for that one, others not.
 func unmarshalWithExtra(data []byte, v any, known ...string) (map[string]json.RawMessage, error) {
 	if err := json.Unmarshal(data, v); err != nil {
 		return nil, err
@@ -20,6 +22,11 @@ func unmarshalWithExtra(data []byte, v any, known ...string) (map[string]json.Ra
 	}
 	for _, name := range known {
 		delete(all, name)
+	}
+	for name := range all {
+		if twin := caseTwin(name, known); twin != "" {
+			return nil, fmt.Errorf("field %q is not written %q", name, twin)
+		}
 	}
 	if len(all) == 0 {
 		return nil, nil
@@ -48,4 +55,14 @@ func marshalWithExtra(v any, extra map[string]json.RawMessage) ([]byte, error) {
 		out = append(append(append(out, key...), ':'), extra[name]...)
 	}
 	return append(out, '}'), nil
+}
+
+// caseTwin is the known name that differs from name by case alone, or "".
+func caseTwin(name string, known []string) string {
+	for _, k := range known {
+		if k != name && strings.EqualFold(k, name) {
+			return k
+		}
+	}
+	return ""
 }

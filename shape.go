@@ -107,9 +107,9 @@ func (w *walker) checkObject(s *shape, v any, loc []any) {
 		w.fail("model_attributes_type", loc, "Input should be a valid dictionary or object to extract fields from", v, nil)
 		return
 	}
-	known := map[string]bool{}
-	for _, f := range s.fields {
-		known[f.name] = true
+	known := make([]string, len(s.fields))
+	for i, f := range s.fields {
+		known[i] = f.name
 		value, present := obj[f.name]
 		at := append(slices.Clone(loc), f.name)
 		switch {
@@ -119,11 +119,9 @@ func (w *walker) checkObject(s *shape, v any, loc []any) {
 			w.fail("missing", at, "Field required", v, nil)
 		}
 	}
-	if !w.strict || s.kind == openFieldsKind {
-		return
-	}
+	refuseUnknown := w.strict && s.kind == objectKind
 	for _, name := range slices.Sorted(maps.Keys(obj)) {
-		if !known[name] {
+		if !slices.Contains(known, name) && (refuseUnknown || caseTwin(name, known) != "") {
 			w.fail("extra_forbidden", append(slices.Clone(loc), name), "Extra inputs are not permitted", obj[name], nil)
 		}
 	}
