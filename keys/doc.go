@@ -1,0 +1,31 @@
+// Package keys holds the keys that sign TUF metadata: it makes, loads, saves
+// and names them, and turns anything that can sign into a [Signer].
+//
+// Start with [Generate] for a new key, [Load] for a private key file in any
+// format that RSTUF people have, [LoadPublic] for a public one, [NewSigner] for
+// a [crypto.Signer] (HSM, TPM, ssh-agent), [OpenURI] for the key URI that a
+// root carries for its online key, and [FromKey] for a key object of a
+// document.
+//
+// What a package user can rely on:
+//
+//   - A key id is RSTUF's: SHA-256 of the canonical JSON of keytype, scheme
+//     and keyval. Names and URIs never change it.
+//   - Every signature is verified with the public key before it is returned.
+//   - Secrets stay out of text: a [Private] prints, logs and encodes as
+//     redacted, and no error quotes a password or key material.
+//   - Bad input is an error, never a panic, and a file that asks for absurd
+//     key derivation work is refused before the work is done.
+//
+// # Key types
+//
+// Ed25519, ECDSA on P-256 and P-384, and RSA from 2048 bits. RSA signs with
+// PSS, SHA-256 and a salt of the digest's length; P-256 signs SHA-256 and
+// P-384 SHA-384, both in ASN.1.
+//
+// P-384 is understood by go-tuf v2 (it verifies ecdsa-sha2-nistp384) and by
+// Python's securesystemslib, which verifies it in every 1.x release but signs
+// with it only in recent ones. Deployed RSTUF workers carry older ones: use
+// P-384 for root keys that sign elsewhere, not for an online key. P-521 is
+// not defined by the TUF specification and is refused.
+package keys

@@ -1,0 +1,315 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"maps"
+
+	"example.org/rstuf"
+)
+
+// RSA sizes in bits. Below the minimum a key is not safe; above the maximum
+// checking one signature costs more than a stranger's key may ask for.
+const (
+	minRSABits = 2048
+	maxRSABits = 8192
+)
+
+// Public is a public key as metadata carries it. It is a value: the With
+// methods return changed copies. Two are the same key if their ids are equal.
+// The zero value is not a key.
+type Public struct {
+	key rstuf.Key
+	id  string
+	// crypto is nil where signatures cannot be checked here.
+	crypto crypto.PublicKey
+}
+
+// ID is the key id, 64 lower-case hex digits; see [KeyID].
+func (p Public) ID() string { return p.id }
+
+// LegacyID is the id that the first generation of RSTUF gave this key; it
+// covers keyid_hash_algorithms too. Use it only to find a key in old files.
+func (p Public) LegacyID() string {
+	id, err := legacyKeyID(p.key)
+	if err != nil {
+		return "" // unreachable: the same text went through KeyID
+	}
+	return id
+}
+
+// Name is the display name; empty if it has none.
+func (p Public) Name() string { return p.key.DisplayName() }
+
+// Verifiable reports whether [Public.Verify] can check this key's signatures.
+func (p Public) Verifiable() bool { return p.crypto != nil }
+
+// Key is the key object as it goes into metadata, with name and URI. The
+// caller may change it.
+func (p Public) Key() rstuf.Key {
+	k := p.key
+	k.Value = maps.Clone(k.Value)
+	k.Extra = maps.Clone(k.Extra)
+	return k
+}
+
+// Crypto is the key for Go's crypto packages: an ed25519.PublicKey,
+// *ecdsa.PublicKey or *rsa.PublicKey; nil if it is not [Public.Verifiable].
+func (p Public) Crypto() crypto.PublicKey { return p.crypto }
+
+// WithName returns the key with another display name (x-rstuf-key-name).
+func (p Public) WithName(name string) Public {
+	p.key = p.Key()
+	p.key.Name = name
+	return p
+}
+
+// WithOnlineURI returns the key with the URI that tells a worker where its
+// private part is (x-rstuf-online-key-uri), such as "fn:<file>".
+func (p Public) WithOnlineURI(uri string) Public {
+	p.key = p.Key()
+	p.key.OnlineURI = uri
+	return p
+}
+
+// String is the name and the start of the id.
+func (p Public) String() string {
+	if p.id == "" {
+		return "no key"
+	}
+	if p.Name() == "" {
+		return p.id[:16]
+	}
+	return fmt.Sprintf("%s (%s)", p.Name(), p.id[:16])
+}
+
+// MarshalJSON writes the TUF key object.
+func (p Public) MarshalJSON() ([]byte, error) { return json.Marshal(p.key) }
+
+// UnmarshalJSON reads a TUF key object; see [FromKey].
+func (p *Public) UnmarshalJSON(data []byte) error {
+	var k rstuf.Key
+	if err := json.Unmarshal(data, &k); err != nil {
+		return err
+	}
+	read, err := FromKey(k)
+	if err != nil {
+		return err
+	}
+	*p = read
+	return nil
+}
+
+// FromCrypto makes a key of an ed25519.PublicKey, *ecdsa.PublicKey (P-256,
+// P-384) or *rsa.PublicKey (2048 bits or more).
+func FromCrypto(pub crypto.PublicKey, name string) (Public, error) {
+	if err := checkCrypto(pub); err != nil {
+		return Public{}, err
+	}
+	k := rstuf.Key{Name: name}
+	var public string
+	switch pub := pub.(type) {
+	case ed25519.PublicKey:
+		k.KeyType, k.Scheme = rstuf.KeyTypeEd25519, rstuf.SchemeEd25519
+		public = hex.EncodeToString(pub)
+	case *ecdsa.PublicKey:
+		k.KeyType, k.Scheme = rstuf.KeyTypeECDSA, ecdsaScheme(pub.Curve)
+	case *rsa.PublicKey:
+		k.KeyType, k.Scheme = rstuf.KeyTypeRSA, rstuf.SchemeRSAPSS256
+	}
+	if public == "" {
+		der, err := x509.MarshalPKIXPublicKey(pub)
+		if err != nil {
+			return Public{}, fmt.Errorf("encode public key: %w", err)
+		}
+		public = string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	}
+	k.Value = map[string]string{"public": public}
+	id, err := KeyID(k)
+	return Public{key: k, id: id, crypto: pub}, err
+}
+
+// checkCrypto says whether a public key is of a type, curve and size that is
+// supported, and if not, why.
+func checkCrypto(pub crypto.PublicKey) error {
+	switch pub := pub.(type) {
+	case ed25519.PublicKey:
+		if len(pub) != ed25519.PublicKeySize {
+			return fmt.Errorf("ed25519 public key of %d bytes, want %d", len(pub), ed25519.PublicKeySize)
+		}
+		return nil
+	case *ecdsa.PublicKey:
+		if pub == nil || pub.Curve == nil {
+			return fmt.Errorf("ecdsa public key is empty")
+		}
+		if ecdsaScheme(pub.Curve) == "" {
+			return fmt.Errorf("%w curve %s: use P-256 or P-384", ErrUnsupported, pub.Curve.Params().Name)
+		}
+		return nil
+	case *rsa.PublicKey:
+		if pub == nil || pub.N == nil {
+			return fmt.Errorf("rsa public key is empty")
+		}
+		return checkRSABits(pub.N.BitLen())
+	}
+	return fmt.Errorf("%w key type %T: use ed25519, ecdsa or rsa", ErrUnsupported, pub)
+}
+
+func checkRSABits(bits int) error {
+	switch {
+	case bits < minRSABits:
+		return fmt.Errorf("%w: rsa key of %d bits is too weak, use %d or more", ErrUnsupported, bits, minRSABits)
+	case bits > maxRSABits:
+		return fmt.Errorf("%w: rsa key of %d bits is too large, use %d or less", ErrUnsupported, bits, maxRSABits)
+	}
+	return nil
+}
+
+// ecdsaScheme is the TUF scheme of a curve; empty if there is none.
+func ecdsaScheme(curve elliptic.Curve) string {
+	switch curve {
+	case elliptic.P256():
+		return rstuf.SchemeECDSAP256
+	case elliptic.P384():
+		return rstuf.SchemeECDSAP384
+	}
+	return ""
+}
+
+// FromKey takes a key object of a TUF document as it is. Kinds of keys that
+// are not known here, and Sigstore keys, are accepted: their signatures give
+// [ErrUnverifiable]. A known kind with a malformed, weak or mismatched public
+// value is an error.
+func FromKey(k rstuf.Key) (Public, error) {
+	id, err := KeyID(k)
+	if err != nil {
+		return Public{}, err
+	}
+	p := Public{key: k, id: id}
+	p.key = p.Key() // a copy, so that the caller's maps stay his own
+	switch {
+	case k.KeyType == "" || k.Scheme == "" || len(k.Value) == 0:
+		return Public{}, fmt.Errorf("key: keytype, scheme and keyval must all be set")
+	case k.KeyType == rstuf.KeyTypeEd25519 && k.Scheme == rstuf.SchemeEd25519:
+		p.crypto, err = parseHexEd25519(k.Public())
+	case isKnownPEM(k):
+		p.crypto, err = parseKnownPEM(k)
+	case k.KeyType == rstuf.KeyTypeSigstore:
+		if k.Value["identity"] == "" || k.Value["issuer"] == "" {
+			err = fmt.Errorf("keyval: identity and issuer must be set")
+		}
+	}
+	if err != nil {
+		return Public{}, fmt.Errorf("key %s: %w", id[:16], err)
+	}
+	return p, nil
+}
+
+func parseHexEd25519(public string) (crypto.PublicKey, error) {
+	raw, err := hex.DecodeString(public)
+	if err != nil || len(raw) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("keyval.public: an ed25519 key is %d hex digits", 2*ed25519.PublicKeySize)
+	}
+	return ed25519.PublicKey(raw), nil
+}
+
+// isKnownPEM reports whether a key is of a type and scheme whose public value
+// is a PEM that is understood. The keytypes that repeat the scheme are the
+// specification's older names for "ecdsa".
+func isKnownPEM(k rstuf.Key) bool {
+	switch k.Scheme {
+	case rstuf.SchemeRSAPSS256:
+		return k.KeyType == rstuf.KeyTypeRSA
+	case rstuf.SchemeECDSAP256, rstuf.SchemeECDSAP384:
+		return k.KeyType == rstuf.KeyTypeECDSA || k.KeyType == k.Scheme
+	}
+	return false
+}
+
+func parseKnownPEM(k rstuf.Key) (crypto.PublicKey, error) {
+	block, _ := pem.Decode([]byte(k.Public()))
+	if block == nil {
+		return nil, fmt.Errorf("keyval.public: want a PEM public key")
+	}
+	pub, err := parseDERPublic(block.Type, block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("keyval.public: %w", err)
+	}
+	if err := checkCrypto(pub); err != nil {
+		return nil, fmt.Errorf("keyval.public: %w", err)
+	}
+	scheme := ""
+	switch pub := pub.(type) {
+	case *rsa.PublicKey:
+		scheme = rstuf.SchemeRSAPSS256
+	case *ecdsa.PublicKey:
+		scheme = ecdsaScheme(pub.Curve)
+	}
+	if scheme != k.Scheme {
+		return nil, fmt.Errorf("keyval.public: the key does not fit scheme %s", k.Scheme)
+	}
+	return pub, nil
+}
+
+// Sigstore is a key of the kind sigstore-oidc: whoever can log in as identity
+// at issuer. Its signatures are Sigstore bundles, which are carried unchanged;
+// [Public.Verify] gives [ErrUnverifiable].
+func Sigstore(identity, issuer, name string) Public {
+	k := rstuf.Key{
+		KeyType: rstuf.KeyTypeSigstore,
+		Scheme:  rstuf.SchemeFulcio,
+		Value:   map[string]string{"identity": identity, "issuer": issuer},
+		Name:    name,
+	}
+	p, err := FromKey(k)
+	if err != nil {
+		return Public{}
+	}
+	return p
+}
+
+// Verify checks a raw signature over a message. It gives [ErrBadSignature] if
+// the signature is wrong and [ErrUnverifiable] if this kind of key cannot be
+// checked here. RSA takes any PSS salt length.
+func (p Public) Verify(message, sig []byte) error {
+	ok := false
+	switch pub := p.crypto.(type) {
+	case ed25519.PublicKey:
+		ok = ed25519.Verify(pub, message, sig)
+	case *ecdsa.PublicKey:
+		_, digest := p.digest(message)
+		ok = ecdsa.VerifyASN1(pub, digest, sig)
+	case *rsa.PublicKey:
+		hash, digest := p.digest(message)
+		ok = rsa.VerifyPSS(pub, hash, digest, sig, nil) == nil
+	default:
+		if p.id == "" {
+			return fmt.Errorf("verify with an empty key: %w", ErrUnverifiable)
+		}
+		return fmt.Errorf("key %s (%s/%s): %w", p, p.key.KeyType, p.key.Scheme, ErrUnverifiable)
+	}
+	if !ok {
+		return fmt.Errorf("key %s: %w", p, ErrBadSignature)
+	}
+	return nil
+}
+
+// digest hashes a message as the key's scheme wants it signed.
+func (p Public) digest(message []byte) (crypto.Hash, []byte) {
+	if p.key.Scheme == rstuf.SchemeECDSAP384 {
+		sum := sha512.Sum384(message)
+		return crypto.SHA384, sum[:]
+	}
+	sum := sha256.Sum256(message)
+	return crypto.SHA256, sum[:]
+}

@@ -1,0 +1,153 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// URIConfig is what [OpenURI] needs besides the URI. The zero value opens
+// plain key files under the working directory.
+type URIConfig struct {
+	// Dir is the key directory. An fn: URI names a file in it and cannot
+	// leave it; a relative file2: path starts there. Empty means ".".
+	Dir string
+	// Password gives the password of an encrypted key file, whose name in the
+	// URI it is told. It is called only if the file needs one; nil means
+	// that only plain files can be opened.
+	Password func(file string) ([]byte, error)
+	// Name is the display name of the key.
+	Name string
+	// Openers adds openers for this call, by scheme, before those of
+	// [RegisterURI]. It serves openers with settings of their own, such as
+	// Vault's.
+	Openers map[string]URIOpener
+}
+
+// A URIOpener opens the key that a URI names; the URI includes its scheme.
+type URIOpener func(ctx context.Context, uri string, cfg URIConfig) (Signer, error)
+
+var registry = struct {
+	sync.RWMutex
+	openers map[string]URIOpener
+}{openers: map[string]URIOpener{"fn": openFn, "file2": openFile2}}
+
+// RegisterURI makes [OpenURI] open URIs of a scheme, such as "awskms". Packages
+// that do so call it when they are initialised, so that importing them is all
+// it takes. It panics if the scheme has an opener already.
+func RegisterURI(scheme string, open URIOpener) {
+	registry.Lock()
+	defer registry.Unlock()
+	if _, taken := registry.openers[scheme]; taken || scheme == "" || open == nil {
+		panic("keys: RegisterURI: scheme " + scheme + " is empty, has an opener already, or the opener is nil")
+	}
+	registry.openers[scheme] = open
+}
+
+// providers says which import opens the schemes that RSTUF knows and this
+// package does not.
+var providers = map[string]string{
+	"awskms":   "import example.org/rstuf/keys/kms/aws",
+	"gcpkms":   "import example.org/rstuf/keys/kms/gcp",
+	"azurekms": "import example.org/rstuf/keys/kms/azure",
+	"hv":       "set URIConfig.Openers with example.org/rstuf/keys/vault",
+	"hsm":      "use NewSigner with a PKCS#11 library, see examples/pkcs11",
+	"sigstore": "Sigstore keys sign outside and bring their bundle",
+}
+
+// OpenURI opens the private key that an RSTUF key URI (x-rstuf-online-key-uri)
+// names:
+//
+//   - fn:FILE, a file in the key directory;
+//   - file2:PATH, a file anywhere, securesystemslib's form;
+//   - awskms:, gcpkms:, azurekms: and hv: with their packages.
+//
+// A URI comes from metadata or settings: whoever writes those chooses among
+// the keys that this process may use. Compare the signer's Public with the key
+// that you expect.
+func OpenURI(ctx context.Context, uri string, cfg URIConfig) (Signer, error) {
+	scheme, _, ok := strings.Cut(uri, ":")
+	if !ok || scheme == "" {
+		return nil, fmt.Errorf("key uri %q: want scheme:rest, such as fn:FILE", uri)
+	}
+	open := cfg.Openers[scheme]
+	if open == nil {
+		registry.RLock()
+		open = registry.openers[scheme]
+		registry.RUnlock()
+	}
+	if open == nil {
+		return nil, unknownScheme(uri, scheme)
+	}
+	signer, err := open(ctx, uri, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("key uri %q: %w", uri, err)
+	}
+	return signer, nil
+}
+
+func unknownScheme(uri, scheme string) error {
+	if hint, ok := providers[scheme]; ok {
+		return fmt.Errorf("key uri %q: %w scheme %q in this program: %s", uri, ErrUnsupported, scheme, hint)
+	}
+	registry.RLock()
+	defer registry.RUnlock()
+	known := strings.Join(slices.Sorted(maps.Keys(registry.openers)), ", ")
+	return fmt.Errorf("key uri %q: %w scheme %q: use one of %s", uri, ErrUnsupported, scheme, known)
+}
+
+// openFn opens fn:FILE. The file is opened inside the key directory: neither
+// ".." nor a symbolic link leads out of it.
+func openFn(_ context.Context, uri string, cfg URIConfig) (Signer, error) {
+	name := strings.TrimPrefix(uri, "fn:")
+	f, err := os.OpenInRoot(cfg.dir(), name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return cfg.load(f, name)
+}
+
+// openFile2 opens file2:PATH.
+func openFile2(_ context.Context, uri string, cfg URIConfig) (Signer, error) {
+	name := strings.TrimPrefix(uri, "file2:")
+	path := name
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(cfg.dir(), path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return cfg.load(f, name)
+}
+
+func (cfg URIConfig) dir() string {
+	if cfg.Dir == "" {
+		return "."
+	}
+	return cfg.Dir
+}
+
+func (cfg URIConfig) load(f *os.File, name string) (Signer, error) {
+	data, err := readAll(f, name)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(data)
+	var password PasswordFunc
+	if cfg.Password != nil {
+		password = func() ([]byte, error) { return cfg.Password(name) }
+	}
+	key, err := parse(data, password)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return key.WithName(cfg.Name), nil
+}
