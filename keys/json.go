@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/nacl/secretbox"
+
+	"example.org/rstuf"
 )
 
 // recogniseJSON tells apart the JSON objects that hold private keys.
@@ -39,6 +41,7 @@ func recogniseJSON(text []byte) (container, error) {
 // legacyKey is a private key as RSTUF's first generation stored it.
 type legacyKey struct {
 	KeyType string `json:"keytype"`
+	Scheme  string `json:"scheme"`
 	Value   struct {
 		Public  string `json:"public"`
 		Private string `json:"private"`
@@ -46,6 +49,25 @@ type legacyKey struct {
 }
 
 func (k legacyKey) open() (crypto.PrivateKey, error) {
+	key, err := k.private()
+	if err != nil {
+		return nil, err
+	}
+	pub, err := FromKey(rstuf.Key{KeyType: k.KeyType, Scheme: k.Scheme, Value: map[string]string{"public": k.Value.Public}})
+	if err != nil {
+		return nil, fmt.Errorf("%w: its public half: %w", ErrNotKey, err)
+	}
+	private, ok := key.(interface{ Public() crypto.PublicKey })
+	if !ok || pub.crypto == nil {
+		return nil, fmt.Errorf("%w key %s/%s", ErrUnsupported, k.KeyType, k.Scheme)
+	}
+	if !pub.crypto.(interface{ Equal(crypto.PublicKey) bool }).Equal(private.Public()) {
+		return nil, errHalves
+	}
+	return key, nil
+}
+
+func (k legacyKey) private() (crypto.PrivateKey, error) {
 	if strings.Contains(k.Value.Private, "-----BEGIN ") {
 		return openPlain([]byte(k.Value.Private))
 	}
@@ -54,11 +76,7 @@ func (k legacyKey) open() (crypto.PrivateKey, error) {
 		return nil, fmt.Errorf("%w: keyval.private is neither PEM nor %d hex digits", ErrNotKey, 2*ed25519.SeedSize)
 	}
 	defer clear(seed)
-	key := ed25519.NewKeyFromSeed(seed)
-	if k.Value.Public != "" && !strings.EqualFold(k.Value.Public, hex.EncodeToString(key[ed25519.SeedSize:])) {
-		return nil, errHalves
-	}
-	return key, nil
+	return ed25519.NewKeyFromSeed(seed), nil
 }
 
 // legacyDelimiter stands between the parts of an encrypted key of RSTUF's

@@ -24,10 +24,13 @@ type Private struct {
 	secret *secret
 }
 
-// secret holds the key itself; key is nil once it is closed.
+// secret holds the key itself; key is nil once it is closed. The key is behind
+// a function because reflection cannot look into one: fmt, for a verb that
+// does not fit, and the dumps of test tools print unexported fields without
+// asking any method.
 type secret struct {
 	mu  sync.RWMutex
-	key crypto.Signer
+	key func() crypto.Signer
 }
 
 // newPrivate takes a key of Go's crypto packages; it is the one place that
@@ -47,7 +50,7 @@ func newPrivate(key crypto.PrivateKey, name string) (*Private, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Private{pub: pub, secret: &secret{key: signer}}, nil
+	return &Private{pub: pub, secret: &secret{key: func() crypto.Signer { return signer }}}, nil
 }
 
 // Public is the public half.
@@ -89,7 +92,7 @@ func (p Private) use(f func(crypto.Signer) error) error {
 	if p.secret.key == nil {
 		return ErrClosed
 	}
-	return f(p.secret.key)
+	return f(p.secret.key())
 }
 
 // Close overwrites the secret numbers and makes the key unusable. Copies that
@@ -101,8 +104,10 @@ func (p Private) Close() error {
 	}
 	p.secret.mu.Lock()
 	defer p.secret.mu.Unlock()
-	wipe(p.secret.key)
-	p.secret.key = nil
+	if p.secret.key != nil {
+		wipe(p.secret.key())
+		p.secret.key = nil
+	}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"crypto"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 )
 
 // SaveOptions says how [Private.Save] writes. The zero value is refused: a
@@ -64,9 +67,9 @@ func (p Public) MarshalPEM() ([]byte, error) {
 }
 
 // Save writes the private key to path (mode 0600) and its public key to
-// path + ".pub" (mode 0644), both PEM. A file that exists is an error
-// (fs.ErrExist) unless told otherwise, and then neither is written. Each file
-// appears whole or not at all and is on disk before it has its name.
+// path + ".pub" (mode 0644), both PEM. If either exists it is an error
+// (fs.ErrExist) unless told otherwise, and then neither is written. Contents
+// are on disk before they come to stand under their names.
 func (p Private) Save(path string, opts SaveOptions) error {
 	if err := p.save(path, opts); err != nil {
 		return fmt.Errorf("save key %s: %w", path, err)
@@ -81,13 +84,6 @@ func (p Private) save(path string, opts SaveOptions) error {
 	case !opts.Plain && len(opts.Password) == 0:
 		return errors.New("the password is empty: give one, or set Plain to write the key unencrypted")
 	}
-	if !opts.Overwrite {
-		for _, name := range []string{path, path + ".pub"} {
-			if _, err := os.Lstat(name); err == nil {
-				return existsError(name)
-			}
-		}
-	}
 	private, err := p.MarshalPEM(opts.Password)
 	if err != nil {
 		return err
@@ -97,54 +93,83 @@ func (p Private) save(path string, opts SaveOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(path, private, 0o600, opts.Overwrite); err != nil {
-		return err
-	}
-	if err := writeFile(path+".pub", public, 0o644, opts.Overwrite); err != nil {
-		if !opts.Overwrite {
-			err = errors.Join(err, os.Remove(path)) // it is ours, made just now
+	return writeFiles([]newFile{{path, private, 0o600}, {path + ".pub", public, 0o644}}, opts.Overwrite)
+}
+
+type newFile struct {
+	path string
+	data []byte
+	mode fs.FileMode
+}
+
+// writeFiles puts files in place: each is written and synced under a temporary
+// name and then renamed. Unless they may be replaced, all names are taken
+// first, with empty files that nobody else can have made; hard links would not
+// need that, but the memory sticks of a ceremony know none.
+func writeFiles(files []newFile, overwrite bool) (err error) {
+	var undo []string
+	defer func() {
+		if err != nil {
+			for _, path := range undo {
+				err = errors.Join(err, os.Remove(path))
+			}
 		}
-		return err
+	}()
+	for _, f := range files {
+		if overwrite {
+			break
+		}
+		if err := createFile(f.path, nil, f.mode); err != nil {
+			return err
+		}
+		undo = append(undo, f.path)
 	}
-	return nil
+	temporary := make([]string, len(files))
+	for i, f := range files {
+		temporary[i] = f.path + "." + rand.Text() + ".tmp"
+		if err := createFile(temporary[i], f.data, f.mode); err != nil {
+			return err
+		}
+		undo = append(undo, temporary[i])
+	}
+	for i, f := range files {
+		if err := os.Rename(temporary[i], f.path); err != nil {
+			return err
+		}
+		undo = slices.DeleteFunc(undo, func(path string) bool { return path == temporary[i] })
+	}
+	return syncDir(filepath.Dir(files[0].path))
 }
 
-func existsError(path string) error {
-	return fmt.Errorf("%s: %w: choose another name or allow overwriting", filepath.Base(path), fs.ErrExist)
-}
-
-// writeFile puts a file in place: written and synced under a temporary name,
-// then linked to (which never replaces a file) or renamed over its own.
-func writeFile(path string, data []byte, mode fs.FileMode, overwrite bool) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // made with 0600
+// createFile makes a file that must not exist, and syncs what it writes. A
+// file that it could not write whole it removes.
+func createFile(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: choose another name or allow overwriting", err)
+	}
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
+	_, err = f.Write(data)
 	if err == nil {
-		err = tmp.Chmod(mode)
+		err = f.Sync()
 	}
-	if err == nil {
-		err = tmp.Sync()
+	if err = errors.Join(err, f.Close()); err != nil {
+		err = errors.Join(err, os.Remove(path))
 	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	if overwrite {
-		err = os.Rename(tmp.Name(), path)
-	} else if err = os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
-		return existsError(path)
-	}
-	return errors.Join(err, syncDir(filepath.Dir(path)))
+	return err
 }
 
-// syncDir makes the names in a folder durable.
+// syncDir makes the names in a folder durable. Windows has no such call and
+// does it by itself.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	return d.Sync()
+	return errors.Join(d.Sync(), d.Close())
 }
