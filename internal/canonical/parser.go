@@ -10,6 +10,7 @@ import (
 type Parser struct {
 	in      []byte
 	pos     int
+	start   int // of the value that was read last
 	depth   int
 	floats  bool
 	members []member // a stack: the members of all objects that are open
@@ -38,17 +39,20 @@ func (p *Parser) End() error {
 
 // Value reads one value and appends its canonical form to dst.
 func (p *Parser) Value(dst []byte) ([]byte, error) {
-	return p.value(dst, nil)
+	return p.outermost(dst, nil)
 }
 
 // Raw reads one value and returns it as it stands in the text.
 func (p *Parser) Raw() ([]byte, error) {
-	p.peek()
-	start := p.pos
 	var err error
-	p.unused, err = p.value(p.unused[:0], nil)
-	return p.in[start:p.pos], err
+	if p.unused, err = p.outermost(p.unused[:0], nil); err != nil {
+		return nil, err
+	}
+	return p.Last(), nil
 }
+
+// Last is the value that was read last, as it stands in the text.
+func (p *Parser) Last() []byte { return p.in[p.start:p.pos] }
 
 // Members reads an object, appends its canonical form to dst, and calls
 // visit with the name and the canonical form of each member, in the order of
@@ -57,11 +61,19 @@ func (p *Parser) Members(dst []byte, visit func(key, form []byte)) ([]byte, erro
 	if p.peek() != '{' {
 		return nil, p.unexpected("an object")
 	}
-	return p.value(dst, visit)
+	return p.outermost(dst, visit)
 }
 
 // Pos is the current position in the text: behind what was read last.
 func (p *Parser) Pos() int { return p.pos }
+
+func (p *Parser) outermost(dst []byte, visit func(key, form []byte)) ([]byte, error) {
+	p.peek()
+	start := p.pos
+	dst, err := p.value(dst, visit)
+	p.start = start
+	return dst, err
+}
 
 func (p *Parser) value(dst []byte, visit func(key, form []byte)) ([]byte, error) {
 	switch c := p.peek(); {

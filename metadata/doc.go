@@ -1,0 +1,2 @@
+// Package metadata holds signed TUF documents byte for byte.
+package metadata

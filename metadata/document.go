@@ -1,0 +1,282 @@
+package metadata
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"example.org/rstuf"
+	"example.org/rstuf/internal/canonical"
+)
+
+// MaxSize is the largest document in bytes that [Parse] takes. A targets role
+// of this size has some 180,000 artifacts; the updaters of python-tuf and
+// go-tuf refuse more than 5 MB unless told otherwise.
+const MaxSize = 32 << 20
+
+// SpecVersion is the version of the TUF specification that new documents
+// name.
+const SpecVersion = "1.0.31"
+
+// Document is one signed document: a root, targets (delegated roles and hash
+// bins too), snapshot or timestamp. The document is its bytes: nothing but
+// the list of signatures is ever changed in it. A Document must not be signed
+// by two goroutines at once.
+type Document struct {
+	raw              []byte // the file
+	sigStart, sigEnd int    // where the list of signatures stands in raw
+	signed           []byte // the value of "signed", as received
+	canonical        []byte
+	signatures       []signature
+	header
+}
+
+// signature is an entry of the list of signatures, also as received.
+type signature struct {
+	rstuf.Signature
+	raw []byte
+}
+
+// header is what every type of document has.
+type header struct {
+	typ         string
+	version     int64
+	specVersion string
+	expires     time.Time
+}
+
+// Parse reads a document of any type. It refuses whatever is not exactly one
+// JSON object of the right form: duplicate fields anywhere, numbers with a
+// fraction in the signed part, invalid UTF-8, deep nesting, two signatures by
+// one key, a version below 1, a specification that is not 1.x. Fields that it
+// does not know are kept. It does not look at keys, signatures and the date;
+// see [Delegation.Verify] and [Document.CheckExpiry]. Data is copied.
+func Parse(data []byte) (*Document, error) {
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("document of %d bytes is too large, the most is %d", len(data), MaxSize)
+	}
+	d := &Document{raw: bytes.Clone(data)}
+	p := canonical.NewParser(d.raw)
+	seen := map[string]bool{}
+	err := p.Object(func(key []byte) (err error) {
+		name := string(key)
+		if seen[name] {
+			return fmt.Errorf("the field %q stands there twice", name)
+		}
+		seen[name] = true
+		switch name {
+		case "signed":
+			err = d.readSigned(p)
+		case "signatures":
+			p.AllowFloats(true)
+			err = d.readSignatures(p)
+		default:
+			p.AllowFloats(true)
+			_, err = p.Raw()
+		}
+		p.AllowFloats(false)
+		return err
+	})
+	if err == nil {
+		err = p.End()
+	}
+	for _, name := range []string{"signed", "signatures"} {
+		if err == nil && !seen[name] {
+			err = fmt.Errorf("the field %q is missing: this is not signed metadata", name)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read document: %w", err)
+	}
+	return d, nil
+}
+
+func (d *Document) readSigned(p *canonical.Parser) error {
+	var fields reader
+	fields.rest = map[string]json.RawMessage{}
+	form, err := p.Members(nil, func(key, form []byte) {
+		switch string(key) {
+		case "_type", "version", "spec_version", "expires":
+			fields.rest[string(key)] = bytes.Clone(form)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	d.canonical = form
+	d.signed = p.Last()
+	d.header, err = readHeader(&fields)
+	return err
+}
+
+// readHeader takes the fields that every signed part has.
+func readHeader(r *reader) (h header, err error) {
+	h.typ = r.string("_type")
+	h.specVersion = r.string("spec_version")
+	h.version = r.integer("version", 1)
+	expires := r.string("expires")
+	if r.err != nil {
+		return h, r.err
+	}
+	if !rstuf.IsTopLevelRole(h.typ) {
+		return h, atField("_type", fmt.Errorf("%q is not a type of TUF metadata", h.typ))
+	}
+	if !specVersion1.MatchString(h.specVersion) {
+		return h, atField("spec_version", fmt.Errorf("%q is not supported, only 1.x is", h.specVersion))
+	}
+	if h.expires, err = parseTime(expires); err != nil {
+		return h, atField("expires", err)
+	}
+	return h, nil
+}
+
+var specVersion1 = regexp.MustCompile(`^1(\.[0-9]+){1,2}$`)
+
+// write puts the same fields into an object that is being written.
+func (h header) write(w *writer) {
+	if h.specVersion == "" {
+		h.specVersion = SpecVersion
+	}
+	w.string("_type", h.typ)
+	w.string("spec_version", h.specVersion)
+	w.integer("version", h.version)
+	w.string("expires", formatTime(h.expires))
+}
+
+const timeLayout = "2006-01-02T15:04:05Z"
+
+// parseTime reads the one form of a date that the specification knows.
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(timeLayout, s)
+	if err != nil || formatTime(t) != s {
+		return time.Time{}, fmt.Errorf("%q is not a date of the form %s", s, timeLayout)
+	}
+	return t, nil
+}
+
+func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
+
+func (d *Document) readSignatures(p *canonical.Parser) error {
+	raw, err := p.Raw()
+	if err != nil {
+		return err
+	}
+	d.sigEnd = p.Pos()
+	d.sigStart = d.sigEnd - len(raw)
+	seen := map[string]bool{}
+	err = readList(raw, func(_ int, raw []byte) error {
+		r := readObject(raw)
+		s := signature{raw: bytes.Clone(raw)}
+		s.KeyID = r.string("keyid")
+		s.Sig = r.string("sig")
+		s.Bundle, _ = r.optional("bundle")
+		if r.err == nil && s.KeyID == "" {
+			r.fail("keyid", errors.New("must not be empty"))
+		}
+		if r.err == nil && seen[s.KeyID] {
+			r.fail("keyid", fmt.Errorf("there are two signatures by the key %q", s.KeyID))
+		}
+		seen[s.KeyID] = true
+		d.signatures = append(d.signatures, s)
+		return r.err
+	})
+	if err != nil {
+		return atField("signatures", err)
+	}
+	return nil
+}
+
+// Body is the content of a document: a *[Root], *[Targets], *[Snapshot] or
+// *[Timestamp].
+type Body interface {
+	// appendCanonical appends the canonical form of the signed part.
+	appendCanonical(dst []byte) ([]byte, error)
+	// check reads the same from a document, to find out what is wrong.
+	check(*Document) error
+}
+
+// New makes an unsigned document. It refuses a body that [Parse] and the
+// typed views would not read. The file is compact, its signed part in
+// canonical form. An empty SpecVersion stands for [SpecVersion]; an expiry is
+// cut to seconds of UTC.
+func New(body Body) (*Document, error) {
+	form, err := body.appendCanonical(nil)
+	if err != nil {
+		return nil, fmt.Errorf("new document: %w", err)
+	}
+	d, err := Parse(envelope(form))
+	if err != nil {
+		return nil, fmt.Errorf("new document: %w", err)
+	}
+	if err := body.check(d); err != nil {
+		return nil, fmt.Errorf("new document: %w", err)
+	}
+	return d, nil
+}
+
+const envelopeStart = `{"signatures":[],"signed":`
+
+// envelope is an unsigned file around a signed part in canonical form.
+func envelope(form []byte) []byte {
+	file := append(make([]byte, 0, len(envelopeStart)+len(form)+1), envelopeStart...)
+	return append(append(file, canonical.JSON(form)...), '}')
+}
+
+// Type is the document's "_type": root, targets, snapshot or timestamp.
+// Delegated roles and hash bins are of type targets.
+func (d *Document) Type() string { return d.typ }
+
+// Version is at least 1.
+func (d *Document) Version() int64 { return d.version }
+
+// SpecVersion is the version of the TUF specification that the document
+// names, 1.x.
+func (d *Document) SpecVersion() string { return d.specVersion }
+
+// Expires is when the document stops being valid, in UTC.
+func (d *Document) Expires() time.Time { return d.expires }
+
+// ErrExpired is the error of a document whose time is over.
+var ErrExpired = errors.New("metadata has expired")
+
+// CheckExpiry returns [ErrExpired] if the document is not valid any more.
+func (d *Document) CheckExpiry(now time.Time) error {
+	if now.Before(d.expires) {
+		return nil
+	}
+	return fmt.Errorf("%s version %d: %w at %s", d.typ, d.version, ErrExpired, formatTime(d.expires))
+}
+
+// Canonical returns the bytes that signatures cover. The caller must not
+// change them.
+func (d *Document) Canonical() []byte { return d.canonical }
+
+// Bytes returns the file: as it was received, but for signatures that were
+// added since. The caller must not change it.
+func (d *Document) Bytes() []byte { return d.raw }
+
+// MarshalJSON is [Document.Bytes], to nest a document in another.
+func (d *Document) MarshalJSON() ([]byte, error) { return d.raw, nil }
+
+// UnmarshalJSON is [Parse].
+func (d *Document) UnmarshalJSON(data []byte) error {
+	read, err := Parse(data)
+	if err != nil {
+		return err
+	}
+	*d = *read
+	return nil
+}
+
+// Signatures returns the signatures in the order of the document, whether
+// they are right or not.
+func (d *Document) Signatures() []rstuf.Signature {
+	list := make([]rstuf.Signature, len(d.signatures))
+	for i, s := range d.signatures {
+		list[i] = s.Signature
+	}
+	return list
+}

@@ -1,0 +1,40 @@
+package metadata
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"example.org/rstuf"
+)
+
+// Filename is the name of a role's file: "timestamp.json", else with the
+// version in front, "2.root.json" (TUF specification, section 6.2). Characters
+// that could leave a folder are percent-encoded, as python-tuf does it.
+func Filename(role string, version int64) string {
+	name := strings.ReplaceAll(url.QueryEscape(role), "+", "%20") + ".json"
+	if role == rstuf.RoleTimestamp {
+		return name
+	}
+	return strconv.FormatInt(version, 10) + "." + name
+}
+
+// checkRoleName refuses names that could be taken for a way out of a folder.
+// RSTUF's own rule, [rstuf.IsDelegatedRoleName], is stricter, but deployments
+// have published such names as "a/b".
+func checkRoleName(name string) error {
+	if name == "" {
+		return errors.New("a role's name must not be empty")
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || part == "." || part == ".." {
+			return fmt.Errorf("the role name %q is not safe as a file name", name)
+		}
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f }) {
+		return fmt.Errorf("the role name %q is not safe as a file name", name)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package metadata
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"example.org/rstuf"
+	"example.org/rstuf/keys"
+)
+
+// CheckRoot checks a root against the rules of RSTUF: it has not expired, has
+// consistent snapshots, thresholds that its keys can reach, key ids that fit
+// the keys, one online key for timestamp, snapshot and targets which is not a
+// root key, and no unknown fields but those named x-<vendor>-<name>. The one
+// error lists all rules that are broken. It does not look at signatures.
+func CheckRoot(doc *Document, now time.Time) error {
+	root, err := doc.Root()
+	if err != nil {
+		return err
+	}
+	return broken(doc, append(root.problems(), doc.CheckExpiry(now)))
+}
+
+// broken joins the problems of a root into one line.
+func broken(doc *Document, problems []error) error {
+	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
+	if len(problems) == 0 {
+		return nil
+	}
+	return fmt.Errorf("root version %d: %w", doc.version, problemList(problems))
+}
+
+// problemList is several errors in one line.
+type problemList []error
+
+func (l problemList) Error() string {
+	texts := make([]string, len(l))
+	for i, err := range l {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (l problemList) Unwrap() []error { return l }
+
+// problems are the rules that a root breaks at any time.
+func (root *Root) problems() (problems []error) {
+	if !root.ConsistentSnapshot {
+		problems = append(problems, atField("consistent_snapshot", errors.New("must be true")))
+	}
+	for _, id := range slices.Sorted(maps.Keys(root.Keys)) {
+		if err := checkKeyID(id, root.Keys[id]); err != nil {
+			problems = append(problems, atField("keys", err))
+		}
+	}
+	for _, role := range topLevelRoles {
+		if err := root.checkThreshold(role); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if _, err := OnlineKey(root); err != nil {
+		problems = append(problems, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(root.Extra)) {
+		if !vendorField.MatchString(name) {
+			problems = append(problems, atField(name, errors.New("the field is not known: fields of your own are named x-<vendor>-<name>")))
+		}
+	}
+	return problems
+}
+
+var vendorField = regexp.MustCompile(`^x-[^-]+-.+$`)
+
+// checkKeyID compares a key's id with the one that follows from the key, today
+// or in the first generation of RSTUF.
+func checkKeyID(id string, object rstuf.Key) error {
+	key, err := keys.FromKey(object)
+	if err != nil {
+		return atField(id, err)
+	}
+	if id != key.ID() && id != key.LegacyID() {
+		return atField(id, fmt.Errorf("the id does not fit the key %s", key))
+	}
+	return nil
+}
+
+// checkThreshold tells whether the role's keys can reach its threshold.
+func (root *Root) checkThreshold(role string) error {
+	r := root.Roles[role]
+	if distinct := root.distinctKeys(r.KeyIDs); distinct < r.Threshold {
+		return atField("roles."+role, fmt.Errorf("the threshold is %d and there are %d keys", r.Threshold, distinct))
+	}
+	for _, id := range r.KeyIDs {
+		if _, ok := root.Keys[id]; !ok {
+			return atField("roles."+role, fmt.Errorf("there is no key with the id %q", id))
+		}
+	}
+	return nil
+}
+
+// distinctKeys counts the keys that exist, the same key under two ids once.
+func (root *Root) distinctKeys(ids []string) int {
+	var distinct []keys.Public
+	for _, id := range ids {
+		object, ok := root.Keys[id]
+		if !ok {
+			continue
+		}
+		key, err := keys.FromKey(object)
+		if err != nil || slices.ContainsFunc(distinct, func(k keys.Public) bool { return k.ID() == key.ID() || sameKey(k, key) }) {
+			continue
+		}
+		distinct = append(distinct, key)
+	}
+	return len(distinct)
+}
+
+// OnlineKey returns the one key that signs timestamp, snapshot and targets.
+// The error says in what a root differs from that.
+func OnlineKey(root *Root) (keys.Public, error) {
+	id := ""
+	for _, name := range []string{rstuf.RoleTimestamp, rstuf.RoleSnapshot, rstuf.RoleTargets} {
+		role := root.Roles[name]
+		if len(role.KeyIDs) != 1 || role.Threshold != 1 {
+			return keys.Public{}, atField("roles."+name, fmt.Errorf("must have one key, the online key, and threshold 1, not %d keys and threshold %d", len(role.KeyIDs), role.Threshold))
+		}
+		if id != "" && id != role.KeyIDs[0] {
+			return keys.Public{}, atField("roles."+name, errors.New("timestamp, snapshot and targets must have the same online key"))
+		}
+		id = role.KeyIDs[0]
+	}
+	object, ok := root.Keys[id]
+	if !ok {
+		return keys.Public{}, atField("keys", fmt.Errorf("the online key %q is missing", id))
+	}
+	online, err := keys.FromKey(object)
+	if err != nil {
+		return keys.Public{}, atField("keys", fmt.Errorf("the online key: %w", err))
+	}
+	if !online.Verifiable() {
+		return keys.Public{}, atField("keys", fmt.Errorf("the online key %s is of type %s, which cannot sign online", online, object.KeyType))
+	}
+	for _, rootID := range root.Roles[rstuf.RoleRoot].KeyIDs {
+		other, err := keys.FromKey(root.Keys[rootID])
+		if rootID == id || err == nil && sameKey(other, online) {
+			return keys.Public{}, atField("roles.root", fmt.Errorf("the online key %s must not be a root key", online))
+		}
+	}
+	return online, nil
+}

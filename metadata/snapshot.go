@@ -1,0 +1,154 @@
+package metadata
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"example.org/rstuf"
+)
+
+// Snapshot is the content of a snapshot (TUF specification, section 4.4): the
+// versions of all targets roles. It is a copy; see [New].
+type Snapshot struct {
+	Version     int64
+	SpecVersion string
+	Expires     time.Time
+	// Meta by file name without a version, "targets.json".
+	Meta  map[string]MetaFile
+	Extra map[string]json.RawMessage
+}
+
+// Timestamp is the content of a timestamp (TUF specification, section 4.6):
+// the version of the snapshot. It is a copy; see [New].
+type Timestamp struct {
+	Version     int64
+	SpecVersion string
+	Expires     time.Time
+	// Meta has "snapshot.json" alone.
+	Meta  map[string]MetaFile
+	Extra map[string]json.RawMessage
+}
+
+// MetaFile is what one metadata file says of another. RSTUF writes the
+// version alone.
+type MetaFile struct {
+	Version int64
+	Length  *int64            // in bytes; nil if it is not given
+	Hashes  map[string]string // lower-case hex by algorithm; nil if not given
+	Extra   map[string]json.RawMessage
+}
+
+// Snapshot returns the content of a snapshot document.
+func (d *Document) Snapshot() (*Snapshot, error) {
+	s := &Snapshot{}
+	return s, d.read(rstuf.RoleSnapshot, func(h header, r *reader) error {
+		s.Version, s.SpecVersion, s.Expires = h.version, h.specVersion, h.expires
+		s.Meta = r.meta()
+		s.Extra = r.extra()
+		return r.err
+	})
+}
+
+// Timestamp returns the content of a timestamp document.
+func (d *Document) Timestamp() (*Timestamp, error) {
+	t := &Timestamp{}
+	return t, d.read(rstuf.RoleTimestamp, func(h header, r *reader) error {
+		t.Version, t.SpecVersion, t.Expires = h.version, h.specVersion, h.expires
+		t.Meta = r.meta()
+		t.Extra = r.extra()
+		if _, ok := t.Meta[fileSnapshot]; r.err == nil && (!ok || len(t.Meta) != 1) {
+			r.fail("meta", errors.New("must name snapshot.json and nothing else"))
+		}
+		return r.err
+	})
+}
+
+const (
+	fileSnapshot  = rstuf.RoleSnapshot + fileExtension
+	fileExtension = ".json"
+)
+
+func (r *reader) meta() map[string]MetaFile {
+	files := map[string]MetaFile{}
+	r.each("meta", func(name string, raw []byte) (err error) {
+		role, ok := strings.CutSuffix(name, fileExtension)
+		if !ok {
+			return errors.New("the name of a metadata file ends in .json")
+		}
+		if err := checkRoleName(role); err != nil {
+			return err
+		}
+		files[name], err = readMetaFile(raw)
+		return err
+	})
+	return files
+}
+
+func readMetaFile(raw []byte) (MetaFile, error) {
+	if raw[0] != '{' {
+		return MetaFile{}, wrongKind(raw, "an object")
+	}
+	r := readObject(raw)
+	f := MetaFile{Version: r.integer("version", 1)}
+	if _, ok := r.rest["length"]; ok {
+		length := r.integer("length", 0)
+		f.Length = &length
+	}
+	if _, ok := r.rest["hashes"]; ok {
+		f.Hashes = r.stringMap("hashes")
+	}
+	f.Extra = r.extra()
+	return f, r.err
+}
+
+// stringMap takes an object whose values are strings.
+func (r *reader) stringMap(name string) map[string]string {
+	m := map[string]string{}
+	r.each(name, func(key string, raw []byte) (err error) {
+		m[key], err = readString(raw)
+		return err
+	})
+	return m
+}
+
+func (s *Snapshot) appendCanonical(dst []byte) ([]byte, error) {
+	w := newWriter(s.Extra)
+	header{rstuf.RoleSnapshot, s.Version, s.SpecVersion, s.Expires}.write(w)
+	w.meta(s.Meta)
+	return w.append(dst)
+}
+
+func (t *Timestamp) appendCanonical(dst []byte) ([]byte, error) {
+	w := newWriter(t.Extra)
+	header{rstuf.RoleTimestamp, t.Version, t.SpecVersion, t.Expires}.write(w)
+	w.meta(t.Meta)
+	return w.append(dst)
+}
+
+func (w *writer) meta(files map[string]MetaFile) {
+	all := newWriter(nil)
+	for name, f := range files {
+		inner := newWriter(f.Extra)
+		inner.integer("version", f.Version)
+		if f.Length != nil {
+			inner.integer("length", *f.Length)
+		}
+		if f.Hashes != nil {
+			inner.stringMap("hashes", f.Hashes)
+		}
+		all.object(name, inner)
+	}
+	w.object("meta", all)
+}
+
+func (s *Snapshot) check(d *Document) error {
+	_, err := d.Snapshot()
+	return err
+}
+
+func (t *Timestamp) check(d *Document) error {
+	_, err := d.Timestamp()
+	return err
+}

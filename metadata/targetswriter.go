@@ -1,0 +1,153 @@
+package metadata
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"example.org/rstuf"
+	"example.org/rstuf/internal/canonical"
+)
+
+// TargetsWriter writes a targets document of any number of artifacts in one
+// pass, straight into its canonical form. Together with
+// [Document.TargetFiles] it merges a role with its changes as a stream.
+type TargetsWriter struct {
+	out    []byte // the file so far
+	tail   []byte // what follows the targets
+	header header
+	last   string // the path that was added last
+	count  int
+	info   []byte // scratch
+}
+
+// NewTargetsWriter starts a document with everything of t but its targets,
+// which must be empty: they are added one by one.
+func NewTargetsWriter(t *Targets) (*TargetsWriter, error) {
+	if len(t.Targets) != 0 {
+		return nil, errors.New("new targets: the targets of a writer are added one by one")
+	}
+	d, err := New(t)
+	if err != nil {
+		return nil, err
+	}
+	start, end := findMember(d.canonical, "targets")
+	w := &TargetsWriter{header: d.header, tail: bytes.Clone(d.canonical[end-len("}"):])}
+	w.out = append(append(w.out, envelopeStart...), d.canonical[:start+len("{")]...)
+	return w, nil
+}
+
+// Add adds an artifact. Paths must ascend byte by byte. After an error the
+// document is as it was before.
+func (w *TargetsWriter) Add(path string, info rstuf.ArtifactInfo) error {
+	form, err := TargetFile{ArtifactInfo: info}.AppendCanonical(w.info[:0])
+	if err != nil {
+		return fmt.Errorf("artifact %q: %w", path, err)
+	}
+	w.info = form
+	return w.AddCanonical(path, form)
+}
+
+// AddCanonical adds an artifact whose description is in canonical form
+// already. It must come from [Document.TargetFiles] or
+// [TargetFile.AppendCanonical], for it is not checked again.
+func (w *TargetsWriter) AddCanonical(path string, info []byte) error {
+	switch {
+	case w.count > 0 && path <= w.last:
+		return fmt.Errorf("artifact %q: its path must come after %q", path, w.last)
+	case !utf8.ValidString(path):
+		return fmt.Errorf("artifact %q: the path is not valid UTF-8", path)
+	case len(w.out)+len(path)+len(info)+len(w.tail) > MaxSize:
+		return fmt.Errorf("artifact %q: the role would be larger than %d bytes: spread its artifacts over more roles", path, MaxSize)
+	}
+	if w.count > 0 {
+		w.out = append(w.out, ',')
+	}
+	w.out = append(canonical.AppendString(w.out, path), ':')
+	w.out = append(w.out, info...)
+	w.last = path
+	w.count++
+	return nil
+}
+
+// Len is the number of artifacts so far.
+func (w *TargetsWriter) Len() int { return w.count }
+
+// Document ends the document and returns it, unsigned. The writer is of no
+// further use.
+func (w *TargetsWriter) Document() *Document {
+	out := append(append(w.out, w.tail...), '}')
+	d := &Document{header: w.header, sigStart: len(`{"signatures":`), sigEnd: len(`{"signatures":[]`)}
+	d.canonical = out[len(envelopeStart) : len(out)-len("}")]
+	d.raw = canonical.JSON(out)
+	d.signed = d.raw[len(envelopeStart) : len(d.raw)-len("}")]
+	w.out = nil
+	return d
+}
+
+// AppendCanonical appends the canonical form of what is known of an artifact.
+// It refuses one without hashes, which no client would accept.
+func (f TargetFile) AppendCanonical(dst []byte) ([]byte, error) {
+	if f.Length < 0 {
+		return nil, atField("length", fmt.Errorf("%d is below 0", f.Length))
+	}
+	if len(f.Hashes) == 0 {
+		return nil, atField("hashes", errNoHashes)
+	}
+	if f.Extra != nil {
+		return f.appendWithExtra(dst)
+	}
+	dst = append(dst, '{')
+	if f.Custom != nil {
+		form, err := canonical.Transform(f.Custom)
+		if err != nil {
+			return nil, atField("custom", err)
+		}
+		dst = append(append(append(dst, `"custom":`...), form...), ',')
+	}
+	dst, err := appendHashes(append(dst, `"hashes":`...), f.Hashes)
+	if err != nil {
+		return nil, atField("hashes", err)
+	}
+	dst = append(dst, `,"length":`...)
+	return append(strconv.AppendInt(dst, f.Length, 10), '}'), nil
+}
+
+var errNoHashes = errors.New("at least one hash is needed")
+
+func (f TargetFile) appendWithExtra(dst []byte) ([]byte, error) {
+	w := newWriter(f.Extra)
+	w.integer("length", f.Length)
+	w.stringMap("hashes", f.Hashes)
+	if f.Custom != nil {
+		form, err := canonical.Transform(f.Custom)
+		w.raw("custom", form, err)
+	}
+	return w.append(dst)
+}
+
+func appendHashes(dst []byte, hashes map[string]string) ([]byte, error) {
+	var few [4]string
+	names := few[:0]
+	for name := range hashes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	dst = append(dst, '{')
+	var err error
+	for i, name := range names {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = appendText(dst, name); err != nil {
+			return nil, err
+		}
+		if dst, err = appendText(append(dst, ':'), hashes[name]); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, '}'), nil
+}

@@ -1,0 +1,170 @@
+package metadata
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"strings"
+
+	"example.org/rstuf"
+	"example.org/rstuf/keys"
+)
+
+// ErrThreshold is the error of a document that too few keys have signed.
+var ErrThreshold = errors.New("not enough signatures")
+
+// Delegation says who signs a role: the threshold, and the keys that count
+// (TUF specification, section 4.3 and 4.5). It comes from
+// [Root.Delegation] or [Targets.Delegation].
+type Delegation struct {
+	Role      string
+	Keys      map[string]rstuf.Key // by key id; it may hold keys of other roles
+	KeyIDs    []string
+	Threshold int
+}
+
+// Verification is the outcome of [Delegation.Verify]. Each key of the role is
+// in exactly one of the three lists.
+type Verification struct {
+	Role      string `json:"role"`
+	Threshold int    `json:"threshold"`
+	// Signed are the keys that have signed, each once.
+	Signed []KeyRef `json:"signed"`
+	// Missing are the keys that have not signed.
+	Missing []KeyRef `json:"missing"`
+	// Invalid are the keys whose signatures do not count.
+	Invalid []InvalidSignature `json:"invalid"`
+	// Problem is set if the document cannot be of this role, whoever signed
+	// it.
+	Problem string `json:"problem,omitempty"`
+}
+
+// KeyRef names a key.
+type KeyRef struct {
+	KeyID string `json:"keyid"`
+	Name  string `json:"name,omitempty"` // the display name, if it has one
+}
+
+// InvalidSignature is a signature that does not count, and why.
+type InvalidSignature struct {
+	KeyRef
+	Reason string `json:"reason"`
+}
+
+// Verify checks the document's signatures against the role's keys. A key
+// counts once, even under several key ids. Signatures that cannot be checked
+// or are wrong are reported and do no harm while others suffice.
+func (d Delegation) Verify(doc *Document) Verification {
+	v := Verification{Role: d.Role, Threshold: d.Threshold, Signed: []KeyRef{}, Missing: []KeyRef{}, Invalid: []InvalidSignature{}}
+	if want := documentType(d.Role); doc.typ != want {
+		v.Problem = fmt.Sprintf("the document is of type %q and the role %q needs %q", doc.typ, d.Role, want)
+	}
+	signatures := map[string]rstuf.Signature{}
+	for _, s := range doc.signatures {
+		signatures[s.KeyID] = s.Signature
+	}
+	seen := map[string]bool{}
+	var counted []keys.Public
+	for _, id := range d.KeyIDs {
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		ref := KeyRef{id, d.Keys[id].DisplayName()}
+		sig, ok := signatures[id]
+		if !ok {
+			v.Missing = append(v.Missing, ref)
+			continue
+		}
+		key, err := d.check(doc, sig, counted)
+		if err != nil {
+			v.Invalid = append(v.Invalid, InvalidSignature{ref, err.Error()})
+			continue
+		}
+		counted = append(counted, key)
+		v.Signed = append(v.Signed, ref)
+	}
+	return v
+}
+
+// check verifies one signature by a key that is not among those counted.
+func (d Delegation) check(doc *Document, sig rstuf.Signature, counted []keys.Public) (keys.Public, error) {
+	object, ok := d.Keys[sig.KeyID]
+	if !ok {
+		return keys.Public{}, errors.New("there is no key with this id")
+	}
+	key, err := keys.FromKey(object)
+	if err != nil {
+		return key, err
+	}
+	if err := verify(doc.canonical, sig, key); err != nil {
+		return key, err
+	}
+	for _, other := range counted {
+		if sameKey(key, other) {
+			return key, errors.New("the same key has signed under another key id")
+		}
+	}
+	return key, nil
+}
+
+// sameKey compares what verifies signatures; key ids also depend on how the
+// public value is written.
+func sameKey(a, b keys.Public) bool {
+	k, ok := a.Crypto().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.Equal(b.Crypto())
+}
+
+// documentType is the "_type" of a role's documents.
+func documentType(role string) string {
+	if rstuf.IsTopLevelRole(role) {
+		return role
+	}
+	return rstuf.RoleTargets
+}
+
+// OK tells whether the document is signed as the delegation asks.
+func (v Verification) OK() bool { return v.Problem == "" && v.Threshold > 0 && v.Needed() == 0 }
+
+// Needed is how many more keys have to sign.
+func (v Verification) Needed() int { return max(0, v.Threshold-len(v.Signed)) }
+
+// Err is nil if the verification is [Verification.OK]. Otherwise it says in
+// one line who has not signed and what is wrong with the signatures that do
+// not count; it is [ErrThreshold] if signatures alone are what is missing.
+func (v Verification) Err() error {
+	switch {
+	case v.Problem != "":
+		return fmt.Errorf("%s: %s", v.Role, v.Problem)
+	case v.Threshold < 1:
+		return fmt.Errorf("%s: a threshold of %d is not allowed", v.Role, v.Threshold)
+	case v.Needed() == 0:
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %d, %d more needed", len(v.Signed), v.Threshold, v.Needed())
+	for i, k := range v.Missing {
+		b.WriteString(choose(i == 0, "; not signed by ", ", "))
+		b.WriteString(k.String())
+	}
+	for _, k := range v.Invalid {
+		fmt.Fprintf(&b, "; %s does not count: %s", k.KeyRef, k.Reason)
+	}
+	return fmt.Errorf("%s: %w: %s", v.Role, ErrThreshold, b.String())
+}
+
+func choose(first bool, a, b string) string {
+	if first {
+		return a
+	}
+	return b
+}
+
+// String is the name and the start of the key id.
+func (k KeyRef) String() string {
+	short := k.KeyID[:min(len(k.KeyID), 16)]
+	if k.Name == "" {
+		return short
+	}
+	return fmt.Sprintf("%s (%s)", k.Name, short)
+}
