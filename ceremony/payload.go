@@ -1,0 +1,73 @@
+package ceremony
+
+import (
+	"encoding/json"
+	"slices"
+
+	"example.org/rstuf"
+)
+
+// Payload is the body of POST /bootstrap/: the settings and the first root
+// with the signatures that it has so far, of which the service wants at least
+// one. It is nil if the draft is not one that [New] made. What
+// [rstuf.BootstrapPayload] has no place for is [Draft.TargetsBaseURL].
+func (d *Draft) Payload() *rstuf.BootstrapPayload {
+	if d.bootstrap == nil {
+		return nil
+	}
+	return &rstuf.BootstrapPayload{
+		Settings: d.bootstrap.Settings,
+		Metadata: d.metadata(),
+		Timeout:  d.bootstrap.Timeout,
+	}
+}
+
+// FirstGenerationPayload is the payload as RSTUF's first releases take it. It
+// is nil unless the policy asked for the first generation, since then the root
+// itself differs: key objects have "name" in place of x-rstuf-key-name, and
+// key ids are those of that time.
+func (d *Draft) FirstGenerationPayload() *rstuf.FirstGenerationPayload {
+	if d.bootstrap == nil || !d.bootstrap.FirstGeneration {
+		return nil
+	}
+	roles := d.bootstrap.Settings.Roles
+	payload := &rstuf.FirstGenerationPayload{Metadata: d.metadata(), Timeout: d.bootstrap.Timeout}
+	payload.Settings.Expiration = map[string]int{
+		rstuf.RoleRoot: roles.Root.Expiration, rstuf.RoleTargets: roles.Targets.Expiration,
+		rstuf.RoleSnapshot: roles.Snapshot.Expiration, rstuf.RoleTimestamp: roles.Timestamp.Expiration,
+	}
+	payload.Settings.Services = rstuf.FirstGenerationServices{TargetsBaseURL: d.bootstrap.TargetsBaseURL, TargetsOnlineKey: true}
+	if roles.Bins != nil {
+		payload.Settings.Expiration[rstuf.RoleBins] = roles.Bins.Expiration
+		payload.Settings.Services.NumberOfDelegatedBins = roles.Bins.NumberOfDelegatedBins
+	}
+	return payload
+}
+
+// Update is the body of POST /metadata/: the next root with the signatures
+// that it has so far. It is nil if the draft is not a next root.
+func (d *Draft) Update() *rstuf.MetadataUpdate {
+	if d.role != rstuf.RoleRoot || d.base == nil {
+		return nil
+	}
+	return &rstuf.MetadataUpdate{Metadata: d.metadata()}
+}
+
+func (d *Draft) metadata() map[string]json.RawMessage {
+	return map[string]json.RawMessage{rstuf.RoleRoot: slices.Clone(d.document.Bytes())}
+}
+
+// legacyObject is a key object as the first generation wrote it, with "name"
+// for the display name. A policy of that generation gets no default URI: the
+// worker's settings said where the online key is.
+func legacyObject(k rstuf.Key) rstuf.Key {
+	if k.Name == "" {
+		return k
+	}
+	name, err := json.Marshal(k.Name)
+	if err != nil {
+		panic("ceremony: a name does not encode: " + err.Error())
+	}
+	k.Name, k.Extra = "", map[string]json.RawMessage{"name": name}
+	return k
+}
