@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 
 	"example.org/rstuf"
 )
@@ -199,7 +198,7 @@ func (d *Delegations) role(name string) (rstuf.DelegatedRole, bool) {
 		}
 		return d.Succinct.role(name), true
 	}
-	i := slices.IndexFunc(d.Roles, func(r rstuf.DelegatedRole) bool { return r.Name == name })
+	i := d.index(name)
 	if i < 0 {
 		return rstuf.DelegatedRole{}, false
 	}

@@ -1,12 +1,6 @@
 package metadata
 
-import (
-	"bytes"
-	"encoding/json"
-
-	"example.org/rstuf"
-	"example.org/rstuf/internal/canonical"
-)
+import "example.org/rstuf"
 
 // Fields of a key object. Unlike encoding/json this package takes them by
 // their exact names, as every other TUF implementation does.
@@ -72,21 +66,4 @@ func (w *writer) stringIfSet(name, s string) {
 	if s != "" {
 		w.string(name, s)
 	}
-}
-
-// equalKeys compares key objects with all their fields.
-func equalKeys(a, b rstuf.Key) bool {
-	return bytes.Equal(keyForm(a), keyForm(b))
-}
-
-func keyForm(k rstuf.Key) []byte {
-	text, err := json.Marshal(k)
-	if err != nil {
-		return nil
-	}
-	form, err := canonical.Transform(text)
-	if err != nil {
-		return text
-	}
-	return form
 }

@@ -23,16 +23,16 @@ func CheckRoot(doc *Document, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return broken(doc, append(root.problems(), doc.CheckExpiry(now)))
+	return broken(doc.version, append(root.problems(), doc.CheckExpiry(now)))
 }
 
 // broken joins the problems of a root into one line.
-func broken(doc *Document, problems []error) error {
+func broken(version int64, problems []error) error {
 	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
 	if len(problems) == 0 {
 		return nil
 	}
-	return fmt.Errorf("root version %d: %w", doc.version, problemList(problems))
+	return fmt.Errorf("root version %d: %w", version, problemList(problems))
 }
 
 // problemList is several errors in one line.
@@ -92,7 +92,7 @@ func checkKeyID(id string, object rstuf.Key) error {
 // checkThreshold tells whether the role's keys can reach its threshold.
 func (root *Root) checkThreshold(role string) error {
 	r := root.Roles[role]
-	if distinct := root.distinctKeys(r.KeyIDs); distinct < r.Threshold {
+	if distinct := (Delegation{role, root.Keys, r.KeyIDs, r.Threshold}).distinctKeys(); distinct < r.Threshold {
 		return atField("roles."+role, fmt.Errorf("the threshold is %d and there are %d keys", r.Threshold, distinct))
 	}
 	for _, id := range r.KeyIDs {
@@ -103,28 +103,13 @@ func (root *Root) checkThreshold(role string) error {
 	return nil
 }
 
-// distinctKeys counts the keys that exist, the same key under two ids once.
-func (root *Root) distinctKeys(ids []string) int {
-	var distinct []keys.Public
-	for _, id := range ids {
-		object, ok := root.Keys[id]
-		if !ok {
-			continue
-		}
-		key, err := keys.FromKey(object)
-		if err != nil || slices.ContainsFunc(distinct, func(k keys.Public) bool { return k.ID() == key.ID() || sameKey(k, key) }) {
-			continue
-		}
-		distinct = append(distinct, key)
-	}
-	return len(distinct)
-}
+var onlineRoles = [...]string{rstuf.RoleTimestamp, rstuf.RoleSnapshot, rstuf.RoleTargets}
 
 // OnlineKey returns the one key that signs timestamp, snapshot and targets.
 // The error says in what a root differs from that.
 func OnlineKey(root *Root) (keys.Public, error) {
 	id := ""
-	for _, name := range []string{rstuf.RoleTimestamp, rstuf.RoleSnapshot, rstuf.RoleTargets} {
+	for _, name := range onlineRoles {
 		role := root.Roles[name]
 		if len(role.KeyIDs) != 1 || role.Threshold != 1 {
 			return keys.Public{}, atField("roles."+name, fmt.Errorf("must have one key, the online key, and threshold 1, not %d keys and threshold %d", len(role.KeyIDs), role.Threshold))

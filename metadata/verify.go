@@ -1,7 +1,7 @@
 package metadata
 
 import (
-	"crypto"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -64,7 +64,7 @@ func (d Delegation) Verify(doc *Document) Verification {
 		signatures[s.KeyID] = s.Signature
 	}
 	seen := map[string]bool{}
-	var counted []keys.Public
+	counted := map[string]bool{} // by identity
 	for _, id := range d.KeyIDs {
 		if seen[id] {
 			continue
@@ -76,43 +76,56 @@ func (d Delegation) Verify(doc *Document) Verification {
 			v.Missing = append(v.Missing, ref)
 			continue
 		}
-		key, err := d.check(doc, sig, counted)
+		key, err := d.check(doc, sig)
+		if err == nil && counted[identity(key)] {
+			err = errors.New("the same key has signed under another key id")
+		}
 		if err != nil {
 			v.Invalid = append(v.Invalid, InvalidSignature{ref, err.Error()})
 			continue
 		}
-		counted = append(counted, key)
+		counted[identity(key)] = true
 		v.Signed = append(v.Signed, ref)
 	}
 	return v
 }
 
-// check verifies one signature by a key that is not among those counted.
-func (d Delegation) check(doc *Document, sig rstuf.Signature, counted []keys.Public) (keys.Public, error) {
+// check verifies one signature by the key that it names.
+func (d Delegation) check(doc *Document, sig rstuf.Signature) (keys.Public, error) {
 	object, ok := d.Keys[sig.KeyID]
 	if !ok {
 		return keys.Public{}, errors.New("there is no key with this id")
 	}
 	key, err := keys.FromKey(object)
 	if err != nil {
-		return key, err
+		return keys.Public{}, err
 	}
-	if err := verify(doc.canonical, sig, key); err != nil {
-		return key, err
-	}
-	for _, other := range counted {
-		if sameKey(key, other) {
-			return key, errors.New("the same key has signed under another key id")
-		}
-	}
-	return key, nil
+	return key, verify(doc.canonical, sig, key)
 }
 
-// sameKey compares what verifies signatures; key ids also depend on how the
-// public value is written.
-func sameKey(a, b keys.Public) bool {
-	k, ok := a.Crypto().(interface{ Equal(crypto.PublicKey) bool })
-	return ok && k.Equal(b.Crypto())
+// distinctKeys counts the keys that could sign, the same key under two ids
+// once.
+func (d Delegation) distinctKeys() int {
+	distinct := map[string]bool{}
+	for _, id := range d.KeyIDs {
+		if key, err := keys.FromKey(d.Keys[id]); err == nil {
+			distinct[identity(key)] = true
+		}
+	}
+	return len(distinct)
+}
+
+func sameKey(a, b keys.Public) bool { return identity(a) == identity(b) }
+
+// identity is what verifies a key's signatures, where that is known: the key
+// id also depends on how the public value is written, such as the white space
+// in a PEM.
+func identity(key keys.Public) string {
+	der, err := x509.MarshalPKIXPublicKey(key.Crypto())
+	if err != nil {
+		return key.ID()
+	}
+	return string(der)
 }
 
 // documentType is the "_type" of a role's documents.
@@ -144,20 +157,17 @@ func (v Verification) Err() error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d of %d, %d more needed", len(v.Signed), v.Threshold, v.Needed())
 	for i, k := range v.Missing {
-		b.WriteString(choose(i == 0, "; not signed by ", ", "))
+		if i == 0 {
+			b.WriteString("; not signed by ")
+		} else {
+			b.WriteString(", ")
+		}
 		b.WriteString(k.String())
 	}
 	for _, k := range v.Invalid {
 		fmt.Fprintf(&b, "; %s does not count: %s", k.KeyRef, k.Reason)
 	}
 	return fmt.Errorf("%s: %w: %s", v.Role, ErrThreshold, b.String())
-}
-
-func choose(first bool, a, b string) string {
-	if first {
-		return a
-	}
-	return b
 }
 
 // String is the name and the start of the key id.
