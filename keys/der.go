@@ -28,11 +28,18 @@ func recogniseDER(der []byte) (container, error) {
 	return plainDER(der), nil
 }
 
+func tooLarge(der []byte) error {
+	return fmt.Errorf("%w: a key of %d bytes is larger than any that is accepted", ErrUnsupported, len(der))
+}
+
 func plainDER(der []byte) container {
 	return container{open: func([]byte) (crypto.PrivateKey, error) { return parseDER(der) }}
 }
 
 func encryptedDER(der []byte) (container, error) {
+	if len(der) > maxDER {
+		return container{}, tooLarge(der)
+	}
 	decrypt, err := parseEncryptedPKCS8(der)
 	return container{encrypted: true, open: func(password []byte) (crypto.PrivateKey, error) {
 		plain, err := decrypt(password)
@@ -90,7 +97,7 @@ var curveNames = map[string]string{
 // said: the label is often wrong.
 func parseDER(der []byte) (crypto.PrivateKey, error) {
 	if len(der) > maxDER {
-		return nil, fmt.Errorf("%w: a key of %d bytes is larger than any that is accepted", ErrUnsupported, len(der))
+		return nil, tooLarge(der)
 	}
 	var info privateKeyInfo
 	_, err := asn1.Unmarshal(der, &info)
@@ -132,7 +139,7 @@ func parsePKCS8(der []byte, info privateKeyInfo) (crypto.PrivateKey, error) {
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa or rsa", ErrUnsupported, oid)
+		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa or rsa", ErrUnsupported, clip(oid.String()))
 	}
 	return damagedIf(x509.ParsePKCS8PrivateKey(der))
 }
@@ -150,7 +157,7 @@ func checkCurve(oid asn1.ObjectIdentifier) error {
 	case len(oid) == 0:
 		return fmt.Errorf("%w: the ecdsa key does not name its curve, use P-256 or P-384", ErrUnsupported)
 	case curveNames[oid.String()] == "":
-		return fmt.Errorf("%w curve %s: use P-256 or P-384", ErrUnsupported, oid)
+		return fmt.Errorf("%w curve %s: use P-256 or P-384", ErrUnsupported, clip(oid.String()))
 	}
 	return nil
 }

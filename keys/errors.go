@@ -33,3 +33,12 @@ var (
 
 // errHalves: a file's public and private halves are of different keys.
 var errHalves = fmt.Errorf("%w: its public and private halves do not belong together", ErrNotKey)
+
+// clip shortens what a stranger's file says before an error repeats it.
+func clip(s string) string {
+	const most = 60
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}

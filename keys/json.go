@@ -59,7 +59,7 @@ func (k legacyKey) open() (crypto.PrivateKey, error) {
 	}
 	private, ok := key.(interface{ Public() crypto.PublicKey })
 	if !ok || pub.crypto == nil {
-		return nil, fmt.Errorf("%w key %s/%s", ErrUnsupported, k.KeyType, k.Scheme)
+		return nil, fmt.Errorf("%w key %s/%s", ErrUnsupported, clip(k.KeyType), clip(k.Scheme))
 	}
 	if !pub.crypto.(interface{ Equal(crypto.PublicKey) bool }).Equal(private.Public()) {
 		return nil, errHalves
@@ -154,7 +154,7 @@ func parseSecretbox(text []byte) (container, error) {
 	}
 	if box.KDF.Name != "scrypt" || box.Cipher.Name != "nacl/secretbox" {
 		return container{}, fmt.Errorf("%w encryption %q with %q: want nacl/secretbox with scrypt",
-			ErrUnsupported, box.Cipher.Name, box.KDF.Name)
+			ErrUnsupported, clip(box.Cipher.Name), clip(box.KDF.Name))
 	}
 	derive, err := newScrypt(box.KDF.Salt, box.KDF.Params.N, box.KDF.Params.R, box.KDF.Params.P)
 	return container{encrypted: true, open: func(password []byte) (crypto.PrivateKey, error) {

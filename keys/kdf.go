@@ -28,7 +28,7 @@ type kdf func(password []byte, size int) ([]byte, error)
 
 func newPBKDF2(h func() hash.Hash, salt []byte, iterations int) (kdf, error) {
 	if iterations < 1 {
-		return nil, fmt.Errorf("pbkdf2 with %d iterations", iterations)
+		return nil, fmt.Errorf("%w: pbkdf2 with %d iterations", ErrNotKey, iterations)
 	}
 	if iterations > maxPBKDF2Iterations {
 		return nil, workError("pbkdf2", iterations, fmt.Sprint(maxPBKDF2Iterations, " iterations"))
@@ -40,7 +40,7 @@ func newPBKDF2(h func() hash.Hash, salt []byte, iterations int) (kdf, error) {
 
 func newScrypt(salt []byte, n, r, p int) (kdf, error) {
 	if n < 2 || n&(n-1) != 0 || r < 1 || p < 1 {
-		return nil, fmt.Errorf("scrypt with N=%d r=%d p=%d: N must be a power of two, r and p positive", n, r, p)
+		return nil, fmt.Errorf("%w: scrypt with N=%d r=%d p=%d, where N must be a power of two and r and p positive", ErrNotKey, n, r, p)
 	}
 	// Divisions, since the products may not fit.
 	if n > maxScryptMemory/128/r || n > maxScryptWork/r/p {

@@ -64,7 +64,7 @@ func parseOpenSSH(block *pem.Block) (container, error) {
 func checkOpenSSH(header opensshHeader) error {
 	if header.KDF != "bcrypt" || header.Cipher != "aes256-ctr" && header.Cipher != "aes256-cbc" {
 		return fmt.Errorf("%w OpenSSH encryption %q with %q: write the key anew with ssh-keygen -p -Z aes256-ctr",
-			ErrUnsupported, header.Cipher, header.KDF)
+			ErrUnsupported, clip(header.Cipher), clip(header.KDF))
 	}
 	var options bcryptOptions
 	if ssh.Unmarshal([]byte(header.Options), &options) != nil {

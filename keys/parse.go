@@ -156,7 +156,7 @@ func recognisePEM(text []byte) (container, error) {
 	case other == "PUBLIC KEY" || other == "RSA PUBLIC KEY":
 		return container{}, fmt.Errorf("%w: it is a public key", ErrNotPrivate)
 	case other != "":
-		return container{}, fmt.Errorf("%w: it is a PEM %q", ErrNotKey, other)
+		return container{}, fmt.Errorf("%w: it is a PEM %q", ErrNotKey, clip(other))
 	}
 	return container{}, fmt.Errorf("%w: the PEM is cut short or damaged", ErrNotKey)
 }
@@ -175,7 +175,7 @@ func openBlock(block *pem.Block) (container, error) {
 	case "ENCRYPTED COSIGN PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY":
 		return parseSecretbox(block.Bytes)
 	}
-	return container{}, fmt.Errorf("%w key, a PEM %q: use ed25519, ecdsa or rsa", ErrUnsupported, block.Type)
+	return container{}, fmt.Errorf("%w key, a PEM %q: use ed25519, ecdsa or rsa", ErrUnsupported, clip(block.Type))
 }
 
 // openPlain reads a key that was inside an encrypted container.

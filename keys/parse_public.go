@@ -113,7 +113,7 @@ func parseDERPublic(pemType string, der []byte) (crypto.PublicKey, error) {
 			return nil, err
 		}
 	case !oid.Equal(oidRSA) && !oid.Equal(oidEd25519):
-		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa or rsa", ErrUnsupported, oid)
+		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa or rsa", ErrUnsupported, clip(oid.String()))
 	}
 	return nil, fmt.Errorf("%w: the public key is damaged", ErrNotKey)
 }

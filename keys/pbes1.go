@@ -33,7 +33,7 @@ func parsePBES1(info encryptedPrivateKeyInfo) (decrypter, error) {
 	oid := info.Algorithm.Algorithm
 	derive := pbes1Schemes[oid.String()]
 	if derive == nil {
-		return nil, fmt.Errorf("%w encryption %s: write the key anew with openssl pkcs8 -topk8", ErrUnsupported, oid)
+		return nil, fmt.Errorf("%w encryption %s: write the key anew with openssl pkcs8 -topk8", ErrUnsupported, clip(oid.String()))
 	}
 	var params pbes1Params
 	if err := unmarshalParams(info.Algorithm, &params); err != nil {

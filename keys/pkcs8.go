@@ -45,7 +45,7 @@ func prf(oid asn1.ObjectIdentifier) (func() hash.Hash, error) {
 	case "1.2.840.113549.2.11":
 		return sha512.New, nil
 	}
-	return nil, fmt.Errorf("%w pbkdf2 hash %s", ErrUnsupported, oid)
+	return nil, fmt.Errorf("%w pbkdf2 hash %s", ErrUnsupported, clip(oid.String()))
 }
 
 // blockCipher is the cipher of an encryption scheme and the size of its key.
@@ -60,7 +60,7 @@ func blockCipher(oid asn1.ObjectIdentifier) (newCipher func([]byte) (cipher.Bloc
 	case "1.2.840.113549.3.7":
 		return des.NewTripleDESCipher, 24, nil
 	}
-	return nil, 0, fmt.Errorf("%w cipher %s: use aes-128-cbc, aes-256-cbc or des-ede3-cbc", ErrUnsupported, oid)
+	return nil, 0, fmt.Errorf("%w cipher %s: use aes-128-cbc, aes-256-cbc or des-ede3-cbc", ErrUnsupported, clip(oid.String()))
 }
 
 type encryptedPrivateKeyInfo struct {
@@ -152,13 +152,13 @@ func parseKDF(algorithm pkix.AlgorithmIdentifier) (kdf, error) {
 		}
 		return newScrypt(params.Salt, params.N, params.R, params.P)
 	}
-	return nil, fmt.Errorf("%w key derivation %s: use pbkdf2 or scrypt", ErrUnsupported, algorithm.Algorithm)
+	return nil, fmt.Errorf("%w key derivation %s: use pbkdf2 or scrypt", ErrUnsupported, clip(algorithm.Algorithm.String()))
 }
 
 func unmarshalParams(algorithm pkix.AlgorithmIdentifier, into any) error {
 	rest, err := asn1.Unmarshal(algorithm.Parameters.FullBytes, into)
 	if err != nil || len(rest) > 0 {
-		return fmt.Errorf("%w: the parameters of %s are damaged", ErrNotKey, algorithm.Algorithm)
+		return fmt.Errorf("%w: the parameters of %s are damaged", ErrNotKey, clip(algorithm.Algorithm.String()))
 	}
 	return nil
 }

@@ -1,0 +1,372 @@
+package keys_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"example.org/rstuf/keys"
+)
+
+// plainKey gives a key both ways: as the package's and as Go's.
+func plainKey(t testing.TB, kind keys.Type) (*keys.Private, crypto.PrivateKey, []byte) {
+	t.Helper()
+	key := generate(t, kind, "")
+	text, err := key.MarshalPEM(nil)
+	require.NoError(t, err)
+	block, _ := pem.Decode(text)
+	raw, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	require.NoError(t, err)
+	return key, raw, block.Bytes
+}
+
+// checkOpens checks that the data holds the key, and under which password.
+func checkOpens(t *testing.T, data []byte, secret string, want *keys.Private) {
+	t.Helper()
+	if secret == "" {
+		got, err := keys.Parse(data, nil)
+		require.NoError(t, err)
+		assert.False(t, got.Encrypted())
+		checkSigns(t, got, want.Public())
+		return
+	}
+	got, err := keys.Parse(data, password(secret))
+	require.NoError(t, err)
+	assert.True(t, got.Encrypted())
+	checkSigns(t, got, want.Public())
+	_, err = keys.Parse(data, password("not "+secret))
+	assert.ErrorIs(t, err, keys.ErrPassword)
+	_, err = keys.Parse(data, nil)
+	assert.ErrorIs(t, err, keys.ErrPasswordNeeded)
+}
+
+func TestParseOpenSSH(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []keys.Type{keys.Ed25519, keys.ECDSAP256, keys.ECDSAP384, keys.RSA2048} {
+		key, raw, _ := plainKey(t, kind)
+		block, err := ssh.MarshalPrivateKey(raw, "comment")
+		require.NoError(t, err)
+		checkOpens(t, pem.EncodeToMemory(block), "", key)
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(raw, "comment", []byte("pw"))
+		require.NoError(t, err)
+		checkOpens(t, pem.EncodeToMemory(block), "pw", key)
+	}
+}
+
+func TestParseTraditionalPEM(t *testing.T) {
+	t.Parallel()
+	key, raw, _ := plainKey(t, keys.ECDSAP256)
+	der, err := x509.MarshalECPrivateKey(raw.(*ecdsa.PrivateKey))
+	require.NoError(t, err)
+	for _, cipher := range []x509.PEMCipher{x509.PEMCipherDES, x509.PEMCipher3DES, x509.PEMCipherAES128, x509.PEMCipherAES192, x509.PEMCipherAES256} {
+		block, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", der, []byte("pw"), cipher) //lint:ignore SA1019 what the test is about
+		require.NoError(t, err)
+		checkOpens(t, pem.EncodeToMemory(block), "pw", key)
+	}
+	params := pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}})
+	text := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
+	checkOpens(t, append(params, text...), "", key)
+	checkOpens(t, append([]byte("\xef\xbb\xbf\r\n"), bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))...), "", key)
+	checkOpens(t, der, "", key)
+}
+
+// One wrong password in 256 leaves padding that looks right.
+func TestWrongPasswordIsAlwaysToldApart(t *testing.T) {
+	t.Parallel()
+	_, raw, _ := plainKey(t, keys.ECDSAP256)
+	der, err := x509.MarshalECPrivateKey(raw.(*ecdsa.PrivateKey))
+	require.NoError(t, err)
+	block, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", der, []byte("pw"), x509.PEMCipherAES256) //lint:ignore SA1019 what the test is about
+	require.NoError(t, err)
+	text := pem.EncodeToMemory(block)
+	for range 3000 {
+		_, err := keys.Parse(text, password(rand.Text()))
+		require.ErrorIs(t, err, keys.ErrPassword)
+	}
+}
+
+func TestParseSecretbox(t *testing.T) {
+	t.Parallel()
+	key, _, der := plainKey(t, keys.ECDSAP256)
+	text, err := key.MarshalPEM(nil)
+	require.NoError(t, err)
+	contents := map[string][]byte{"der": der, "pem": text}
+	object := key.Public().Key()
+	object.Value["private"] = string(text)
+	contents["json"], err = json.Marshal(object)
+	require.NoError(t, err)
+	for name, content := range contents {
+		box, err := encrypted.Encrypt(content, []byte("pw"))
+		require.NoError(t, err)
+		t.Run(name, func(t *testing.T) {
+			checkOpens(t, box, "pw", key)
+			for _, label := range []string{"ENCRYPTED COSIGN PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY"} {
+				checkOpens(t, pem.EncodeToMemory(&pem.Block{Type: label, Bytes: box}), "pw", key)
+			}
+		})
+	}
+	for _, level := range []encrypted.KDFParameterStrength{encrypted.Legacy, encrypted.OWASP} {
+		box, err := encrypted.EncryptWithCustomKDFParameters(der, []byte("pw"), level)
+		require.NoError(t, err)
+		got, err := keys.Parse(box, password("pw"))
+		require.NoError(t, err)
+		assert.Equal(t, key.Public().ID(), got.Public().ID())
+	}
+}
+
+func certificate(t *testing.T, raw crypto.PrivateKey, name string) []byte {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, raw.(crypto.Signer).Public(), raw)
+	require.NoError(t, err)
+	return der
+}
+
+func TestParsePublicForms(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []keys.Type{keys.Ed25519, keys.ECDSAP256, keys.ECDSAP384, keys.RSA2048} {
+		key, raw, private := plainKey(t, kind)
+		want := key.Public()
+		spki, err := x509.MarshalPKIXPublicKey(want.Crypto())
+		require.NoError(t, err)
+		cert := certificate(t, raw, "Alice of Example")
+		object, err := json.Marshal(want.WithName("alice"))
+		require.NoError(t, err)
+		text, err := want.MarshalPEM()
+		require.NoError(t, err)
+		for name, form := range map[string][]byte{
+			"": spki, "Alice of Example": cert, "alice": object,
+		} {
+			got, err := keys.ParsePublic(form)
+			require.NoError(t, err)
+			assert.Equal(t, want.ID(), got.ID())
+			assert.Equal(t, name, got.Name())
+		}
+		for _, form := range [][]byte{text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})} {
+			got, err := keys.ParsePublic(form)
+			require.NoError(t, err)
+			assert.Equal(t, want.ID(), got.ID())
+		}
+
+		// What is not private is named where a private key belongs, and the
+		// other way round.
+		for _, form := range [][]byte{spki, cert, object, text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})} {
+			_, err := keys.Parse(form, password("pw"))
+			assert.ErrorIs(t, err, keys.ErrNotPrivate)
+		}
+		_, err = keys.ParsePublic(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+		assert.ErrorIs(t, err, keys.ErrNotKey)
+		assert.ErrorContains(t, err, "private key")
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	p521, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	require.NoError(t, err)
+	p521DER, err := x509.MarshalPKCS8PrivateKey(p521)
+	require.NoError(t, err)
+	p521SEC1, err := x509.MarshalECPrivateKey(p521)
+	require.NoError(t, err)
+	ed := generate(t, keys.Ed25519, "")
+	text, err := ed.MarshalPEM(nil)
+	require.NoError(t, err)
+	block, _ := pem.Decode(text)
+	other := generate(t, keys.Ed25519, "").Public().Key().Value["public"]
+
+	refused := map[string]struct {
+		data []byte
+		want error
+		says string
+	}{
+		"empty":              {nil, keys.ErrNotKey, "empty"},
+		"white space":        {[]byte(" \n"), keys.ErrNotKey, "empty"},
+		"text":               {[]byte("hello"), keys.ErrNotKey, "neither PEM"},
+		"cut PEM":            {text[:len(text)-9], keys.ErrNotKey, "cut short"},
+		"cut DER":            {block.Bytes[:20], keys.ErrNotKey, "cut short"},
+		"damaged PKCS#8":     {pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: block.Bytes[:40]}), keys.ErrNotKey, "damaged"},
+		"two keys":           {append(bytes.Clone(text), text...), keys.ErrNotKey, "more than one"},
+		"P-521":              {p521DER, keys.ErrUnsupported, "P-521"},
+		"P-521 SEC 1":        {p521SEC1, keys.ErrUnsupported, "P-521"},
+		"secp256k1":          {fixture(t, "secp256k1.pem"), keys.ErrUnsupported, "curve 1.3.132.0.10"},
+		"secp256k1 PKCS#8":   {fixture(t, "secp256k1-pkcs8.pem"), keys.ErrUnsupported, "curve 1.3.132.0.10"},
+		"explicit curve":     {fixture(t, "explicit-curve.pem"), keys.ErrUnsupported, "does not name its curve"},
+		"rsa 1024":           {fixture(t, "rsa-1024.pem"), keys.ErrUnsupported, "1024 bits is too weak"},
+		"rsa 1024 PKCS#1":    {fixture(t, "rsa-1024-pkcs1.pem"), keys.ErrUnsupported, "1024 bits is too weak"},
+		"dsa":                {fixture(t, "dsa.pem"), keys.ErrUnsupported, "use ed25519"},
+		"ed448":              {fixture(t, "ed448.pem"), keys.ErrUnsupported, "1.3.101.113"},
+		"x25519":             {fixture(t, "x25519.pem"), keys.ErrUnsupported, "1.3.101.110"},
+		"aria":               {fixture(t, "aria.pem"), keys.ErrUnsupported, "cipher 1.2.410"},
+		"openssh dsa-like":   {fixture(t, "openssh-chacha"), keys.ErrUnsupported, "chacha20-poly1305"},
+		"openssh public":     {[]byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl a@b"), keys.ErrNotPrivate, "OpenSSH public"},
+		"json list":          {[]byte(`{"a":1}`), keys.ErrNotKey, "without keyval"},
+		"json cut":           {[]byte(`{"keytype":`), keys.ErrNotKey, "cut short"},
+		"json key type":      {[]byte(`{"keytype":"spam","scheme":"spam","keyval":{"public":"x","private":"` + strings.Repeat("ab", 32) + `"}}`), keys.ErrUnsupported, "spam"},
+		"json halves":        {[]byte(`{"keytype":"ed25519","scheme":"ed25519","keyval":{"public":"` + other + `","private":"` + strings.Repeat("ab", 32) + `"}}`), keys.ErrNotKey, "halves"},
+		"json odd seed":      {[]byte(`{"keytype":"ed25519","scheme":"ed25519","keyval":{"public":"` + other + `","private":"abc"}}`), keys.ErrNotKey, "64 hex digits"},
+		"legacy parts":       {[]byte("aa@@@@1@@@@bb"), keys.ErrNotKey, "cut short"},
+		"legacy hex":         {[]byte("zz@@@@1@@@@bb@@@@cc@@@@dd"), keys.ErrNotKey, "cut short"},
+		"legacy iv":          {[]byte("aa@@@@1@@@@bb@@@@cc@@@@dd"), keys.ErrNotKey, "cut short"},
+		"secretbox nonce":    {[]byte(`{"kdf":{"name":"scrypt","params":{"N":32768,"r":8,"p":1},"salt":""},"cipher":{"name":"nacl/secretbox","nonce":"AA=="},"ciphertext":"AA=="}`), keys.ErrNotKey, "damaged"},
+		"secretbox kdf":      {secretbox("argon2", 32768, 8, 1), keys.ErrUnsupported, "argon2"},
+		"secretbox N":        {secretbox("scrypt", 32767, 8, 1), keys.ErrNotKey, "power of two"},
+		"certificate damage": {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: []byte{1}}), keys.ErrNotKey, "CERTIFICATE REQUEST"},
+		"unknown PBES1":      {fixture(t, "pbe-sha1-rc2.pem"), keys.ErrUnsupported, "openssl pkcs8 -topk8"},
+	}
+	for name, r := range refused {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := keys.Parse(r.data, password("pw"))
+			assert.ErrorIs(t, err, r.want)
+			assert.ErrorContains(t, err, r.says)
+			assert.NotContains(t, err.Error(), "\n")
+		})
+	}
+}
+
+func secretbox(kdf string, n, r, p int) []byte {
+	box := map[string]any{
+		"kdf":        map[string]any{"name": kdf, "params": map[string]int{"N": n, "r": r, "p": p}, "salt": make([]byte, 32)},
+		"cipher":     map[string]any{"name": "nacl/secretbox", "nonce": make([]byte, 24)},
+		"ciphertext": make([]byte, 64),
+	}
+	out, err := json.Marshal(box)
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+func fixture(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "refused", name))
+	require.NoError(t, err)
+	return data
+}
+
+// encryptedInfo is an encrypted PKCS#8 key with the parameters given.
+func encryptedInfo(t *testing.T, oid asn1.ObjectIdentifier, params any) []byte {
+	t.Helper()
+	out, err := asn1.Marshal(struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Data      []byte
+	}{algorithm(t, oid, params), make([]byte, 64)})
+	require.NoError(t, err)
+	return out
+}
+
+func algorithm(t *testing.T, oid asn1.ObjectIdentifier, params any) pkix.AlgorithmIdentifier {
+	t.Helper()
+	der, err := asn1.Marshal(params)
+	require.NoError(t, err)
+	return pkix.AlgorithmIdentifier{Algorithm: oid, Parameters: asn1.RawValue{FullBytes: der}}
+}
+
+func pbes2(t *testing.T, kdf asn1.ObjectIdentifier, params any) []byte {
+	aes256 := algorithm(t, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 42}, make([]byte, 16))
+	return encryptedInfo(t, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}, []pkix.AlgorithmIdentifier{algorithm(t, kdf, params), aes256})
+}
+
+func openssh(rounds uint32) []byte {
+	options := ssh.Marshal(struct {
+		Salt   string
+		Rounds uint32
+	}{"0123456789abcdef", rounds})
+	return pem.EncodeToMemory(&pem.Block{Type: "OPENSSH PRIVATE KEY", Bytes: append([]byte("openssh-key-v1\x00"), ssh.Marshal(struct {
+		Cipher, KDF, Options string
+		Keys                 uint32
+		Public, Private      string
+	}{"aes256-ctr", "bcrypt", string(options), 1, "", ""})...)})
+}
+
+// A file may not choose how long we work on it: the refusal comes before the
+// password is asked for, let alone used.
+func TestAbsurdWorkIsRefused(t *testing.T) {
+	t.Parallel()
+	pbkdf2 := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
+	scrypt := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11591, 4, 11}
+	type iterated struct {
+		Salt       []byte
+		Iterations int
+	}
+	type scryptParams struct {
+		Salt    []byte
+		N, R, P int
+	}
+	salt := []byte("salt")
+	absurd := map[string][]byte{
+		"pbkdf2":        pbes2(t, pbkdf2, iterated{salt, 10_000_001}),
+		"pbkdf2 max":    pbes2(t, pbkdf2, iterated{salt, 1<<63 - 1}),
+		"scrypt N":      pbes2(t, scrypt, scryptParams{salt, 1 << 30, 8, 1}),
+		"scrypt r":      pbes2(t, scrypt, scryptParams{salt, 1 << 14, 1 << 40, 1}),
+		"scrypt p":      pbes2(t, scrypt, scryptParams{salt, 1 << 14, 8, 1 << 40}),
+		"pbes1 md5":     encryptedInfo(t, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 3}, iterated{salt, 10_000_001}),
+		"pkcs12 3des":   encryptedInfo(t, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3}, iterated{salt, 10_000_001}),
+		"legacy":        []byte("aa@@@@2000000000@@@@bb@@@@" + strings.Repeat("00", 16) + "@@@@dd"),
+		"secretbox N":   secretbox("scrypt", 1<<30, 8, 1),
+		"secretbox r":   secretbox("scrypt", 2, 1<<40, 1),
+		"secretbox p":   secretbox("scrypt", 1<<15, 8, 1<<40),
+		"secretbox all": secretbox("scrypt", 1<<62, 1<<62, 1<<62),
+		"openssh":       openssh(1001),
+		"openssh max":   openssh(1<<32 - 1),
+	}
+	for name, data := range absurd {
+		_, err := keys.Parse(data, func() ([]byte, error) {
+			t.Errorf("%s: the password was asked for", name)
+			return nil, errors.New("asked")
+		})
+		assert.ErrorIs(t, err, keys.ErrUnsupported, name)
+		assert.ErrorContains(t, err, "asks for", name)
+	}
+	senseless := [][]byte{
+		pbes2(t, pbkdf2, iterated{salt, 0}), pbes2(t, pbkdf2, iterated{salt, -1}),
+		pbes2(t, scrypt, scryptParams{salt, 0, 0, 0}), pbes2(t, scrypt, scryptParams{salt, 1000, 8, 1}),
+		encryptedInfo(t, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 3}, iterated{salt, 0}),
+	}
+	for _, data := range senseless {
+		_, err := keys.Parse(data, password("pw"))
+		assert.ErrorIs(t, err, keys.ErrNotKey)
+	}
+}
+
+// The callback's own failure comes through.
+func TestPasswordCallbackFails(t *testing.T) {
+	t.Parallel()
+	text, err := generate(t, keys.Ed25519, "").MarshalPEM([]byte("pw"))
+	require.NoError(t, err)
+	refused := errors.New("the user pressed escape")
+	_, err = keys.Parse(text, func() ([]byte, error) { return nil, refused })
+	assert.ErrorIs(t, err, refused)
+}
+
+func TestLoadRefusesLargeFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "big")
+	require.NoError(t, os.WriteFile(path, []byte(base64.StdEncoding.EncodeToString(make([]byte, 1<<20))), 0o600))
+	_, err := keys.Load(path, nil)
+	assert.ErrorIs(t, err, keys.ErrNotKey)
+	_, err = keys.LoadPublic(path)
+	assert.ErrorIs(t, err, keys.ErrNotKey)
+	_, err = keys.Load(path+"x", nil)
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
