@@ -1,0 +1,441 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf"
+	"example.org/rstuf/client"
+)
+
+var recordingsDir = flag.String("recordings", "testdata/recordings", "folder with recorded exchanges")
+
+// exchange is one entry of a recording: a request with its answer, or a task
+// that was polled until its end.
+type exchange struct {
+	Step    string `json:"step"`
+	Request struct {
+		Method string          `json:"method"`
+		Path   string          `json:"path"`
+		Body   json.RawMessage `json:"body"`
+		Raw    string          `json:"raw"`
+	} `json:"request"`
+	Response   *answer  `json:"response"`
+	TaskStates []answer `json:"task_states"`
+}
+
+type answer struct {
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers"`
+	Body    json.RawMessage   `json:"body"`
+	Text    string            `json:"text"`
+}
+
+func (e exchange) body() []byte {
+	if e.Request.Raw != "" {
+		return []byte(e.Request.Raw)
+	}
+	return e.Request.Body
+}
+
+// path is the request's path below the API's prefix, without query.
+func (e exchange) path() string {
+	path, _, _ := strings.Cut(strings.TrimPrefix(e.Request.Path, "/api/v1"), "?")
+	return path
+}
+
+// readRecordings returns the recordings in dir by name.
+func readRecordings(dir string) (map[string][]exchange, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]exchange{}
+	for _, name := range names {
+		if strings.HasSuffix(name, ".keys.json") {
+			continue
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		var list []exchange
+		if err := json.Unmarshal(data, &list); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if len(list) == 0 {
+			return nil, fmt.Errorf("%s: no exchange in it", name)
+		}
+		for i, e := range list {
+			if e.Response == nil && len(e.TaskStates) == 0 {
+				return nil, fmt.Errorf("%s: exchange %d has neither an answer nor a task's states", name, i)
+			}
+		}
+		all[strings.TrimSuffix(filepath.Base(name), ".json")] = list
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no recording in %s", dir)
+	}
+	return all, nil
+}
+
+// replay is a server that answers as one recording tells, one exchange after
+// the other.
+type replay struct {
+	*httptest.Server
+	list []exchange
+
+	mu      sync.Mutex
+	current exchange
+	polls   int      // of a task
+	got     []string // requests of the current exchange: method, path and query
+	bodies  [][]byte
+}
+
+func newReplay(t *testing.T, list []exchange) *replay {
+	r := &replay{list: list}
+	r.Server = httptest.NewServer(r)
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *replay) begin(e exchange) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.current, r.polls, r.got, r.bodies = e, 0, nil, nil
+}
+
+func (r *replay) requests() ([]string, [][]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.got, r.bodies
+}
+
+func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		panic(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.got = append(r.got, req.Method+" "+req.URL.RequestURI())
+	r.bodies = append(r.bodies, body)
+	switch {
+	case len(r.current.TaskStates) > 0:
+		r.write(w, r.current.TaskStates[min(r.polls, len(r.current.TaskStates)-1)])
+		r.polls++
+	case len(r.got) == 1:
+		r.write(w, *r.current.Response)
+	default: // after a redirect: as the recording answers this elsewhere
+		for _, e := range r.list {
+			if e.Response != nil && e.Request.Method == req.Method && e.Request.Path == req.URL.RequestURI() {
+				r.write(w, *e.Response)
+				return
+			}
+		}
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+func (r *replay) write(w http.ResponseWriter, a answer) {
+	for name, value := range a.Headers {
+		if strings.EqualFold(name, "location") {
+			target, err := url.Parse(value)
+			if err != nil {
+				panic(err)
+			}
+			value = r.URL + target.RequestURI()
+		}
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(a.Status)
+	if len(a.Body) > 0 {
+		w.Write(a.Body)
+	} else {
+		io.WriteString(w, a.Text)
+	}
+}
+
+func TestRecordings(t *testing.T) {
+	all, err := readRecordings(*recordingsDir)
+	require.NoError(t, err)
+	for name, list := range all {
+		t.Run(name, func(t *testing.T) {
+			server := newReplay(t, list)
+			api, err := client.New(server.URL, client.Config{Retries: -1})
+			require.NoError(t, err)
+			for i, e := range list {
+				t.Run(fmt.Sprintf("%d-%s", i, e.Step), func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+					defer cancel()
+					server.begin(e)
+					if len(e.TaskStates) > 0 {
+						checkTask(t, ctx, api, e)
+					} else {
+						checkExchange(t, ctx, api, server, e)
+					}
+				})
+			}
+		})
+	}
+}
+
+func TestAFolderWithoutRecordingsFails(t *testing.T) {
+	_, err := readRecordings(t.TempDir())
+	require.Error(t, err)
+}
+
+// checkTask waits for a recorded task and compares what it tells.
+func checkTask(t *testing.T, ctx context.Context, api *client.Client, e exchange) {
+	target, err := url.Parse(e.Request.Path)
+	require.NoError(t, err)
+	var seen []rstuf.TaskState
+	got, err := api.WaitTask(ctx, target.Query().Get("task_id"), func(task rstuf.Task) { seen = append(seen, task.State) })
+
+	var want []rstuf.TaskState
+	var last rstuf.Response[rstuf.Task]
+	for _, state := range e.TaskStates {
+		last = rstuf.Response[rstuf.Task]{}
+		require.NoError(t, json.Unmarshal(state.Body, &last))
+		want = append(want, last.Data.State)
+	}
+	assert.Equal(t, slices.Compact(want), slices.Compact(seen))
+	assert.Equal(t, last.Data.State, got.State)
+	assert.Equal(t, last.Data.ID, got.ID)
+	if last.Data.Succeeded() {
+		require.NoError(t, err)
+		if details := last.Data.Result.Details; details != nil {
+			assert.Equal(t, details.AddedArtifacts, got.Result.Details.AddedArtifacts)
+			assert.Equal(t, details.InvalidPaths, got.Result.Details.InvalidPaths)
+			assert.Equal(t, details.DelegatedRoles, got.Result.Details.DelegatedRoles)
+			for _, failed := range got.Result.Details.FailedRoles {
+				assert.NotContains(t, details.DelegatedRoles, failed.Role)
+			}
+		}
+		return
+	}
+	var failed *client.TaskError
+	require.ErrorAs(t, err, &failed)
+	assert.Equal(t, last.Data.State, failed.Task.State)
+	assert.Contains(t, err.Error(), last.Data.Reason())
+}
+
+// typed are the calls that make the recorded requests. They return what the
+// answer holds: a *client.Task or data.
+var typed = map[string]func(ctx context.Context, api *client.Client, body []byte) (any, error){
+	"GET /bootstrap/":    func(ctx context.Context, api *client.Client, _ []byte) (any, error) { return api.BootstrapState(ctx) },
+	"GET /config/":       func(ctx context.Context, api *client.Client, _ []byte) (any, error) { return api.Settings(ctx) },
+	"GET /metadata/sign": func(ctx context.Context, api *client.Client, _ []byte) (any, error) { return api.Pending(ctx) },
+	"POST /artifacts/publish/": func(ctx context.Context, api *client.Client, _ []byte) (any, error) {
+		return api.Publish(ctx)
+	},
+	"POST /bootstrap/": with(func(ctx context.Context, api *client.Client, p rstuf.BootstrapPayload) (any, error) {
+		id, err := api.SubmitBootstrap(ctx, &p)
+		return api.Task(id), err
+	}),
+	"PUT /config/": with(func(ctx context.Context, api *client.Client, p rstuf.SettingsUpdate) (any, error) {
+		return api.UpdateSettings(ctx, p.Settings.Expiration)
+	}),
+	"POST /metadata/": with(func(ctx context.Context, api *client.Client, p rstuf.MetadataUpdate) (any, error) {
+		return api.UpdateMetadata(ctx, p.Metadata[rstuf.RoleRoot])
+	}),
+	"POST /metadata/online": with(func(ctx context.Context, api *client.Client, p rstuf.OnlineBump) (any, error) {
+		return api.BumpOnline(ctx, p.Roles...)
+	}),
+	"POST /metadata/sign": with(func(ctx context.Context, api *client.Client, p rstuf.MetadataSign) (any, error) {
+		return api.Sign(ctx, p.Role, p.Signature)
+	}),
+	"POST /metadata/sign/delete": with(func(ctx context.Context, api *client.Client, p rstuf.MetadataSignDelete) (any, error) {
+		return api.StopSigning(ctx, p.Role)
+	}),
+	"POST /delegations/": with(func(ctx context.Context, api *client.Client, p rstuf.DelegationsUpdate) (any, error) {
+		return api.AddDelegations(ctx, p.Delegations)
+	}),
+	"PUT /delegations/": with(func(ctx context.Context, api *client.Client, p rstuf.DelegationsUpdate) (any, error) {
+		return api.UpdateDelegations(ctx, p.Delegations)
+	}),
+	"POST /delegations/delete": with(func(ctx context.Context, api *client.Client, p rstuf.DelegationsDelete) (any, error) {
+		var names []string
+		for _, role := range p.Delegations.Roles {
+			names = append(names, role.Name)
+		}
+		return api.DeleteDelegations(ctx, names...)
+	}),
+	"POST /artifacts/": with(func(ctx context.Context, api *client.Client, p rstuf.AddArtifacts) (any, error) {
+		return api.AddArtifacts(ctx, p)
+	}),
+	"POST /artifacts/delete": with(func(ctx context.Context, api *client.Client, p rstuf.DeleteArtifacts) (any, error) {
+		return api.DeleteArtifacts(ctx, p)
+	}),
+}
+
+// errNotTyped: the body can't be had from the typed call.
+var errNotTyped = fmt.Errorf("no typed call makes this body")
+
+func with[T any](do func(context.Context, *client.Client, T) (any, error)) func(context.Context, *client.Client, []byte) (any, error) {
+	return func(ctx context.Context, api *client.Client, body []byte) (any, error) {
+		var request T
+		if json.Unmarshal(body, &request) != nil {
+			return nil, errNotTyped
+		}
+		again, err := json.Marshal(request)
+		if err != nil || !sameJSON(body, again) || string(bytes.TrimSpace(body)) == "{}" {
+			return nil, errNotTyped
+		}
+		return do(ctx, api, request)
+	}
+}
+
+// checkExchange makes the recorded request and compares the answer.
+func checkExchange(t *testing.T, ctx context.Context, api *client.Client, server *replay, e exchange) {
+	call, known := typed[e.Request.Method+" "+e.path()]
+	target, err := url.Parse(e.Request.Path)
+	require.NoError(t, err)
+	if id := target.Query().Get("task_id"); id != "" {
+		call, known = func(ctx context.Context, api *client.Client, _ []byte) (any, error) { return api.Task(id).State(ctx) }, true
+	}
+	var got any
+	err = errNotTyped
+	if known {
+		got, err = call(ctx, api, e.body())
+	}
+	var refused rstuf.ValidationError
+	var answer *client.Error
+	if err == errNotTyped || errors.As(err, &refused) && !errors.As(err, &answer) {
+		// The client does not send what is wrong; what a service says to it
+		// is read all the same.
+		got, err = nil, api.Raw(ctx, e.Request.Method, strings.TrimPrefix(e.Request.Path, "/api/v1"), e.body())
+	}
+	requests, bodies := server.requests()
+	require.NotEmpty(t, requests)
+	assert.Equal(t, e.Request.Method+" "+e.Request.Path, requests[0])
+	if len(e.body()) > 0 {
+		assert.True(t, sameJSON(e.body(), bodies[0]) || string(e.body()) == string(bodies[0]), "sent %s", bodies[0])
+	}
+	switch {
+	case e.Response.Status >= 300 && e.Response.Status < 400:
+		require.Len(t, requests, 2, "the redirect is followed")
+		assert.True(t, strings.HasPrefix(requests[1], e.Request.Method+" "), "the method is kept")
+		assert.Equal(t, bodies[0], bodies[1], "the body is kept")
+	case e.Response.Status >= 400 || hasDetail(e.Response.Body):
+		checkError(t, e, err)
+	default:
+		require.NoError(t, err)
+		checkData(t, e, got)
+	}
+}
+
+func checkData(t *testing.T, e exchange, got any) {
+	var w struct {
+		Data json.RawMessage `json:"data"`
+	}
+	require.NoError(t, json.Unmarshal(e.Response.Body, &w))
+	switch got := got.(type) {
+	case nil:
+	case *client.Task:
+		var accepted rstuf.Accepted
+		require.NoError(t, json.Unmarshal(w.Data, &accepted))
+		assert.Equal(t, accepted.TaskID, got.ID())
+	case rstuf.BootstrapState:
+		assertDecodes(t, w.Data, got)
+	case *rstuf.RepositorySettings:
+		assertDecodes(t, w.Data, *got)
+	case rstuf.PendingMetadata:
+		if w.Data == nil {
+			assert.Empty(t, got.Roles)
+		} else {
+			assertDecodes(t, w.Data, got)
+		}
+	case rstuf.Task:
+		assertDecodes(t, w.Data, got)
+	default:
+		t.Fatalf("no check for %T", got)
+	}
+}
+
+func assertDecodes[T any](t *testing.T, data []byte, got T) {
+	var want T
+	require.NoError(t, json.Unmarshal(data, &want))
+	assert.Equal(t, want, got)
+}
+
+func checkError(t *testing.T, e exchange, err error) {
+	var got *client.Error
+	require.ErrorAs(t, err, &got)
+	assert.Equal(t, e.Response.Status, got.Status)
+	assert.NotContains(t, err.Error(), "\n")
+	if e.Response.Body == nil {
+		assert.Equal(t, e.Response.Text, got.Message)
+		return
+	}
+	var body rstuf.ErrorBody
+	require.NoError(t, json.Unmarshal(e.Response.Body, &body))
+	assert.Equal(t, body.Message, got.Message)
+	assert.Equal(t, body.Reason, got.Detail)
+	assert.Equal(t, body.Fields, got.Fields)
+	if e.Response.Status == 422 {
+		var fields rstuf.ValidationError
+		require.ErrorAs(t, err, &fields)
+		assert.NotEmpty(t, fields)
+	}
+	if _, state, named := strings.Cut(body.Reason, "State: "); named {
+		bootstrapping := e.path() == "/bootstrap/"
+		assert.Equal(t, bootstrapping, errors.Is(err, client.ErrAlreadyBootstrapped))
+		assert.Equal(t, !bootstrapping && state != "finished", errors.Is(err, client.ErrNotBootstrapped))
+		assert.Equal(t, state == "signing", errors.Is(err, client.ErrSigningPending))
+	} else {
+		assert.Equal(t, e.Response.Status == 404, errors.Is(err, client.ErrNotFound))
+	}
+}
+
+func hasDetail(body []byte) bool {
+	var w struct {
+		Detail json.RawMessage `json:"detail"`
+	}
+	return json.Unmarshal(body, &w) == nil && w.Detail != nil
+}
+
+// sameJSON compares two bodies; a field that is null counts as absent.
+func sameJSON(a, b []byte) bool {
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return false
+	}
+	return assert.ObjectsAreEqual(withoutNulls(x), withoutNulls(y))
+}
+
+func withoutNulls(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for name, value := range v {
+			if value != nil {
+				out[name] = withoutNulls(value)
+			}
+		}
+		return out
+	case []any:
+		for i := range v {
+			v[i] = withoutNulls(v[i])
+		}
+	}
+	return v
+}
