@@ -97,7 +97,7 @@ func Parse(data []byte) (*Document, error) {
 func (d *Document) readSigned(p *canonical.Parser) error {
 	var fields reader
 	fields.rest = map[string]json.RawMessage{}
-	form, err := p.Members(nil, func(key, form []byte) {
+	form, err := p.Members(make([]byte, 0, len(d.raw)), func(key, form []byte) {
 		switch string(key) {
 		case "_type", "version", "spec_version", "expires":
 			fields.rest[string(key)] = bytes.Clone(form)

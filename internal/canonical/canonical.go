@@ -17,7 +17,9 @@ package canonical
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
+	"strings"
 )
 
 // MaxDepth is how deep arrays and objects may be nested. TUF metadata needs
@@ -41,38 +43,55 @@ func Transform(jsonText []byte) ([]byte, error) {
 // control characters raw. Without control characters the result is the
 // argument itself.
 func JSON(canonical []byte) []byte {
-	const hex = "0123456789abcdef"
-	var out []byte
-	start := 0
-	for i, c := range canonical {
-		if c < ' ' {
-			out = append(out, canonical[start:i]...)
-			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-			start = i + 1
-		}
-	}
-	if start == 0 {
+	if !hasControl(canonical) {
 		return canonical
 	}
-	return append(out, canonical[start:]...)
+	const hex = "0123456789abcdef"
+	out := make([]byte, 0, len(canonical)+64)
+	for _, c := range canonical {
+		if c < ' ' {
+			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		} else {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// hasControl looks for bytes below 0x20, eight at a time: such a byte, and
+// only such a byte, borrows its top bit when 0x20 is taken from it, unless the
+// bit was set before. A borrow that spills over can at worst follow a byte
+// that was found already.
+func hasControl(text []byte) bool {
+	const spaces, tops = 0x2020202020202020, 0x8080808080808080
+	for len(text) >= 8 {
+		x := binary.LittleEndian.Uint64(text)
+		if (x-spaces)&^x&tops != 0 {
+			return true
+		}
+		text = text[8:]
+	}
+	for _, c := range text {
+		if c < ' ' {
+			return true
+		}
+	}
+	return false
 }
 
 // AppendString appends the canonical form of s, which must be valid UTF-8.
 func AppendString(dst []byte, s string) []byte {
-	return appendString(dst, s)
-}
-
-func appendString[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c == '"' || c == '\\' {
-			dst = append(dst, s[start:i]...)
-			dst = append(dst, '\\', c)
-			start = i + 1
-		}
+	if strings.IndexByte(s, '"') < 0 && strings.IndexByte(s, '\\') < 0 {
+		dst = append(dst, s...)
+		return append(dst, '"')
 	}
-	dst = append(dst, s[start:]...)
+	for i := range len(s) {
+		if c := s[i]; c == '"' || c == '\\' {
+			dst = append(dst, '\\')
+		}
+		dst = append(dst, s[i])
+	}
 	return append(dst, '"')
 }
 

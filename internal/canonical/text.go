@@ -29,7 +29,7 @@ func (p *Parser) text(dst []byte) (out, decoded []byte, err error) {
 	if decoded, err = p.escaped(start, i); err != nil {
 		return nil, nil, err
 	}
-	return appendString(dst, decoded), decoded, nil
+	return AppendString(dst, string(decoded)), decoded, nil
 }
 
 // escaped decodes the string that begins at start and has its first escape,
