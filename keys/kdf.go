@@ -9,10 +9,10 @@ import (
 )
 
 // Bounds on the work that a key file may ask for before its password can be
-// checked. They are some ten times what careful tools write, and keep a
-// hostile file to seconds and to 256 MiB.
+// checked. They are several times what careful tools write, and keep a hostile
+// file to a few seconds and to 256 MiB.
 const (
-	maxPBKDF2Iterations = 10_000_000
+	maxPBKDF2Iterations = 5_000_000
 	maxScryptMemory     = 256 << 20 // 128 * N * r bytes
 	maxScryptWork       = 1 << 23   // N * r * p; N = 2^17, r = 8, p = 1 is 2^20
 	maxBcryptRounds     = 1000

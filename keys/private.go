@@ -117,7 +117,8 @@ func wipe(key crypto.Signer) {
 	case ed25519.PrivateKey:
 		clear(k)
 	case *ecdsa.PrivateKey:
-		wipeInts(k.D) //lint:ignore SA1019 there is no other way to overwrite it
+		//lint:ignore SA1019 there is no other way to overwrite it
+		wipeInts(k.D)
 	case *rsa.PrivateKey:
 		wipeInts(append(k.Primes, k.D, k.Precomputed.Dp, k.Precomputed.Dq, k.Precomputed.Qinv)...)
 	}

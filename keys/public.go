@@ -149,7 +149,8 @@ func checkCrypto(pub crypto.PublicKey) error {
 		}
 		return nil
 	case *ecdsa.PublicKey:
-		if pub == nil || pub.Curve == nil {
+		//lint:ignore SA1019 only looked at, because other calls panic on it
+		if pub == nil || pub.Curve == nil || pub.X == nil || pub.Y == nil {
 			return fmt.Errorf("ecdsa public key is empty")
 		}
 		if ecdsaScheme(pub.Curve) == "" {

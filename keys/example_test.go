@@ -1,0 +1,104 @@
+package keys_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"example.org/rstuf/keys"
+)
+
+// Make a key, keep it encrypted, and see its key object.
+func ExampleGenerate() {
+	key, err := keys.Generate(keys.Ed25519, "alice")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer key.Close()
+
+	dir, err := os.MkdirTemp("", "keys")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "id_ed25519")
+	if err := key.Save(path, keys.SaveOptions{Password: []byte("correct horse")}); err != nil {
+		log.Fatal(err)
+	}
+	public, err := keys.LoadPublic(path + ".pub")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(key.Public().Name(), key.Public().Key().Scheme, len(key.Public().ID()))
+	fmt.Println(public.ID() == key.Public().ID())
+	// Output:
+	// alice ed25519 64
+	// true
+}
+
+// Load asks for a password only if the file needs one. A program that prompts
+// asks again after ErrPassword.
+func ExampleLoad() {
+	attempts := []string{"wrong", "hunter2"}
+	prompt := func() ([]byte, error) {
+		answer := attempts[0]
+		attempts = attempts[1:]
+		return []byte(answer), nil
+	}
+	path := filepath.Join("testdata", "keys", "pkcs8-ecdsa-256")
+	key, err := keys.Load(path, prompt)
+	for errors.Is(err, keys.ErrPassword) {
+		fmt.Println("wrong password, try again")
+		key, err = keys.Load(path, prompt)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer key.Close()
+	fmt.Println(key.Public().ID())
+	// Output:
+	// wrong password, try again
+	// bbfb8b2cda27121a99a435fbb197cb8821e2e8e6af21458b22f4d8ebd353863d
+}
+
+// A crypto.Signer from an HSM, a TPM or an ssh-agent signs like a file does.
+// Here Go's own type stands in for one.
+func ExampleNewSigner() {
+	device, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	signer, err := keys.NewSigner(device, "bob's token")
+	if err != nil {
+		log.Fatal(err)
+	}
+	message := []byte("the signed part of a root")
+	sig, err := signer.Sign(context.Background(), message)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(signer.Public().Verify(message, sig))
+	fmt.Println(errors.Is(signer.Public().Verify([]byte("another"), sig), keys.ErrBadSignature))
+	// Output:
+	// <nil>
+	// true
+}
+
+// The online key's URI in a root names the file in a worker's key directory.
+func ExampleOpenURI() {
+	signer, err := keys.OpenURI(context.Background(), "fn:pkcs8-ed25519-plain", keys.URIConfig{
+		Dir:  filepath.Join("testdata", "keys"),
+		Name: "online",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(signer.Public())
+	// Output: online (bac7a98776f5011c)
+}

@@ -1,0 +1,99 @@
+package keys_test
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf/keys"
+)
+
+func TestOpenURIFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ctx := context.Background()
+	plain, secret := generate(t, keys.Ed25519, ""), generate(t, keys.ECDSAP256, "")
+	require.NoError(t, plain.Save(filepath.Join(dir, "plain"), keys.SaveOptions{Plain: true}))
+	require.NoError(t, secret.Save(filepath.Join(dir, "secret"), keys.SaveOptions{Password: []byte("pw")}))
+	var asked []string
+	cfg := keys.URIConfig{Dir: dir, Name: "online", Password: func(file string) ([]byte, error) {
+		asked = append(asked, file)
+		return []byte("pw"), nil
+	}}
+	for uri, want := range map[string]*keys.Private{
+		"fn:plain": plain, "fn:./plain": plain, "file2:plain": plain,
+		"file2:" + filepath.Join(dir, "plain"): plain, "fn:secret": secret,
+	} {
+		signer, err := keys.OpenURI(ctx, uri, cfg)
+		require.NoError(t, err, uri)
+		assert.Equal(t, want.Public().ID(), signer.Public().ID())
+		assert.Equal(t, "online", signer.Public().Name())
+		sig, err := signer.Sign(ctx, []byte("m"))
+		require.NoError(t, err)
+		assert.NoError(t, want.Public().Verify([]byte("m"), sig))
+	}
+	assert.Equal(t, []string{"secret"}, asked)
+
+	_, err := keys.OpenURI(ctx, "fn:secret", keys.URIConfig{Dir: dir})
+	assert.ErrorIs(t, err, keys.ErrPasswordNeeded)
+	_, err = keys.OpenURI(ctx, "fn:plain.pub", cfg)
+	assert.ErrorIs(t, err, keys.ErrNotPrivate)
+	_, err = keys.OpenURI(ctx, "fn:missing", cfg)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// An fn: URI comes from metadata; it does not reach out of the key directory.
+func TestOpenURIStaysInItsFolder(t *testing.T) {
+	t.Parallel()
+	outer := t.TempDir()
+	dir := filepath.Join(outer, "keys")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, generate(t, keys.Ed25519, "").Save(filepath.Join(outer, "other"), keys.SaveOptions{Plain: true}))
+	require.NoError(t, os.Symlink(filepath.Join(outer, "other"), filepath.Join(dir, "link")))
+	for _, uri := range []string{"fn:../other", "fn:" + filepath.Join(outer, "other"), "fn:link", "fn:", "fn:.", "fn:a/../../other"} {
+		_, err := keys.OpenURI(context.Background(), uri, keys.URIConfig{Dir: dir})
+		assert.Error(t, err, uri)
+	}
+}
+
+func TestOpenURISchemes(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for uri, says := range map[string]string{
+		"":                "scheme:rest",
+		"plain":           "scheme:rest",
+		":x":              "scheme:rest",
+		"spam:x":          "use one of file2, fn",
+		"awskms:abc":      "keys/kms/aws",
+		"gcpkms:abc":      "keys/kms/gcp",
+		"azurekms://v/k":  "keys/kms/azure",
+		"hv:name/1":       "keys/vault",
+		"hsm:2?label=tuf": "examples/pkcs11",
+	} {
+		_, err := keys.OpenURI(ctx, uri, keys.URIConfig{})
+		assert.ErrorContains(t, err, says, uri)
+	}
+	_, err := keys.OpenURI(ctx, "spam:x", keys.URIConfig{})
+	assert.ErrorIs(t, err, keys.ErrUnsupported)
+
+	key := generate(t, keys.Ed25519, "")
+	opener := func(_ context.Context, uri string, _ keys.URIConfig) (keys.Signer, error) {
+		assert.Equal(t, "test-scheme:rest", uri)
+		return key, nil
+	}
+	signer, err := keys.OpenURI(ctx, "test-scheme:rest", keys.URIConfig{Openers: map[string]keys.URIOpener{"test-scheme": opener}})
+	require.NoError(t, err)
+	assert.Equal(t, key.Public().ID(), signer.Public().ID())
+
+	keys.RegisterURI("test-scheme", opener)
+	_, err = keys.OpenURI(ctx, "test-scheme:rest", keys.URIConfig{})
+	assert.NoError(t, err)
+	assert.Panics(t, func() { keys.RegisterURI("test-scheme", opener) })
+	assert.Panics(t, func() { keys.RegisterURI("fn", opener) })
+	assert.Panics(t, func() { keys.RegisterURI("new", nil) })
+}
