@@ -18,7 +18,6 @@ var floors = map[string][]string{
 	"example.org/rstuf/internal/files":     {"internal/canonical"},
 	"example.org/rstuf/keys":               {"", "internal/canonical", "internal/files"},
 	"example.org/rstuf/metadata":           {"", "internal/canonical", "internal/files", "keys"},
-	"example.org/rstuf/internal/files":     {"internal/canonical"},
 	"example.org/rstuf/ceremony":           {"", "internal/files", "keys", "metadata"},
 	"example.org/rstuf/bootstrap":          {"", "internal/files", "keys", "metadata"},
 	"example.org/rstuf/client":             {"", "internal/files"},
