@@ -1,13 +1,10 @@
 package ceremony
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"example.org/rstuf"
@@ -71,7 +68,11 @@ func New(policy Policy) (*Draft, error) {
 		return nil, err
 	}
 	policy = policy.withDefaults()
-	document, err := metadata.New(firstRoot(policy))
+	root, err := firstRoot(policy)
+	if err != nil {
+		return nil, fmt.Errorf("first root: %w", err)
+	}
+	document, err := metadata.New(root)
 	if err != nil {
 		return nil, fmt.Errorf("first root: %w", err)
 	}
@@ -96,32 +97,17 @@ func New(policy Policy) (*Draft, error) {
 }
 
 // firstRoot is version 1 of root for a valid policy with its defaults.
-func firstRoot(policy Policy) *metadata.Root {
-	root := &metadata.Root{
-		Version:            1,
-		Expires:            lifeFrom(policy.Now, policy.Expirations.Root),
-		ConsistentSnapshot: true,
-		Keys:               map[string]rstuf.Key{},
-		Roles:              map[string]metadata.RoleKeys{},
+func firstRoot(policy Policy) (*metadata.Root, error) {
+	rootKeys := make([]keys.Public, len(policy.RootKeys))
+	for i, key := range policy.RootKeys {
+		rootKeys[i] = publicOnly(key)
 	}
-	add := func(key keys.Public) string {
-		id, object := key.ID(), keyObject(key)
-		if policy.FirstGeneration {
-			id, object = key.LegacyID(), legacyObject(object)
-		}
-		root.Keys[id] = object
-		return id
+	expires := lifeFrom(policy.Now, policy.Expirations.Root)
+	root, err := metadata.NewRoot(rootKeys, policy.Threshold, publicOnly(policy.OnlineKey), expires)
+	if err == nil && policy.FirstGeneration {
+		makeFirstGeneration(root)
 	}
-	var rootIDs []string
-	for _, key := range policy.RootKeys {
-		rootIDs = append(rootIDs, add(key))
-	}
-	root.Roles[rstuf.RoleRoot] = metadata.RoleKeys{KeyIDs: rootIDs, Threshold: policy.Threshold}
-	onlineID := add(policy.OnlineKey)
-	for _, role := range []string{rstuf.RoleTargets, rstuf.RoleSnapshot, rstuf.RoleTimestamp} {
-		root.Roles[role] = metadata.RoleKeys{KeyIDs: []string{onlineID}, Threshold: 1}
-	}
-	return root
+	return root, err
 }
 
 // lifeFrom is the end of a life of so many days, in seconds of UTC.
@@ -232,143 +218,6 @@ func (d *Draft) delegations() ([]metadata.Delegation, error) {
 		all = append(all, delegation)
 	}
 	return all, nil
-}
-
-// Status says who has signed and who is missing.
-func (d *Draft) Status() Status {
-	delegations, err := d.delegations()
-	if err != nil {
-		// The draft was checked when it was made.
-		panic("ceremony: " + err.Error())
-	}
-	last := delegations[len(delegations)-1].Verify(d.document)
-	if len(delegations) == 1 {
-		return Status{Document: last}
-	}
-	before := delegations[0].Verify(d.document)
-	return Status{Document: last, RootBefore: &before}
-}
-
-// Status is how far the signing of a draft has come.
-type Status struct {
-	// RootBefore is about the keys of the root before; nil unless the draft
-	// is a next root.
-	RootBefore *metadata.Verification `json:"root_before,omitempty"`
-	// Document is about the keys that the draft itself names, if it is a
-	// root, or those that the trusted targets name.
-	Document metadata.Verification `json:"document"`
-}
-
-// Complete tells whether nothing more needs to be signed.
-func (s Status) Complete() bool {
-	return s.Document.OK() && (s.RootBefore == nil || s.RootBefore.OK())
-}
-
-// Missing are the keys that have not signed and still could count.
-func (s Status) Missing() []metadata.KeyRef {
-	var missing []metadata.KeyRef
-	seen := map[string]bool{}
-	add := func(v metadata.Verification) {
-		if v.OK() {
-			return
-		}
-		for _, key := range v.Missing {
-			if !seen[key.KeyID] {
-				missing = append(missing, key)
-			}
-			seen[key.KeyID] = true
-		}
-	}
-	if s.RootBefore != nil {
-		add(*s.RootBefore)
-	}
-	add(s.Document)
-	return missing
-}
-
-// String is one line: complete, or what is missing.
-func (s Status) String() string {
-	if s.Complete() {
-		return fmt.Sprintf("complete: signed by %s", joinKeys(s.Document.Signed))
-	}
-	var parts []string
-	if s.RootBefore != nil && !s.RootBefore.OK() {
-		parts = append(parts, "the keys of the root before: "+s.RootBefore.Err().Error())
-	}
-	if !s.Document.OK() {
-		parts = append(parts, s.Document.Err().Error())
-	}
-	return "incomplete: " + strings.Join(parts, "; and ")
-}
-
-func joinKeys(list []metadata.KeyRef) string {
-	texts := make([]string, len(list))
-	for i, key := range list {
-		texts[i] = key.String()
-	}
-	return strings.Join(texts, ", ")
-}
-
-// Merge adds the signatures of another draft of the same content, each checked
-// first. Drafts of different content never merge ([ErrDifferentContent]), and
-// if any signature is wrong nothing changes.
-func (d *Draft) Merge(other *Draft) error {
-	if err := d.sameContent(other); err != nil {
-		return fmt.Errorf("merge: %w", err)
-	}
-	merged := *d
-	merged.document = d.Document()
-	for _, sig := range other.document.Signatures() {
-		if d.hasSignature(sig.KeyID) {
-			continue
-		}
-		if err := merged.AddSignature(sig); err != nil {
-			return fmt.Errorf("merge: %w", err)
-		}
-	}
-	d.document = merged.document
-	return nil
-}
-
-// hasSignature tells whether a key's signature is there and right.
-func (d *Draft) hasSignature(keyID string) bool {
-	status := d.Status()
-	lists := [][]metadata.KeyRef{status.Document.Signed}
-	if status.RootBefore != nil {
-		lists = append(lists, status.RootBefore.Signed)
-	}
-	for _, list := range lists {
-		for _, key := range list {
-			if key.KeyID == keyID {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// sameContent compares all but signatures and trust.
-func (d *Draft) sameContent(other *Draft) error {
-	switch {
-	case d.role != other.role:
-		return fmt.Errorf("%w: one is of role %s, the other of role %s", ErrDifferentContent, d.role, other.role)
-	case !bytes.Equal(d.document.Canonical(), other.document.Canonical()):
-		return fmt.Errorf("%w: the signed parts of %s differ", ErrDifferentContent, d)
-	case (d.base == nil) != (other.base == nil), d.base != nil && !bytes.Equal(d.base.Canonical(), other.base.Canonical()):
-		return fmt.Errorf("%w: they rest on different trusted documents", ErrDifferentContent)
-	}
-	a, err := json.Marshal(d.bootstrap)
-	if err != nil {
-		return err
-	}
-	b, err := json.Marshal(other.bootstrap)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(a, b) {
-		return fmt.Errorf("%w: the settings differ", ErrDifferentContent)
-	}
-	return nil
 }
 
 // String names the document: "root version 2".

@@ -6,10 +6,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"time"
+
 	"example.org/rstuf/bootstrap"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/keys"
-	"time"
 )
 
 func generate(t *testing.T, name string) *keys.Private {

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"example.org/rstuf"
+	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
 )
 
 // Payload is the body of POST /bootstrap/: the settings and the first root
@@ -17,7 +19,7 @@ func (d *Draft) Payload() *rstuf.BootstrapPayload {
 	}
 	return &rstuf.BootstrapPayload{
 		Settings: d.bootstrap.Settings,
-		Metadata: d.metadata(),
+		Metadata: d.signedRoot(),
 		Timeout:  d.bootstrap.Timeout,
 	}
 }
@@ -31,7 +33,7 @@ func (d *Draft) FirstGenerationPayload() *rstuf.FirstGenerationPayload {
 		return nil
 	}
 	roles := d.bootstrap.Settings.Roles
-	payload := &rstuf.FirstGenerationPayload{Metadata: d.metadata(), Timeout: d.bootstrap.Timeout}
+	payload := &rstuf.FirstGenerationPayload{Metadata: d.signedRoot(), Timeout: d.bootstrap.Timeout}
 	payload.Settings.Expiration = map[string]int{
 		rstuf.RoleRoot: roles.Root.Expiration, rstuf.RoleTargets: roles.Targets.Expiration,
 		rstuf.RoleSnapshot: roles.Snapshot.Expiration, rstuf.RoleTimestamp: roles.Timestamp.Expiration,
@@ -50,24 +52,36 @@ func (d *Draft) Update() *rstuf.MetadataUpdate {
 	if d.role != rstuf.RoleRoot || d.base == nil {
 		return nil
 	}
-	return &rstuf.MetadataUpdate{Metadata: d.metadata()}
+	return &rstuf.MetadataUpdate{Metadata: d.signedRoot()}
 }
 
-func (d *Draft) metadata() map[string]json.RawMessage {
+func (d *Draft) signedRoot() map[string]json.RawMessage {
 	return map[string]json.RawMessage{rstuf.RoleRoot: slices.Clone(d.document.Bytes())}
 }
 
-// legacyObject is a key object as the first generation wrote it, with "name"
-// for the display name. A policy of that generation gets no default URI: the
-// worker's settings said where the online key is.
-func legacyObject(k rstuf.Key) rstuf.Key {
-	if k.Name == "" {
-		return k
+// makeFirstGeneration gives a root the form of the first generation: "name" in
+// place of x-rstuf-key-name, and the key ids of that time. It needs no URI of
+// the online key: the worker's settings said where that is.
+func makeFirstGeneration(root *metadata.Root) {
+	ids, objects := map[string]string{}, map[string]rstuf.Key{}
+	for id, object := range root.Keys {
+		key, err := keys.FromKey(object)
+		if err != nil {
+			panic("ceremony: a key of a new root: " + err.Error())
+		}
+		if name, err := json.Marshal(object.Name); err == nil && object.Name != "" {
+			object.Name, object.Extra = "", map[string]json.RawMessage{"name": name}
+		}
+		ids[id] = key.LegacyID()
+		objects[ids[id]] = object
 	}
-	name, err := json.Marshal(k.Name)
-	if err != nil {
-		panic("ceremony: a name does not encode: " + err.Error())
+	root.Keys = objects
+	for name, role := range root.Roles {
+		var legacy []string
+		for _, id := range role.KeyIDs {
+			legacy = append(legacy, ids[id])
+		}
+		role.KeyIDs = legacy
+		root.Roles[name] = role
 	}
-	k.Name, k.Extra = "", map[string]json.RawMessage{"name": name}
-	return k
 }

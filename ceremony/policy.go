@@ -105,11 +105,15 @@ func (p Policy) withDefaults() Policy {
 // defaultURI is where a worker looks for a key that nobody placed elsewhere.
 func defaultURI(key keys.Public) string { return "fn:" + key.ID() }
 
-// keyObject is a key as metadata carries it. It is built of what is known to
-// be public, so that no field of a file that a key came from travels along.
-func keyObject(key keys.Public) rstuf.Key {
+// publicOnly is a key rebuilt of what is known to be public, so that no other
+// field of a file that it came from travels along.
+func publicOnly(key keys.Public) keys.Public {
 	k := key.Key()
-	return rstuf.Key{KeyType: k.KeyType, Scheme: k.Scheme, Value: k.Value, Name: key.Name(), OnlineURI: k.OnlineURI}
+	clean, err := keys.FromKey(rstuf.Key{KeyType: k.KeyType, Scheme: k.Scheme, Value: k.Value, Name: key.Name(), OnlineURI: k.OnlineURI})
+	if err != nil {
+		panic("ceremony: a key is none without its extra fields: " + err.Error())
+	}
+	return clean
 }
 
 // delegations is the wire form of custom roles, each key once.
@@ -121,7 +125,7 @@ func delegations(roles []Role) *rstuf.Delegations {
 			Paths: slices.Clone(role.Paths), ExpirePolicy: role.Days,
 		}
 		for _, key := range role.Keys {
-			d.Keys[key.ID()] = keyObject(key)
+			d.Keys[key.ID()] = publicOnly(key).Key()
 			r.KeyIDs = append(r.KeyIDs, key.ID())
 		}
 		d.Roles = append(d.Roles, r)

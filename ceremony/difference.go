@@ -1,0 +1,138 @@
+package ceremony
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+// Difference is one change. Old is empty for what was added and New for what
+// was removed.
+type Difference struct {
+	Field string `json:"field"`
+	Old   string `json:"old,omitempty"`
+	New   string `json:"new,omitempty"`
+}
+
+// String is one line that begins with +, - or ~.
+func (d Difference) String() string {
+	switch {
+	case d.Old == "":
+		return fmt.Sprintf("+ %s: %s", plain(d.Field), plain(d.New))
+	case d.New == "":
+		return fmt.Sprintf("- %s: %s", plain(d.Field), plain(d.Old))
+	}
+	return fmt.Sprintf("~ %s: %s -> %s", plain(d.Field), plain(d.Old), plain(d.New))
+}
+
+// rootDifferences are all changes from one root to the next.
+func rootDifferences(old, next *metadata.Root) []Difference {
+	var list differences
+	list.add("expires", old.Expires.Format(time.RFC3339), next.Expires.Format(time.RFC3339))
+	used := map[string]bool{}
+	for _, name := range []string{rstuf.RoleRoot, rstuf.RoleTimestamp, rstuf.RoleSnapshot, rstuf.RoleTargets} {
+		before, after := old.Roles[name], next.Roles[name]
+		list.add(name+" threshold", strconv.Itoa(before.Threshold), strconv.Itoa(after.Threshold))
+		for _, id := range before.KeyIDs {
+			used[id] = true
+			if !slices.Contains(after.KeyIDs, id) {
+				list.add(name+" key", describeKey(id, old.Keys[id]), "")
+			}
+		}
+		for _, id := range after.KeyIDs {
+			used[id] = true
+			if !slices.Contains(before.KeyIDs, id) {
+				list.add(name+" key", "", describeKey(id, next.Keys[id]))
+			}
+		}
+		list.addFields(name+" field", before.Extra, after.Extra)
+	}
+	for _, id := range sortedNames(old.Keys, next.Keys) {
+		before, known := old.Keys[id]
+		after, kept := next.Keys[id]
+		switch {
+		case known && kept:
+			list.add("key "+id, describeKey(id, before), describeKey(id, after))
+			list.addFields("key "+id+" field", before.Extra, after.Extra)
+		case !used[id] && known:
+			list.add("unused key", describeKey(id, before), "")
+		case !used[id]:
+			list.add("unused key", "", describeKey(id, after))
+		}
+	}
+	list.add("consistent snapshot", strconv.FormatBool(old.ConsistentSnapshot), strconv.FormatBool(next.ConsistentSnapshot))
+	list.add("specification version", old.SpecVersion, next.SpecVersion)
+	list.addFields("field", old.Extra, next.Extra)
+	return list
+}
+
+type differences []Difference
+
+func (l *differences) add(field, before, after string) {
+	if before != after {
+		*l = append(*l, Difference{field, before, after})
+	}
+}
+
+// addFields compares fields that no part of this package knows.
+func (l *differences) addFields(field string, before, after map[string]json.RawMessage) {
+	for _, name := range sortedNames(before, after) {
+		l.add(field+" "+name, string(before[name]), string(after[name]))
+	}
+}
+
+// sortedNames are the names of either map, each once.
+func sortedNames[V any](a, b map[string]V) []string {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// describeKey is a key with all that tells it from others.
+func describeKey(id string, object rstuf.Key) string {
+	text := fmt.Sprintf("%s, %s, key id %s", orUnnamed(object.DisplayName()), object.KeyType, id)
+	if object.KeyType == rstuf.KeyTypeSigstore {
+		text += fmt.Sprintf(", identity %s, issuer %s", object.Value["identity"], object.Value["issuer"])
+	}
+	if object.OnlineURI != "" {
+		text += ", at " + object.OnlineURI
+	}
+	return text
+}
+
+func orUnnamed(name string) string {
+	if name == "" {
+		return "(unnamed)"
+	}
+	return name
+}
+
+// describeRole is a custom role in one line.
+func describeRole(role rstuf.DelegatedRole, known map[string]rstuf.Key) string {
+	signers := "signed by the online key"
+	if !role.Online() {
+		names := make([]string, len(role.KeyIDs))
+		for i, id := range role.KeyIDs {
+			names[i] = id
+			if name := known[id].DisplayName(); name != "" {
+				names[i] = name + " " + id
+			}
+		}
+		signers = fmt.Sprintf("signed by %d of %s", role.Threshold, strings.Join(names, ", "))
+	}
+	text := fmt.Sprintf("%s: paths %s; %s; life of %d days", role.Name, strings.Join(role.Paths, " "), signers, role.ExpirePolicy)
+	if len(role.PathHashPrefixes) > 0 {
+		text += "; path hash prefixes " + strings.Join(role.PathHashPrefixes, " ")
+	}
+	if !role.Terminating {
+		text += "; not terminating"
+	}
+	return text
+}

@@ -1,0 +1,275 @@
+package ceremony
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"example.org/rstuf"
+	"example.org/rstuf/internal/files"
+	"example.org/rstuf/keys"
+)
+
+// maxPolicySize is far above any policy that people write.
+const maxPolicySize = 1 << 20
+
+// policyFile is a policy as people write it. Numbers are pointers where zero
+// must not pass for absent.
+type policyFile struct {
+	RootKeys                []keyEntry      `yaml:"root_keys" json:"root_keys"`
+	Threshold               *int            `yaml:"threshold" json:"threshold"`
+	OnlineKey               keyEntry        `yaml:"online_key" json:"online_key"`
+	HashBins                *int            `yaml:"hash_bins" json:"hash_bins"`
+	Delegations             []roleEntry     `yaml:"delegations" json:"delegations"`
+	Expirations             map[string]*int `yaml:"expirations" json:"expirations"`
+	TargetsBaseURL          string          `yaml:"targets_base_url" json:"targets_base_url"`
+	Timeout                 *int            `yaml:"timeout" json:"timeout"`
+	FirstGeneration         bool            `yaml:"first_generation" json:"first_generation"`
+	AllowThresholdOneUnsafe bool            `yaml:"allow_threshold_one_unsafe" json:"allow_threshold_one_unsafe"`
+}
+
+type roleEntry struct {
+	Name           string     `yaml:"name" json:"name"`
+	Paths          []string   `yaml:"paths" json:"paths"`
+	Keys           []keyEntry `yaml:"keys" json:"keys"`
+	Threshold      int        `yaml:"threshold" json:"threshold"`
+	Expiration     int        `yaml:"expiration" json:"expiration"`
+	NotTerminating bool       `yaml:"not_terminating" json:"not_terminating"`
+}
+
+// keyEntry is a public key: exactly one of File, Public and Sigstore.
+type keyEntry struct {
+	Name string `yaml:"name" json:"name"`
+	// File is a public key file, relative to the policy's folder.
+	File string `yaml:"file" json:"file"`
+	// Public is PEM, a JSON key object, or the 64 hex digits of an Ed25519
+	// key.
+	Public   string         `yaml:"public" json:"public"`
+	Sigstore *sigstoreEntry `yaml:"sigstore" json:"sigstore"`
+	// ID, where given, is the key id that the key must have.
+	ID string `yaml:"id" json:"id"`
+	// URI is for the online key.
+	URI string `yaml:"uri" json:"uri"`
+}
+
+type sigstoreEntry struct {
+	Identity string `yaml:"identity" json:"identity"`
+	Issuer   string `yaml:"issuer" json:"issuer"`
+}
+
+// LoadPolicy reads a policy and the public key files that it names, which are
+// looked for in the folder of the policy. See [ParsePolicy].
+func LoadPolicy(path string) (Policy, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Policy{}, fmt.Errorf("load policy: %w", err)
+	}
+	defer file.Close()
+	policy, err := readPolicy(file, filepath.Dir(path))
+	if err != nil {
+		return Policy{}, fmt.Errorf("load policy %s: %w", path, err)
+	}
+	return policy, nil
+}
+
+// ParsePolicy reads a policy in YAML or JSON:
+//
+//	root_keys:
+//	  - {name: alice, file: alice.pub}
+//	  - {name: bob, public: 7f3d…, id: 8e42…}
+//	  - {name: carol, sigstore: {identity: carol@example.com, issuer: "https://accounts.example.com"}}
+//	threshold: 2
+//	online_key: {name: online, file: online.pub, uri: "fn:online"}
+//	hash_bins: 256            # or delegations, not both
+//	delegations:
+//	  - name: dev
+//	    paths: ["dev/*"]
+//	    keys: [{name: dan, file: dan.pub}]
+//	    threshold: 1
+//	    expiration: 30
+//	    not_terminating: false
+//	expirations: {root: 365, targets: 365, snapshot: 1, timestamp: 1, bins: 1}
+//	targets_base_url: https://example.com/artifacts/
+//	timeout: 300
+//	first_generation: false
+//	allow_threshold_one_unsafe: false
+//
+// What is left out has the defaults of [Policy]. Unknown and repeated fields,
+// and everything that [Policy.Validate] refuses, are errors. Key files are
+// looked for in dir.
+func ParsePolicy(data []byte, dir string) (Policy, error) {
+	policy, err := readPolicy(bytes.NewReader(data), dir)
+	if err != nil {
+		return Policy{}, fmt.Errorf("parse policy: %w", err)
+	}
+	return policy, nil
+}
+
+func readPolicy(r io.Reader, dir string) (Policy, error) {
+	data, err := files.ReadAll(r, maxPolicySize)
+	if err != nil {
+		return Policy{}, err
+	}
+	var file policyFile
+	if err := decodePolicy(data, &file); err != nil {
+		return Policy{}, err
+	}
+	var found problems
+	policy := file.policy(&found, dir)
+	var invalid *PolicyError
+	if errors.As(policy.Validate(), &invalid) {
+		found.addOthers(invalid.Problems)
+	}
+	return policy, found.err("policy")
+}
+
+// addOthers adds problems with other fields than those that have one already:
+// a key that could not be read is not also missing.
+func (p *problems) addOthers(list []string) {
+	read := slices.Clone(*p)
+	for _, problem := range list {
+		field, _, _ := strings.Cut(problem, ": ")
+		if !slices.ContainsFunc(read, func(other string) bool { return strings.HasPrefix(other, field+": ") }) {
+			*p = append(*p, problem)
+		}
+	}
+}
+
+// decodePolicy reads JSON if that is what it looks like, else YAML.
+func decodePolicy(data []byte, file *policyFile) error {
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return files.Decode(data, file)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(file); err != nil {
+		if errors.Is(err, io.EOF) {
+			return errors.New("the file is empty")
+		}
+		return oneLine(err)
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the policy")
+	}
+	return nil
+}
+
+// oneLine joins the lines of a YAML error.
+func oneLine(err error) error {
+	var types *yaml.TypeError
+	if !errors.As(err, &types) {
+		return err
+	}
+	var found problems
+	for _, text := range types.Errors {
+		found.add("%s", text)
+	}
+	return found.err("yaml")
+}
+
+// policy is the policy that the file describes; problems are those that the
+// policy itself does not show any more.
+func (f *policyFile) policy(found *problems, dir string) Policy {
+	p := Policy{
+		TargetsBaseURL:          f.TargetsBaseURL,
+		FirstGeneration:         f.FirstGeneration,
+		AllowThresholdOneUnsafe: f.AllowThresholdOneUnsafe,
+		OnlineKey:               f.OnlineKey.load(found, "online key", dir),
+	}
+	for i, entry := range f.RootKeys {
+		p.RootKeys = append(p.RootKeys, entry.load(found, fmt.Sprintf("root key %d", i+1), dir))
+	}
+	number := func(at string, n *int) int {
+		switch {
+		case n == nil:
+			return 0
+		case *n == 0:
+			found.add("%s: 0 is not possible; leave it out for the default", at)
+		}
+		return *n
+	}
+	p.Threshold = number("threshold", f.Threshold)
+	p.HashBins = number("hash bins", f.HashBins)
+	p.Timeout = number("timeout", f.Timeout)
+	into := map[string]*int{
+		rstuf.RoleRoot: &p.Expirations.Root, rstuf.RoleTargets: &p.Expirations.Targets, rstuf.RoleSnapshot: &p.Expirations.Snapshot,
+		rstuf.RoleTimestamp: &p.Expirations.Timestamp, rstuf.RoleBins: &p.Expirations.Bins,
+	}
+	for _, role := range sortedNames(f.Expirations, nil) {
+		if into[role] == nil {
+			found.add("expirations: there is no role %q", role)
+			continue
+		}
+		*into[role] = number("expiration of "+role, f.Expirations[role])
+	}
+	for _, entry := range f.Delegations {
+		role := Role{
+			Name: entry.Name, Paths: entry.Paths, Threshold: entry.Threshold,
+			Days: entry.Expiration, NotTerminating: entry.NotTerminating,
+		}
+		for i, key := range entry.Keys {
+			role.Keys = append(role.Keys, key.load(found, fmt.Sprintf("delegation %q: key %d", entry.Name, i+1), dir))
+		}
+		p.Delegations = append(p.Delegations, role)
+	}
+	return p
+}
+
+// load reads the key; what is wrong is among the problems, and the key empty.
+func (e keyEntry) load(found *problems, at, dir string) keys.Public {
+	if e == (keyEntry{}) {
+		return keys.Public{} // Validate says so
+	}
+	key, err := e.read(dir)
+	if err == nil && e.ID != "" && e.ID != key.ID() {
+		err = fmt.Errorf("its id is %s, not %s", key.ID(), e.ID)
+	}
+	if err != nil {
+		found.add("%s: %v", at, err)
+		return keys.Public{}
+	}
+	if e.Name != "" {
+		key = key.WithName(e.Name)
+	}
+	if e.URI != "" {
+		key = key.WithOnlineURI(e.URI)
+	}
+	return key
+}
+
+func (e keyEntry) read(dir string) (keys.Public, error) {
+	given := 0
+	for _, is := range []bool{e.File != "", e.Public != "", e.Sigstore != nil} {
+		if is {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return keys.Public{}, errors.New("exactly one of file, public and sigstore must be given")
+	case e.File != "":
+		path := e.File
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		return keys.LoadPublic(path)
+	case e.Sigstore != nil:
+		return keys.FromKey(rstuf.Key{
+			KeyType: rstuf.KeyTypeSigstore, Scheme: rstuf.SchemeFulcio,
+			Value: map[string]string{"identity": e.Sigstore.Identity, "issuer": e.Sigstore.Issuer},
+		})
+	case len(e.Public) == 64:
+		return keys.FromKey(rstuf.Key{
+			KeyType: rstuf.KeyTypeEd25519, Scheme: rstuf.SchemeEd25519,
+			Value: map[string]string{"public": e.Public},
+		})
+	}
+	return keys.ParsePublic([]byte(e.Public))
+}

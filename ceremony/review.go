@@ -1,0 +1,262 @@
+package ceremony
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+// Review is what a signer looks at before signing: what the document says,
+// what it changes, what vouches for it, who has signed and what is odd. It
+// encodes as JSON, and its String is text for people.
+type Review struct {
+	Role    string    `json:"role"`
+	Version int64     `json:"version"`
+	Expires time.Time `json:"expires"`
+	// RestsOn says what vouches for the document and why that is believed.
+	RestsOn string `json:"rests_on"`
+	// Pinned tells that the signer's own pinned root was compared.
+	Pinned bool `json:"pinned"`
+	// Changes are all differences to the root before; empty for other
+	// documents.
+	Changes []Difference `json:"changes,omitempty"`
+	// Contents is the whole of the document.
+	Contents []Item `json:"contents"`
+	// Warnings are what a signer should not overlook.
+	Warnings []string `json:"warnings,omitempty"`
+	Status   Status   `json:"status"`
+}
+
+// Item is one line of a document's contents.
+type Item struct {
+	Field string `json:"field"`
+	Value string `json:"value"`
+}
+
+// maxLines bounds what the text shows of a long list; the JSON has all of it.
+const maxLines = 200
+
+// Review describes the draft for the person who is about to sign it. Dates
+// are judged at now.
+func (d *Draft) Review(now time.Time) Review {
+	r := Review{
+		Role: d.role, Version: d.document.Version(), Expires: d.document.Expires(),
+		RestsOn: d.restsOn(), Pinned: d.trust == pinned, Status: d.Status(),
+	}
+	if d.role == rstuf.RoleRoot {
+		d.reviewRoot(&r)
+	} else {
+		d.reviewTargets(&r)
+	}
+	d.reviewTrust(&r, now)
+	return r
+}
+
+func (d *Draft) restsOn() string {
+	if d.base == nil {
+		if d.bootstrap != nil {
+			return "nothing: it is the first root, and every key below must be right"
+		}
+		return [...]string{"nothing: it is the first root, and came from the deployment", "the first root that you pinned: it has the same content", "the word of the deployment alone"}[d.trust]
+	}
+	name := fmt.Sprintf("%s version %d", d.base.Type(), d.base.Version())
+	if d.role == rstuf.RoleRoot {
+		return name + [...]string{", which came with the draft", ", which you pinned", ", which came with the draft and which you chose to trust"}[d.trust]
+	}
+	return name + [...]string{", which came with the draft", ", signed as your pinned root says", ", which came with the draft and which you chose to trust"}[d.trust]
+}
+
+func (d *Draft) reviewTrust(r *Review, now time.Time) {
+	switch d.trust {
+	case unpinned:
+		r.warn("nobody has compared the trusted root with a pinned one: pin yours before you sign")
+	case unsafe:
+		r.warn("UNSAFE: you chose to trust what came with the draft, without a pinned root")
+	}
+	if err := d.document.CheckExpiry(now); err != nil {
+		r.warn("it has expired: %v", err)
+	} else if left := d.document.Expires().Sub(now); left < 24*time.Hour {
+		r.warn("it expires within a day")
+	}
+	if d.base != nil && d.role != rstuf.RoleRoot {
+		if err := d.base.CheckExpiry(now); err != nil {
+			r.warn("what it rests on has expired: %v", err)
+		}
+	}
+	invalid := slices.Clone(r.Status.Document.Invalid)
+	if r.Status.RootBefore != nil {
+		invalid = append(invalid, r.Status.RootBefore.Invalid...)
+	}
+	for _, bad := range invalid {
+		r.warn("the signature by %s does not count: %s", bad.KeyRef, bad.Reason)
+	}
+}
+
+func (r *Review) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(r.Warnings, text) {
+		r.Warnings = append(r.Warnings, text)
+	}
+}
+
+func (r *Review) item(field, format string, args ...any) {
+	r.Contents = append(r.Contents, Item{field, fmt.Sprintf(format, args...)})
+}
+
+func (d *Draft) reviewRoot(r *Review) {
+	root := mustRoot(d.document)
+	if d.base != nil {
+		r.Changes = rootDifferences(mustRoot(d.base), root)
+	}
+	role := root.Roles[rstuf.RoleRoot]
+	r.item("root threshold", "%d of %d keys", role.Threshold, len(role.KeyIDs))
+	for _, id := range role.KeyIDs {
+		r.item("root key", "%s", describeKey(id, root.Keys[id]))
+	}
+	for _, id := range onlineIDs(root) {
+		r.item("online key", "%s", describeKey(id, root.Keys[id]))
+	}
+	switch {
+	case role.Threshold == 1:
+		r.warn("a single root key can replace all others: threshold 1")
+	case role.Threshold == len(role.KeyIDs):
+		r.warn("every root key is needed: the loss of one ends the repository")
+	}
+	// The document need not be one of RSTUF's: it may come from anybody. That
+	// it has expired is said elsewhere.
+	if err := metadata.CheckRoot(d.document, d.document.Expires().Add(-time.Second)); err != nil {
+		r.warn("it breaks rules of RSTUF: %v", err)
+	}
+	if d.bootstrap != nil {
+		d.reviewSettings(r)
+	}
+}
+
+func mustRoot(document *metadata.Document) *metadata.Root {
+	root, err := document.Root()
+	if err != nil {
+		panic("ceremony: " + err.Error()) // it was read when the draft was made
+	}
+	return root
+}
+
+// onlineIDs are the ids of the keys of timestamp, snapshot and targets.
+func onlineIDs(root *metadata.Root) []string {
+	var ids []string
+	for _, role := range []string{rstuf.RoleTimestamp, rstuf.RoleSnapshot, rstuf.RoleTargets} {
+		ids = append(ids, root.Roles[role].KeyIDs...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func (d *Draft) reviewSettings(r *Review) {
+	roles := d.bootstrap.Settings.Roles
+	r.item("life of root", "%d days", roles.Root.Expiration)
+	r.item("life of targets", "%d days", roles.Targets.Expiration)
+	r.item("life of snapshot", "%d days", roles.Snapshot.Expiration)
+	r.item("life of timestamp", "%d days", roles.Timestamp.Expiration)
+	if roles.Bins != nil {
+		r.item("hash bins", "%d, with a life of %d days", roles.Bins.NumberOfDelegatedBins, roles.Bins.Expiration)
+	}
+	if roles.Delegations != nil {
+		for _, role := range roles.Delegations.Roles {
+			r.item("delegation", "%s", describeRole(role, roles.Delegations.Keys))
+		}
+	}
+	if d.bootstrap.TargetsBaseURL != "" {
+		r.item("targets base URL", "%s", d.bootstrap.TargetsBaseURL)
+	}
+	if d.bootstrap.FirstGeneration {
+		r.item("form", "first generation")
+	}
+}
+
+func (d *Draft) reviewTargets(r *Review) {
+	targets, err := d.document.Targets()
+	if err != nil {
+		panic("ceremony: " + err.Error()) // it was read when the draft was made
+	}
+	role := d.delegatedRole()
+	if role.Name != "" {
+		r.item("delegation", "%s", describeRole(role, nil))
+	}
+	r.item("artifacts", "%d", len(targets.Targets))
+	for _, path := range slices.Sorted(maps.Keys(targets.Targets)) {
+		file := targets.Targets[path]
+		var hashes strings.Builder
+		for _, algorithm := range slices.Sorted(maps.Keys(file.Hashes)) {
+			fmt.Fprintf(&hashes, ", %s %s", algorithm, file.Hashes[algorithm])
+		}
+		r.item("artifact", "%s, %d bytes%s", path, file.Length, hashes.String())
+		if len(file.Hashes) == 0 {
+			r.warn("artifact %s has no hash: clients can't verify it", path)
+		}
+		if role.Name != "" && !metadata.Covers(role, path) {
+			r.warn("artifact %s is outside the paths of the role: clients will not accept it", path)
+		}
+	}
+	if targets.Delegations != nil {
+		r.warn("the role delegates to others itself, which RSTUF does not do")
+	}
+}
+
+// delegatedRole is the role as the base delegates to it; zero for a hash bin.
+func (d *Draft) delegatedRole() rstuf.DelegatedRole {
+	targets, err := d.base.Targets()
+	if err == nil && targets.Delegations != nil {
+		for _, role := range targets.Delegations.Roles {
+			if role.Name == d.role {
+				return role
+			}
+		}
+	}
+	return rstuf.DelegatedRole{}
+}
+
+// String is the review as text, one fact a line.
+func (r Review) String() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("%s version %d, expires %s", plain(r.Role), r.Version, r.Expires.Format(time.RFC3339))
+	line("rests on %s", plain(r.RestsOn))
+	if len(r.Changes) > 0 {
+		line("changes:")
+		for _, change := range r.Changes {
+			line("  %s", change)
+		}
+	}
+	line("contents:")
+	for i, item := range r.Contents {
+		if i == maxLines {
+			line("  and %d more: see the JSON form", len(r.Contents)-maxLines)
+			break
+		}
+		line("  %s: %s", item.Field, plain(item.Value))
+	}
+	for i, warning := range r.Warnings {
+		if i == maxLines {
+			line("warning: and %d more: see the JSON form", len(r.Warnings)-maxLines)
+			break
+		}
+		line("warning: %s", plain(warning))
+	}
+	line("signatures: %s", plain(r.Status.String()))
+	return b.String()
+}
+
+// plain quotes text with characters that a terminal would not just show, since
+// names and paths may come from anybody.
+func plain(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
+}

@@ -1,0 +1,83 @@
+package ceremony
+
+import (
+	"fmt"
+	"strings"
+
+	"example.org/rstuf/metadata"
+)
+
+// Status says who has signed and who is missing.
+func (d *Draft) Status() Status {
+	delegations, err := d.delegations()
+	if err != nil {
+		// The draft was checked when it was made.
+		panic("ceremony: " + err.Error())
+	}
+	last := delegations[len(delegations)-1].Verify(d.document)
+	if len(delegations) == 1 {
+		return Status{Document: last}
+	}
+	before := delegations[0].Verify(d.document)
+	return Status{Document: last, RootBefore: &before}
+}
+
+// Status is how far the signing of a draft has come.
+type Status struct {
+	// RootBefore is about the keys of the root before; nil unless the draft
+	// is a next root.
+	RootBefore *metadata.Verification `json:"root_before,omitempty"`
+	// Document is about the keys that the draft itself names, if it is a
+	// root, or those that the trusted targets name.
+	Document metadata.Verification `json:"document"`
+}
+
+// Complete tells whether nothing more needs to be signed.
+func (s Status) Complete() bool {
+	return s.Document.OK() && (s.RootBefore == nil || s.RootBefore.OK())
+}
+
+// Missing are the keys that have not signed and still could count.
+func (s Status) Missing() []metadata.KeyRef {
+	var missing []metadata.KeyRef
+	seen := map[string]bool{}
+	add := func(v metadata.Verification) {
+		if v.OK() {
+			return
+		}
+		for _, key := range v.Missing {
+			if !seen[key.KeyID] {
+				missing = append(missing, key)
+			}
+			seen[key.KeyID] = true
+		}
+	}
+	if s.RootBefore != nil {
+		add(*s.RootBefore)
+	}
+	add(s.Document)
+	return missing
+}
+
+// String is one line: complete, or what is missing.
+func (s Status) String() string {
+	if s.Complete() {
+		return fmt.Sprintf("complete: signed by %s", joinKeys(s.Document.Signed))
+	}
+	var parts []string
+	if s.RootBefore != nil && !s.RootBefore.OK() {
+		parts = append(parts, "the keys of the root before: "+s.RootBefore.Err().Error())
+	}
+	if !s.Document.OK() {
+		parts = append(parts, s.Document.Err().Error())
+	}
+	return "incomplete: " + strings.Join(parts, "; and ")
+}
+
+func joinKeys(list []metadata.KeyRef) string {
+	texts := make([]string, len(list))
+	for i, key := range list {
+		texts[i] = key.String()
+	}
+	return strings.Join(texts, ", ")
+}
