@@ -23,9 +23,9 @@
 // PSS, SHA-256 and a salt of the digest's length; P-256 signs SHA-256 and
 // P-384 SHA-384, both in ASN.1.
 //
-// P-384 is understood by go-tuf v2 (it verifies ecdsa-sha2-nistp384) and by
-// Python's securesystemslib, which verifies it in every 1.x release but signs
-// with it only in recent ones. Deployed RSTUF workers carry older ones: use
-// P-384 for root keys that sign elsewhere, not for an online key. P-521 is
-// not defined by the TUF specification and is refused.
+// P-384 is understood by the peers that matter: go-tuf v2 verifies
+// ecdsa-sha2-nistp384, and so does Python's securesystemslib in every 1.x
+// release. It signs with such a key from 1.5.0 on, and deployed RSTUF workers
+// may carry an older one: use P-384 for root keys that sign elsewhere, not for
+// an online key. P-521 is refused: go-tuf cannot verify it.
 package keys
