@@ -127,7 +127,7 @@ func describeRole(role rstuf.DelegatedRole, known map[string]rstuf.Key) string {
 		}
 		signers = fmt.Sprintf("signed by %d of %s", role.Threshold, strings.Join(names, ", "))
 	}
-	text := fmt.Sprintf("%s: paths %s; %s; life of %d days", role.Name, strings.Join(role.Paths, " "), signers, role.ExpirePolicy)
+	text := fmt.Sprintf("%s: paths %s; %s; life of %s", role.Name, strings.Join(role.Paths, " "), signers, days(role.ExpirePolicy))
 	if len(role.PathHashPrefixes) > 0 {
 		text += "; path hash prefixes " + strings.Join(role.PathHashPrefixes, " ")
 	}

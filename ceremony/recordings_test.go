@@ -28,6 +28,7 @@ import (
 // recording is a scenario of testdata/recordings with its keys.
 type recording struct {
 	t     *testing.T
+	name  string
 	steps map[string]step
 	keys  map[string]*keys.Private
 }
@@ -39,7 +40,7 @@ type step struct {
 
 func record(t *testing.T, name string) recording {
 	t.Helper()
-	r := recording{t, map[string]step{}, map[string]*keys.Private{}}
+	r := recording{t, name, map[string]step{}, map[string]*keys.Private{}}
 	var steps []struct {
 		Step string
 		step
@@ -79,6 +80,15 @@ func (r recording) public(names ...string) (list []keys.Public) {
 func (r recording) body(step string) json.RawMessage {
 	require.NotEmpty(r.t, r.steps[step].Request.Body, step)
 	return r.steps[step].Request.Body
+}
+
+// published is a file of the repository that the scenario left behind.
+func (r recording) published(name string) *metadata.Document {
+	data, err := os.ReadFile("testdata/recordings/" + r.name + ".repository/" + name)
+	require.NoError(r.t, err)
+	document, err := metadata.Parse(data)
+	require.NoError(r.t, err)
+	return document
 }
 
 // sentRoot is the root in a recorded request.
@@ -148,44 +158,40 @@ func TestRecordedBootstraps(t *testing.T) {
 	}
 }
 
-// TestRecordedRootUpdates repeats the root updates of a recording. What was
-// sent for version 3 is read from the deployment's answer, since the recording
-// shows a later state of that request.
+// TestRecordedRootUpdates repeats the root updates of a recording and compares
+// them with the roots that the deployment published, and with the one that it
+// held for signing. (The recording shows later states of some requests.)
 func TestRecordedRootUpdates(t *testing.T) {
 	t.Parallel()
 	r := record(t, "hash-bins")
-	first := r.sentRoot("bootstrap.post")
-	second := r.sentRoot("metadata.update")
-	pending := r.pending("sign.get.pending")
-	third, err := metadata.Parse(pending.Roles["root"])
-	require.NoError(t, err)
-	now := first.Expires().AddDate(0, 0, -365)
-
-	draft, err := ceremony.Next(t.Context(), first, ceremony.Change{AddRootKeys: r.public("carol"), Now: now})
-	require.NoError(t, err)
-	require.NoError(t, draft.Sign(t.Context(), r.keys["alice"]))
-	require.NoError(t, draft.Sign(t.Context(), r.keys["bob"]))
-	assert.True(t, draft.Status().Complete(), draft.Status())
-	assert.JSONEq(t, string(r.body("metadata.update")), encode(t, draft.Update()))
-
-	draft, err = ceremony.Next(t.Context(), second, ceremony.Change{Days: 375, Now: now})
-	require.NoError(t, err)
-	require.NoError(t, draft.Sign(t.Context(), r.keys["carol"]))
-	assert.False(t, draft.Status().Complete())
-	assert.JSONEq(t, string(pending.Roles["root"]), encode(t, draft.Document()))
-
-	require.NoError(t, draft.Sign(t.Context(), r.keys["alice"]))
-	fourth := r.sentRoot("metadata.update.online-key")
+	first, second, third, fourth := r.published("1.root.json"), r.published("2.root.json"), r.published("3.root.json"), r.published("4.root.json")
 	root, err := fourth.Root()
 	require.NoError(t, err)
 	online, err := metadata.OnlineKey(root)
 	require.NoError(t, err)
-	draft, err = ceremony.Next(t.Context(), draft.Document(), ceremony.Change{UntestedOnlineKeyUnsafe: online, Now: now})
+	now := first.Expires().AddDate(0, 0, -365)
+	for _, c := range []struct {
+		trusted, next *metadata.Document
+		change        ceremony.Change
+		signers       []string
+	}{
+		{first, second, ceremony.Change{AddRootKeys: r.public("carol"), Now: now}, []string{"alice", "bob"}},
+		{second, third, ceremony.Change{Days: 375, Now: now}, []string{"carol", "alice"}},
+		{third, fourth, ceremony.Change{UntestedOnlineKeyUnsafe: online, Now: now}, []string{"alice", "bob"}},
+	} {
+		draft, err := ceremony.Next(t.Context(), c.trusted, c.change)
+		require.NoError(t, err)
+		for _, name := range c.signers {
+			assert.False(t, draft.Status().Complete())
+			require.NoError(t, draft.Sign(t.Context(), r.keys[name]))
+		}
+		assert.True(t, draft.Status().Complete(), draft.Status())
+		assert.JSONEq(t, string(c.next.Bytes()), encode(t, draft.Document()))
+	}
+	draft, err := ceremony.Next(t.Context(), second, ceremony.Change{Days: 375, Now: now})
 	require.NoError(t, err)
-	require.NoError(t, draft.Sign(t.Context(), r.keys["alice"]))
-	require.NoError(t, draft.Sign(t.Context(), r.keys["bob"]))
-	assert.JSONEq(t, string(r.body("metadata.update.online-key")), encode(t, draft.Update()))
-	assert.Equal(t, third.Version()+1, draft.Document().Version())
+	require.NoError(t, draft.Sign(t.Context(), r.keys["carol"]))
+	assert.JSONEq(t, string(r.pending("sign.get.pending").Roles["root"]), encode(t, draft.Document()))
 }
 
 // TestRecordedSignatures fetches, signs and sends what a real deployment waited
@@ -194,13 +200,13 @@ func TestRecordedSignatures(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		recording, get string
-		pinned         string
+		pinned         []string
 		signers        map[string]string // by the step of the request
 	}{
-		{"distributed-signing", "sign.get", "bootstrap.post", map[string]string{"sign.post": "bob"}},
-		{"hash-bins", "sign.get.pending", "metadata.update", map[string]string{"sign.post.first": "alice"}},
-		{"custom-delegations", "sign.get", "bootstrap.post", map[string]string{"sign.post.dev.1": "dev1", "sign.post.dev.2": "dev2"}},
-		{"custom-delegations", "sign.get.dev-artifact", "bootstrap.post", map[string]string{"sign.post.dev-artifact.0": "dev1", "sign.post.dev-artifact.1": "dev2"}},
+		{"distributed-signing", "sign.get", []string{"1.root.json"}, map[string]string{"sign.post": "bob"}},
+		{"hash-bins", "sign.get.pending", []string{"1.root.json", "2.root.json"}, map[string]string{"sign.post.first": "alice"}},
+		{"custom-delegations", "sign.get", []string{"1.root.json"}, map[string]string{"sign.post.dev.1": "dev1", "sign.post.dev.2": "dev2"}},
+		{"custom-delegations", "sign.get.dev-artifact", []string{"1.root.json"}, map[string]string{"sign.post.dev-artifact.0": "dev1", "sign.post.dev-artifact.1": "dev2"}},
 	} {
 		t.Run(c.recording+" "+c.get, func(t *testing.T) {
 			t.Parallel()
@@ -211,7 +217,11 @@ func TestRecordedSignatures(t *testing.T) {
 			require.Len(t, drafts, 1)
 			draft := drafts[0]
 			assert.ErrorIs(t, draft.Sign(t.Context(), r.keys["alice"]), ceremony.ErrNotPinned)
-			require.NoError(t, draft.Pin(r.sentRoot(c.pinned)))
+			var roots []*metadata.Document
+			for _, name := range c.pinned {
+				roots = append(roots, r.published(name))
+			}
+			require.NoError(t, draft.Pin(roots...))
 			var want []string
 			steps := make([]string, 0, len(c.signers))
 			for step := range c.signers {

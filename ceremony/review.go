@@ -159,12 +159,12 @@ func onlineIDs(root *metadata.Root) []string {
 
 func (d *Draft) reviewSettings(r *Review) {
 	roles := d.bootstrap.Settings.Roles
-	r.item("life of root", "%d days", roles.Root.Expiration)
-	r.item("life of targets", "%d days", roles.Targets.Expiration)
-	r.item("life of snapshot", "%d days", roles.Snapshot.Expiration)
-	r.item("life of timestamp", "%d days", roles.Timestamp.Expiration)
+	r.item("life of root", "%s", days(roles.Root.Expiration))
+	r.item("life of targets", "%s", days(roles.Targets.Expiration))
+	r.item("life of snapshot", "%s", days(roles.Snapshot.Expiration))
+	r.item("life of timestamp", "%s", days(roles.Timestamp.Expiration))
 	if roles.Bins != nil {
-		r.item("hash bins", "%d, with a life of %d days", roles.Bins.NumberOfDelegatedBins, roles.Bins.Expiration)
+		r.item("hash bins", "%d, with a life of %s", roles.Bins.NumberOfDelegatedBins, days(roles.Bins.Expiration))
 	}
 	if roles.Delegations != nil {
 		for _, role := range roles.Delegations.Roles {
@@ -177,6 +177,13 @@ func (d *Draft) reviewSettings(r *Review) {
 	if d.bootstrap.FirstGeneration {
 		r.item("form", "first generation")
 	}
+}
+
+func days(n int) string {
+	if n == 1 {
+		return "1 day"
+	}
+	return fmt.Sprint(n, " days")
 }
 
 func (d *Draft) reviewTargets(r *Review) {

@@ -61,17 +61,32 @@ func (s Status) Missing() []metadata.KeyRef {
 
 // String is one line: complete, or what is missing.
 func (s Status) String() string {
-	if s.Complete() {
-		return fmt.Sprintf("complete: signed by %s", joinKeys(s.Document.Signed))
+	switch {
+	case s.Complete():
+		return "complete: signed by " + joinKeys(s.Document.Signed)
+	case s.RootBefore == nil:
+		return "incomplete: " + progress(s.Document)
 	}
-	var parts []string
-	if s.RootBefore != nil && !s.RootBefore.OK() {
-		parts = append(parts, "the keys of the root before: "+s.RootBefore.Err().Error())
+	return fmt.Sprintf("incomplete: for the root before, %s; for this root, %s", progress(*s.RootBefore), progress(s.Document))
+}
+
+// progress is how far one set of keys has come.
+func progress(v metadata.Verification) string {
+	switch {
+	case v.Problem != "":
+		return v.Problem
+	case v.Needed() == 0:
+		return fmt.Sprintf("all %d signatures are there", v.Threshold)
 	}
-	if !s.Document.OK() {
-		parts = append(parts, s.Document.Err().Error())
+	text := fmt.Sprintf("%d of %d signatures are there", len(v.Signed), v.Threshold)
+	if len(v.Signed) > 0 {
+		text += " (" + joinKeys(v.Signed) + ")"
 	}
-	return "incomplete: " + strings.Join(parts, "; and ")
+	text += fmt.Sprintf(", %d more needed", v.Needed())
+	if len(v.Missing) > 0 {
+		text += " of " + joinKeys(v.Missing)
+	}
+	return text
 }
 
 func joinKeys(list []metadata.KeyRef) string {
