@@ -3,6 +3,8 @@ package client
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -25,7 +27,10 @@ func appendAddArtifacts(dst []byte, request rstuf.AddArtifacts) ([]byte, error) 
 	return appendAddArtifactsTail(dst, request.AddTaskIDToCustom, request.SkipPublish), nil
 }
 
-const addArtifactsHead = `{"artifacts":[`
+const (
+	addArtifactsHead = `{"artifacts":[`
+	maxTail          = 64 // more than what follows the artifacts
+)
 
 func appendAddArtifactsTail(dst []byte, addTaskID, skipPublish bool) []byte {
 	dst = append(dst, ']')
@@ -48,15 +53,14 @@ func appendArtifact(dst []byte, a *rstuf.Artifact) ([]byte, error) {
 	dst = append(dst, `,"info":{"length":`...)
 	dst = strconv.AppendInt(dst, a.Info.Length, 10)
 	dst = append(dst, `,"hashes":{`...)
-	first := true
-	for algorithm, digest := range a.Info.Hashes {
+	for i, algorithm := range algorithms(a.Info.Hashes) {
+		digest := a.Info.Hashes[algorithm]
 		if !utf8.ValidString(algorithm) || !utf8.ValidString(digest) {
 			return nil, fmt.Errorf("path %q: a hash is not UTF-8", a.Path)
 		}
-		if !first {
+		if i > 0 {
 			dst = append(dst, ',')
 		}
-		first = false
 		dst = appendString(dst, algorithm)
 		dst = append(dst, ':')
 		dst = appendString(dst, digest)
@@ -70,6 +74,16 @@ func appendArtifact(dst []byte, a *rstuf.Artifact) ([]byte, error) {
 		dst = append(dst, a.Info.Custom...)
 	}
 	return append(dst, '}', '}'), nil
+}
+
+// algorithms are the names of the hashes in order; there is mostly one.
+func algorithms(hashes map[string]string) []string {
+	if len(hashes) == 1 {
+		for name := range hashes {
+			return []string{name}
+		}
+	}
+	return slices.Sorted(maps.Keys(hashes))
 }
 
 // appendString appends valid UTF-8 as a JSON string.

@@ -40,19 +40,23 @@ func (t *Task) ID() string { return t.id }
 // State asks once how far the task is (GET /task/). The state of an id that
 // the service does not know is PENDING.
 func (t *Task) State(ctx context.Context) (rstuf.Task, error) {
-	if t.id == "" {
-		return rstuf.Task{}, errors.New("GET /task/: the task's id is empty")
-	}
-	var task *rstuf.Task
-	err := t.client.do(ctx, call{method: http.MethodGet, path: taskPath, query: url.Values{"task_id": {t.id}}, repeat: true}, &task)
-	if err == nil && (task == nil || task.State == "") {
-		err = noData(http.MethodGet, taskPath)
-	}
-	if err != nil {
+	var task rstuf.Task
+	if err := t.get(ctx, &task); err != nil {
 		return rstuf.Task{}, err
 	}
-	dropFalseFailures(task)
-	return *task, nil
+	if task.State == "" {
+		return rstuf.Task{}, noData(http.MethodGet, taskPath)
+	}
+	dropFalseFailures(&task)
+	return task, nil
+}
+
+// get asks for the task in any form.
+func (t *Task) get(ctx context.Context, data any) error {
+	if t.id == "" {
+		return errors.New("GET " + taskPath + ": the task's id is empty")
+	}
+	return t.client.do(ctx, call{method: http.MethodGet, path: taskPath, query: url.Values{"task_id": {t.id}}, repeat: true}, data)
 }
 
 // Wait returns the task once it has ended. If it did not do what was asked,
@@ -87,12 +91,17 @@ func (c *Client) WaitTask(ctx context.Context, id string, progress func(rstuf.Ta
 // error ends it too. Whether an ended task did what was asked is for the
 // caller to see, see [rstuf.Task.Succeeded].
 func (t *Task) Watch(ctx context.Context) iter.Seq2[rstuf.Task, error] {
+	return t.watch(ctx, t.State)
+}
+
+// watch follows a task with its own way of asking for the state.
+func (t *Task) watch(ctx context.Context, ask func(context.Context) (rstuf.Task, error)) iter.Seq2[rstuf.Task, error] {
 	return func(yield func(rstuf.Task, error) bool) {
 		start := time.Now()
 		seen := start // when the service last answered
 		var last rstuf.Task
 		for look := firstLook; ; look = min(look+look/4, lastLook) {
-			task, err := t.State(ctx)
+			task, err := ask(ctx)
 			switch {
 			case ctx.Err() != nil:
 				yield(last, t.gaveUp(last, time.Since(start), ctx.Err()))

@@ -1,0 +1,288 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"example.org/rstuf"
+)
+
+// Publisher adds any number of artifacts in requests of many, with bounded
+// memory. Its fields may be left zero but for Client.
+//
+// Every request asks for publication, and few are under way: requests that
+// wait to be published would each hold one of a deployment's worker processes.
+// What publishing costs grows with the number of roles that it touches, and
+// little with that of artifacts, so large requests are fastest. A Publisher
+// starts with 1,000 artifacts a request and aims for requests of two minutes;
+// what a proxy refuses as too large it sends in halves.
+type Publisher struct {
+	Client *Client
+	// BatchSize sets the number of artifacts a request, for good.
+	BatchSize int
+	// InFlight is how many requests are under way at a time; 2 by default, so
+	// that the service takes in one while it publishes the other.
+	InFlight int
+	// Journal names a small file that remembers what is published. With it,
+	// an upload that was interrupted goes on where it was when the same
+	// sequence is published again. It is removed at the end. Default: none.
+	Journal string
+	// AddTaskIDToCustom is as in [rstuf.AddArtifacts].
+	AddTaskIDToCustom bool
+	// Total is the number of artifacts in the sequence, if it is known; it
+	// serves Progress alone.
+	Total int64
+	// Progress, unless nil, is called after each request, by one goroutine at
+	// a time.
+	Progress func(PublishProgress)
+}
+
+// PublishProgress is how far an upload is.
+type PublishProgress struct {
+	// Done counts the artifacts that are dealt with: published now or by an
+	// earlier run, or refused.
+	Done int64
+	// Total is as in [Publisher].
+	Total int64
+	// Bytes is the sum of the lengths of the artifacts published now.
+	Bytes int64
+	// Rate is in artifacts a second, in this run.
+	Rate    float64
+	Elapsed time.Duration
+	// Left is the time that the rest will take; 0 if Total is unknown.
+	Left time.Duration
+}
+
+// PublishReport is what became of an upload.
+type PublishReport struct {
+	// Added counts the artifacts that were published.
+	Added int64
+	// Skipped counts those that an earlier run had published, by the journal.
+	Skipped int64
+	// Invalid counts those that break a rule of the API or match no delegated
+	// role.
+	Invalid int64
+	// Failed counts those that could not be read, and those of requests that
+	// failed.
+	Failed int64
+	// Problems tells of those invalid or failed, of the first thousand.
+	Problems []Problem
+	// Bytes is the sum of the lengths of the artifacts added.
+	Bytes    int64
+	Requests int
+	Elapsed  time.Duration
+}
+
+// Problem is an artifact that was not published, and why.
+type Problem struct {
+	Path string
+	Err  error
+}
+
+const (
+	firstBatch     = 1000
+	largestBatch   = 100_000
+	largestBody    = 16 << 20
+	batchAim       = 2 * time.Minute
+	defaultFlights = 2
+	maxProblems    = 1000
+)
+
+// Publish adds the artifacts and waits until they are published. Artifacts
+// that are invalid are reported, and the rest goes on; the error is nil then.
+// The first request that fails ends the upload: the report tells how far it
+// came.
+func (p *Publisher) Publish(ctx context.Context, artifacts iter.Seq[rstuf.Artifact]) (PublishReport, error) {
+	return p.PublishFiles(ctx, func(yield func(rstuf.Artifact, error) bool) {
+		for a := range artifacts {
+			if !yield(a, nil) {
+				return
+			}
+		}
+	})
+}
+
+// PublishFiles is [Publisher.Publish] for a sequence that may fail for single
+// artifacts, such as that of [HashFolder]: they are reported, and the rest goes
+// on. An error without a path ends the upload.
+func (p *Publisher) PublishFiles(ctx context.Context, files iter.Seq2[rstuf.Artifact, error]) (PublishReport, error) {
+	journal, err := openJournal(p.Journal, p.Client.base)
+	if err != nil {
+		return PublishReport{}, err
+	}
+	run := &upload{Publisher: p, journal: journal, start: time.Now()}
+	run.size.Store(firstBatch)
+	if p.BatchSize > 0 {
+		run.size.Store(int64(p.BatchSize))
+	}
+	run.flights.SetLimit(defaultFlights)
+	if p.InFlight > 0 {
+		run.flights.SetLimit(p.InFlight)
+	}
+	err = run.all(ctx, files)
+	if sendErr := run.flights.Wait(); sendErr != nil {
+		err = sendErr
+	}
+	run.report.Elapsed = time.Since(run.start)
+	if err == nil {
+		err = journal.remove()
+	}
+	return run.report, err
+}
+
+// upload is one run of a Publisher.
+type upload struct {
+	*Publisher
+	journal *journal
+	start   time.Time
+	flights errgroup.Group
+	size    atomic.Int64 // of the next batch
+	stopped atomic.Bool
+
+	mu     sync.Mutex // guards report and limit, and calls Progress
+	report PublishReport
+	limit  int64 // the largest batch that a proxy lets pass; 0 if unknown
+}
+
+// all reads the sequence and sends it in batches.
+func (u *upload) all(ctx context.Context, files iter.Seq2[rstuf.Artifact, error]) error {
+	current := newBatch(0)
+	var encoded []byte
+	for artifact, err := range files {
+		if ctx.Err() != nil {
+			return fmt.Errorf("publish artifacts: %w", ctx.Err())
+		}
+		if u.stopped.Load() {
+			return nil // the request that failed has the error
+		}
+		unread := err != nil
+		if unread && artifact.Path == "" {
+			return err
+		}
+		if err == nil {
+			err = artifact.Validate()
+		}
+		if err == nil {
+			encoded, err = appendArtifact(encoded[:0], &artifact)
+		}
+		if err != nil {
+			encoded = append(encoded[:0], artifact.Path...)
+		}
+		published, journalErr := u.journal.next(encoded)
+		switch {
+		case journalErr != nil:
+			return journalErr
+		case published:
+			u.note(func(r *PublishReport) { r.Skipped++ })
+			continue
+		case err != nil:
+			u.refuse(artifact.Path, err, unread)
+			continue
+		}
+		current.add(encoded, artifact.Info.Length)
+		if int64(len(current.ends)) >= u.size.Load() || len(current.items) >= largestBody {
+			u.dispatch(ctx, current)
+			current = newBatch(min(len(current.items)*9/8, largestBody))
+		}
+	}
+	if err := u.journal.end(); err != nil {
+		return err
+	}
+	if len(current.ends) > 0 {
+		u.dispatch(ctx, current)
+	}
+	return nil
+}
+
+// dispatch sends a batch beside the others, once there is room.
+func (u *upload) dispatch(ctx context.Context, b *batch) {
+	u.journal.begin(b)
+	u.flights.Go(func() error {
+		if u.stopped.Load() {
+			return nil
+		}
+		start := time.Now()
+		done, err := b.send(ctx, u.Client, 0, len(b.ends), u.AddTaskIDToCustom)
+		if err == nil {
+			err = u.journal.published(b)
+		}
+		if err != nil {
+			u.stopped.Store(true)
+			err = fmt.Errorf("publish artifacts: %w", err)
+		} else if u.BatchSize <= 0 {
+			u.adapt(len(b.ends), done.largest, time.Since(start))
+		}
+		u.account(b, done, err)
+		return err
+	})
+}
+
+// adapt sets the size of the next batches by the time that one took.
+func (u *upload) adapt(sent, largest int, took time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if largest < sent {
+		u.limit = int64(largest)
+	}
+	factor := min(max(float64(batchAim)/float64(took+1), 0.5), 8)
+	size := min(max(int64(float64(sent)*factor), firstBatch), largestBatch)
+	if u.limit > 0 {
+		size = min(size, u.limit)
+	}
+	u.size.Store(size)
+}
+
+// account adds a batch to the report and tells of the progress.
+func (u *upload) account(b *batch, done outcome, err error) {
+	for _, path := range done.invalid {
+		u.refuse(path, errNoRole, false)
+	}
+	u.note(func(r *PublishReport) {
+		r.Requests += done.requests
+		r.Added += done.added
+		r.Bytes += b.bytes
+		if err != nil {
+			r.Failed += int64(len(b.ends)) - done.added - int64(len(done.invalid))
+			r.Bytes -= b.bytes
+		}
+		if u.Progress == nil {
+			return
+		}
+		p := PublishProgress{Done: r.Added + r.Skipped + r.Invalid + r.Failed, Total: u.Total, Bytes: r.Bytes, Elapsed: time.Since(u.start)}
+		if p.Elapsed > 0 {
+			p.Rate = float64(p.Done-r.Skipped) / p.Elapsed.Seconds()
+		}
+		if p.Rate > 0 && p.Total > p.Done {
+			p.Left = time.Duration(float64(p.Total-p.Done) / p.Rate * float64(time.Second))
+		}
+		u.Progress(p)
+	})
+}
+
+var errNoRole = fmt.Errorf("no delegated role takes this path")
+
+// refuse reports an artifact that is not published.
+func (u *upload) refuse(path string, err error, failed bool) {
+	u.note(func(r *PublishReport) {
+		if failed {
+			r.Failed++
+		} else {
+			r.Invalid++
+		}
+		if len(r.Problems) < maxProblems {
+			r.Problems = append(r.Problems, Problem{path, err})
+		}
+	})
+}
+
+func (u *upload) note(change func(*PublishReport)) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	change(&u.report)
+}
