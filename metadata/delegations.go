@@ -39,9 +39,6 @@ const (
 )
 
 func readDelegations(raw []byte) (*Delegations, error) {
-	if raw[0] != '{' {
-		return nil, wrongKind(raw, "an object")
-	}
 	r := readObject(raw)
 	d := &Delegations{Keys: r.keys()}
 	roles, hasRoles := r.optional("roles")
@@ -72,7 +69,7 @@ func readRoles(raw []byte) ([]rstuf.DelegatedRole, error) {
 	err := readList(raw, func(_ int, raw []byte) error {
 		role, err := readRole(raw)
 		if err == nil && seen[role.Name] {
-			err = fmt.Errorf("there are two roles with the name %q", role.Name)
+			err = fmt.Errorf("there are two roles with the name %q", clip(role.Name))
 		}
 		seen[role.Name] = true
 		roles = append(roles, role)
@@ -82,9 +79,6 @@ func readRoles(raw []byte) ([]rstuf.DelegatedRole, error) {
 }
 
 func readRole(raw []byte) (role rstuf.DelegatedRole, err error) {
-	if raw[0] != '{' {
-		return role, wrongKind(raw, "an object")
-	}
 	r := readObject(raw)
 	role.Name = r.string("name")
 	role.KeyIDs = r.keyIDs()
@@ -124,9 +118,6 @@ func orNull(raw json.RawMessage) json.RawMessage {
 }
 
 func readSuccinct(raw []byte) (*SuccinctRoles, error) {
-	if raw[0] != '{' {
-		return nil, wrongKind(raw, "an object")
-	}
 	r := readObject(raw)
 	s := &SuccinctRoles{
 		KeyIDs:     r.keyIDs(),

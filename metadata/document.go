@@ -108,8 +108,10 @@ func (d *Document) readSigned(p *canonical.Parser) error {
 	}
 	d.canonical = form
 	d.signed = p.Last()
-	d.header, err = readHeader(&fields)
-	return err
+	if d.header, err = readHeader(&fields); err != nil {
+		return atField("signed", err)
+	}
+	return nil
 }
 
 // readHeader takes the fields that every signed part has.
@@ -122,10 +124,10 @@ func readHeader(r *reader) (h header, err error) {
 		return h, r.err
 	}
 	if !rstuf.IsTopLevelRole(h.typ) {
-		return h, atField("_type", fmt.Errorf("%q is not a type of TUF metadata", h.typ))
+		return h, atField("_type", fmt.Errorf("%q is not a type of TUF metadata", clip(h.typ)))
 	}
 	if !specVersion1.MatchString(h.specVersion) {
-		return h, atField("spec_version", fmt.Errorf("%q is not supported, only 1.x is", h.specVersion))
+		return h, atField("spec_version", fmt.Errorf("%q is not supported, only 1.x is", clip(h.specVersion)))
 	}
 	if h.expires, err = parseTime(expires); err != nil {
 		return h, atField("expires", err)
@@ -152,7 +154,7 @@ const timeLayout = "2006-01-02T15:04:05Z"
 func parseTime(s string) (time.Time, error) {
 	t, err := time.Parse(timeLayout, s)
 	if err != nil || formatTime(t) != s {
-		return time.Time{}, fmt.Errorf("%q is not a date of the form %s", s, timeLayout)
+		return time.Time{}, fmt.Errorf("%q is not a date of the form %s", clip(s), timeLayout)
 	}
 	return t, nil
 }
@@ -177,7 +179,7 @@ func (d *Document) readSignatures(p *canonical.Parser) error {
 			r.fail("keyid", errors.New("must not be empty"))
 		}
 		if r.err == nil && seen[s.KeyID] {
-			r.fail("keyid", fmt.Errorf("there are two signatures by the key %q", s.KeyID))
+			r.fail("keyid", fmt.Errorf("there are two signatures by the key %q", clip(s.KeyID)))
 		}
 		seen[s.KeyID] = true
 		d.signatures = append(d.signatures, s)

@@ -30,11 +30,11 @@ func checkRoleName(name string) error {
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "" || part == "." || part == ".." {
-			return fmt.Errorf("the role name %q is not safe as a file name", name)
+			return fmt.Errorf("the role name %q is not safe as a file name", clip(name))
 		}
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f }) {
-		return fmt.Errorf("the role name %q is not safe as a file name", name)
+		return fmt.Errorf("the role name %q is not safe as a file name", clip(name))
 	}
 	return nil
 }

@@ -13,16 +13,13 @@ const (
 // readKey reads a key object. A keyval with other values than strings belongs
 // to a kind of key that is not known here: it is kept among the extra fields.
 func readKey(raw []byte) (rstuf.Key, error) {
-	if raw[0] != '{' {
-		return rstuf.Key{}, wrongKind(raw, "an object")
-	}
 	r := readObject(raw)
 	k := rstuf.Key{KeyType: r.string("keytype"), Scheme: r.string("scheme")}
 	k.Name = r.stringIfSet(fieldKeyName)
 	k.OnlineURI = r.stringIfSet(fieldOnlineURI)
 	if keyVal, ok := r.take(fieldKeyVal); ok {
 		value := map[string]string{}
-		err := canonicalEach(keyVal, func(name string, raw []byte) (err error) {
+		err := readEach(keyVal, func(name string, raw []byte) (err error) {
 			value[name], err = readString(raw)
 			return err
 		})

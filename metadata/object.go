@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"example.org/rstuf/internal/canonical"
@@ -20,28 +21,14 @@ type reader struct {
 	err  error
 }
 
-// readObject splits an object that [Parse] has accepted, so duplicate fields
-// were refused before.
+// readObject splits an object of a document that [Parse] has accepted.
 func readObject(raw []byte) *reader {
-	r := &reader{}
-	p := canonical.NewParser(raw)
-	p.AllowFloats(true)
-	r.rest, r.err = members(p)
-	return r
-}
-
-// members reads the object at the parser's position.
-func members(p *canonical.Parser) (map[string]json.RawMessage, error) {
-	fields := map[string]json.RawMessage{}
-	err := p.Object(func(key []byte) error {
-		if _, ok := fields[string(key)]; ok {
-			return fmt.Errorf("the field %q stands there twice", key)
-		}
-		raw, err := p.Raw()
-		fields[string(key)] = raw
-		return err
+	r := &reader{rest: map[string]json.RawMessage{}}
+	r.err = readEach(raw, func(name string, raw []byte) error {
+		r.rest[name] = raw
+		return nil
 	})
-	return fields, err
+	return r
 }
 
 // extra are the fields that nobody took; nil if there are none.
@@ -74,6 +61,7 @@ func (e *fieldError) Unwrap() error { return e.err }
 // atField puts a field's name in front of an error, and a dot between the
 // names of nested fields.
 func atField(name string, err error) error {
+	name = clip(name)
 	var inner *fieldError
 	if errors.As(err, &inner) {
 		return &fieldError{name + "." + inner.path, inner.err}
@@ -153,18 +141,19 @@ func (r *reader) each(name string, read func(name string, raw []byte) error) {
 	if !ok {
 		return
 	}
-	err := canonicalEach(raw, read)
+	err := readEach(raw, read)
 	if err != nil {
 		r.fail(name, err)
 	}
 }
 
-func canonicalEach(raw []byte, read func(name string, raw []byte) error) error {
-	p := canonical.NewParser(raw)
-	p.AllowFloats(true)
-	if len(raw) == 0 || raw[0] != '{' {
+// readEach calls read for every member of an object.
+func readEach(raw []byte, read func(name string, raw []byte) error) error {
+	if raw[0] != '{' {
 		return wrongKind(raw, "an object")
 	}
+	p := canonical.NewParser(raw)
+	p.AllowFloats(true)
 	return p.Object(func(key []byte) error {
 		name := string(key)
 		value, err := p.Raw()
@@ -179,19 +168,23 @@ func canonicalEach(raw []byte, read func(name string, raw []byte) error) error {
 }
 
 func readList(raw []byte, read func(i int, raw []byte) error) error {
-	var list []json.RawMessage
 	if raw[0] != '[' {
 		return wrongKind(raw, "a list")
 	}
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return err
-	}
-	for i, element := range list {
+	p := canonical.NewParser(raw)
+	p.AllowFloats(true)
+	i := 0
+	return p.Array(func() error {
+		element, err := p.Raw()
+		if err != nil {
+			return err
+		}
 		if err := read(i, element); err != nil {
 			return atField(strconv.Itoa(i), err)
 		}
-	}
-	return nil
+		i++
+		return nil
+	})
 }
 
 func readString(raw []byte) (string, error) {
@@ -215,11 +208,16 @@ func readInt(raw []byte, low int64) (int64, error) {
 }
 
 func wrongKind(raw []byte, want string) error {
-	const most = 40
-	if len(raw) > most {
-		return fmt.Errorf("must be %s", want)
+	return fmt.Errorf("must be %s, not %s", want, clip(string(raw)))
+}
+
+// clip keeps foreign text short enough for an error.
+func clip(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
 	}
-	return fmt.Errorf("must be %s, not %s", want, raw)
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // writer collects the members of one object and writes them in canonical

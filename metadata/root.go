@@ -93,9 +93,6 @@ func (r *reader) keys() map[string]rstuf.Key {
 }
 
 func readRoleKeys(raw []byte) (RoleKeys, error) {
-	if raw[0] != '{' {
-		return RoleKeys{}, wrongKind(raw, "an object")
-	}
 	r := readObject(raw)
 	role := RoleKeys{KeyIDs: r.keyIDs(), Threshold: int(r.integer("threshold", 1))}
 	role.Extra = r.extra()
@@ -108,7 +105,7 @@ func (r *reader) keyIDs() []string {
 	seen := map[string]bool{}
 	for _, id := range ids {
 		if seen[id] {
-			r.fail("keyids", fmt.Errorf("the key %q is there twice", id))
+			r.fail("keyids", fmt.Errorf("the key %q is there twice", clip(id)))
 		}
 		seen[id] = true
 	}

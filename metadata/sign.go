@@ -22,9 +22,13 @@ func (d *Document) Sign(ctx context.Context, signer keys.Signer) error {
 }
 
 // AddSignature adds a signature that somebody made elsewhere, in place of one
-// by the same key. It checks the signature first, and nothing is changed if
-// it is wrong or cannot be checked (see [keys.ErrUnverifiable]).
+// by the same key id. It checks the signature first, and nothing is changed if
+// it is wrong or cannot be checked (see [keys.ErrBadSignature] and
+// [keys.ErrUnverifiable]).
 func (d *Document) AddSignature(sig rstuf.Signature, key keys.Public) error {
+	if key.Verifiable() && sig.KeyID != key.ID() && sig.KeyID != key.LegacyID() {
+		return fmt.Errorf("add signature to %s version %d: %w: it names the key %q, not %s", d.typ, d.version, keys.ErrBadSignature, clip(sig.KeyID), key)
+	}
 	if err := verify(d.canonical, sig, key); err != nil {
 		return fmt.Errorf("add signature to %s version %d: %w", d.typ, d.version, err)
 	}

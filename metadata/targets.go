@@ -52,9 +52,6 @@ func (d *Document) Targets() (*Targets, error) {
 }
 
 func readTargetFile(raw []byte) (TargetFile, error) {
-	if raw[0] != '{' {
-		return TargetFile{}, wrongKind(raw, "an object")
-	}
 	r := readObject(raw)
 	f := TargetFile{}
 	f.Length = r.integer("length", 0)

@@ -17,6 +17,7 @@ package canonical
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -95,25 +96,26 @@ func AppendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// member is one member of an object that is being written: its decoded key,
-// and where `"key":value` stands in the output.
+// member is one member of an object that is being written: where
+// `"key":value` stands in the output. It is small and holds no pointer, for
+// there may be millions.
 type member struct {
-	key        []byte
-	start, end int
+	start, keyEnd, end uint32
 }
 
 // sortMembers puts the members of an object, written to out one after
 // another with commas between them, into the order of their keys. It returns
-// the key that two members share, if any.
+// a key that two members share, as it is in out.
 func (p *Parser) sortMembers(out []byte, members []member) (duplicate []byte) {
-	byKey := func(a, b member) int { return bytes.Compare(a.key, b.key) }
+	key := func(m member) []byte { return out[m.start+1 : m.keyEnd-1] }
+	byKey := func(a, b member) int { return compareKeys(key(a), key(b)) }
 	sorted := slices.IsSortedFunc(members, byKey)
 	if !sorted {
 		slices.SortFunc(members, byKey)
 	}
 	for i := 1; i < len(members); i++ {
-		if bytes.Equal(members[i-1].key, members[i].key) {
-			return members[i].key
+		if bytes.Equal(key(members[i-1]), key(members[i])) {
+			return bytes.Clone(key(members[i]))
 		}
 	}
 	if sorted {
@@ -132,4 +134,26 @@ func (p *Parser) sortMembers(out []byte, members []member) (duplicate []byte) {
 		w = append(w, p.scratch[m.start-start:m.end-start]...)
 	}
 	return nil
+}
+
+// compareKeys compares strings in canonical form, without their quotation
+// marks, by what they stand for: a backslash itself does not count.
+func compareKeys(a, b []byte) int {
+	if bytes.IndexByte(a, '\\') < 0 && bytes.IndexByte(b, '\\') < 0 {
+		return bytes.Compare(a, b)
+	}
+	for i, j := 0, 0; ; i, j = i+1, j+1 {
+		if i < len(a) && a[i] == '\\' {
+			i++
+		}
+		if j < len(b) && b[j] == '\\' {
+			j++
+		}
+		switch {
+		case i >= len(a) || j >= len(b):
+			return cmp.Compare(len(a)-i, len(b)-j)
+		case a[i] != b[j]:
+			return cmp.Compare(a[i], b[j])
+		}
+	}
 }

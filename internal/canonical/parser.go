@@ -5,6 +5,10 @@ import (
 	"fmt"
 )
 
+// maxText is the most that a position in the text or in its canonical form can
+// be; no canonical form is longer than the text.
+const maxText = 1<<31 - 1
+
 // Parser reads a JSON text piece by piece. Each method reads at the current
 // position; after an error a parser is of no further use.
 type Parser struct {
@@ -67,8 +71,28 @@ func (p *Parser) Members(dst []byte, visit func(key, form []byte)) ([]byte, erro
 // Pos is the current position in the text: behind what was read last.
 func (p *Parser) Pos() int { return p.pos }
 
+// Array reads an array and calls element at each of its values; element reads
+// that value.
+func (p *Parser) Array(element func() error) error {
+	if err := p.open('[', "an array"); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := p.more(']', first)
+		if err != nil || !more {
+			return err
+		}
+		if err := element(); err != nil {
+			return err
+		}
+	}
+}
+
 func (p *Parser) outermost(dst []byte, visit func(key, form []byte)) ([]byte, error) {
 	p.peek()
+	if len(dst)+len(p.in) > maxText {
+		return nil, p.errorf("the text is too long")
+	}
 	start := p.pos
 	dst, err := p.value(dst, visit)
 	p.start = start
@@ -159,27 +183,27 @@ func (p *Parser) object(dst []byte, visit func(key, form []byte)) ([]byte, error
 		if p.peek() != '"' {
 			return nil, p.unexpected("a string as the name of a field")
 		}
-		m := member{start: len(dst)}
-		if dst, m.key, err = p.text(dst); err != nil {
+		m := member{start: uint32(len(dst))}
+		var key []byte
+		if dst, key, err = p.text(dst); err != nil {
 			return nil, err
 		}
+		m.keyEnd = uint32(len(dst))
 		if err = p.colon(); err != nil {
 			return nil, err
 		}
-		value := len(dst) + 1
 		if dst, err = p.value(append(dst, ':'), nil); err != nil {
 			return nil, err
 		}
-		m.end = len(dst)
+		m.end = uint32(len(dst))
 		if visit != nil {
-			visit(m.key, dst[value:])
+			visit(key, dst[m.keyEnd+1:])
 		}
 		p.members = append(p.members, m)
 	}
 	if key := p.sortMembers(dst, p.members[base:]); key != nil {
 		return nil, p.errorAt(begin, "the object names the field %q twice", shorten(key))
 	}
-	clear(p.members[base:])
 	p.members = p.members[:base]
 	return append(dst, '}'), nil
 }
