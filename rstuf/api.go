@@ -1,0 +1,8 @@
+package main
+
+// apiFlags say which API to talk to, and how.
+type apiFlags struct {
+	server  string
+	headers string
+	token   secretFlags
+}

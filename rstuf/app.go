@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"example.org/rstuf/rstuf/internal/config"
+	"example.org/rstuf/rstuf/internal/terminal"
+	"github.com/spf13/cobra"
+)
+
+// app is what all commands share.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	// term is nil where there is nobody to ask.
+	term       *terminal.Terminal
+	configPath string
+	json       bool
+	api        apiFlags
+}
+
+// run carries out one command and gives its exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, term: terminal.Open(stdin, stderr)}
+	root := newRootCommand(a)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetArgs(joinOptionalValues(root, args))
+	err := root.ExecuteContext(ctx)
+	code := exitCode(ctx, err)
+	if err != nil && code != exitInterrupted {
+		fmt.Fprintf(stderr, "rstuf: %s\n", printable(err.Error()))
+	}
+	return code
+}
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rstuf",
+		Short: "Make, run and use repositories of signed software (RSTUF)",
+		Long: `rstuf makes keys, holds root-signing ceremonies, bootstraps and runs a
+repository of RSTUF, the Repository Service for TUF, publishes artifacts and
+downloads them verified.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the service,
+4 waiting for signatures, 5 timed out, 130 interrupted.`,
+		Example: `  rstuf serve --dev --dir demo
+  rstuf key generate --type ed25519 --file alice
+  rstuf admin --api-server https://rstuf.example.com ceremony --policy policy.yml`,
+		Version:           version(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetVersionTemplate("rstuf, version {{.Version}}\n")
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.configPath, "config", "c", defaultConfigPath(), "settings `FILE`")
+	flags.BoolVar(&a.json, "json", false, "print the result as JSON")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.AddCommand(newKeyCommand(a), newVersionCommand(a), newCompletionCommand())
+	setDefaults(root)
+	return root
+}
+
+// setDefaults makes every command that only groups others refuse what it does
+// not know, and every refusal of arguments an error of usage.
+func setDefaults(cmd *cobra.Command) {
+	if !cmd.Runnable() {
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("%s: there is no command %q, see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+			}
+			return cmd.Help()
+		}
+	}
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usagef("%s: %w; see %s --help", cmd.CommandPath(), err, cmd.CommandPath())
+			}
+			return nil
+		}
+	} else {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("%s takes no argument %q; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, child := range cmd.Commands() {
+		setDefaults(child)
+	}
+}
+
+// optionalValue marks a flag whose value may be left out and may also stand
+// after a space: --out, --out FILE and --out=FILE.
+const optionalValue = "rstuf_optional_value"
+
+// joinOptionalValues writes "--out FILE" as "--out=FILE" for the flags that
+// are marked, which the flag package cannot tell from "--out" and an argument.
+func joinOptionalValues(root *cobra.Command, args []string) []string {
+	cmd, _, err := root.Find(args)
+	if err != nil {
+		return args
+	}
+	joined := make([]string, 0, len(args))
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			return append(joined, args[i:]...)
+		}
+		flag := cmd.Flags().Lookup(strings.TrimPrefix(arg, "--"))
+		if len(arg) == 2 && arg[0] == '-' && arg[1] != '-' {
+			flag = cmd.Flags().ShorthandLookup(arg[1:])
+		}
+		isFlag := strings.HasPrefix(arg, "-") && flag != nil && flag.Annotations[optionalValue] != nil
+		if isFlag && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+			i++
+			arg += "=" + args[i]
+		}
+		joined = append(joined, arg)
+	}
+	return joined
+}
+
+// optionalString adds a flag of the kind optionalValue describes; without a
+// value it means def.
+func optionalString(cmd *cobra.Command, target *string, name, short, def, text string) {
+	cmd.Flags().StringVarP(target, name, short, "", text)
+	flag := cmd.Flags().Lookup(name)
+	flag.NoOptDefVal = def
+	flag.Annotations = map[string][]string{optionalValue: nil}
+	flag.Annotations[optionalValue] = []string{def}
+}
+
+func defaultConfigPath() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ".rstuf.yml"
+	}
+	return filepath.Join(home, ".rstuf.yml")
+}
+
+// config reads the settings.
+func (a *app) config() (*config.File, error) { return config.Load(a.configPath) }
+
+// version is the module's version as the toolchain recorded it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,268 @@
+// Package terminal asks people questions. It is the one place of the command
+// that touches a terminal: nothing else prompts, turns echo off or measures
+// the window.
+//
+// Start with [Open]. Without a terminal there is nothing to ask: Open returns
+// nil, and the caller reports what was not said instead.
+//
+// Every question ends: with an answer, with [ErrTries] after a few that are of
+// no use, at the end of input, or with the context's error when that is
+// cancelled (Ctrl-C), and echo is on again in each case.
+package terminal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// Tries is how often a question is asked before [ErrTries].
+const Tries = 3
+
+// maxLine bounds what one answer may hold, in bytes.
+const maxLine = 64 << 10
+
+var (
+	// ErrTries: none of the answers was of use.
+	ErrTries = fmt.Errorf("no usable answer in %d tries", Tries)
+	// ErrEnd: the terminal's input ended (Ctrl-D) before the answer did.
+	ErrEnd = errors.New("the input ended before the answer")
+)
+
+// A Terminal is where a person reads and types.
+type Terminal struct {
+	in  *os.File
+	out io.Writer
+}
+
+// Open gives the terminal behind standard input, or nil if that is a pipe, a
+// file or nothing. Questions are written to the terminal itself, so that they
+// show where output is redirected; to fallback where it cannot be opened.
+func Open(stdin io.Reader, fallback io.Writer) *Terminal {
+	in, ok := stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return nil
+	}
+	if tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
+		return &Terminal{in, tty} // open until the process ends
+	}
+	return &Terminal{in, fallback}
+}
+
+// Width is the number of columns of the terminal that w writes to, or 0 if it
+// is none.
+func Width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// IsTerminal tells whether w writes to a terminal.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Printf writes text to the person.
+func (t *Terminal) Printf(format string, args ...any) {
+	fmt.Fprintf(t.out, format, args...)
+}
+
+// Ask asks for a line. An empty answer means def, where there is one. What
+// accept returns an error for is shown with it and asked again; accept may be
+// nil.
+func (t *Terminal) Ask(ctx context.Context, question, def string, accept func(string) error) (string, error) {
+	prompt := question + ": "
+	if def != "" {
+		prompt = fmt.Sprintf("%s [%s]: ", question, def)
+	}
+	for range Tries {
+		answer, err := t.line(ctx, prompt)
+		if err != nil {
+			return "", err
+		}
+		if answer = strings.TrimSpace(answer); answer == "" {
+			answer = def
+		}
+		if answer == "" {
+			t.Printf("An answer is needed.\n")
+			continue
+		}
+		if accept == nil {
+			return answer, nil
+		}
+		if err := accept(answer); err != nil {
+			t.Printf("%v\n", err)
+			continue
+		}
+		return answer, nil
+	}
+	return "", fmt.Errorf("%s: %w", question, ErrTries)
+}
+
+// Number asks for a whole number. A def of 0 means that there is no default.
+func (t *Terminal) Number(ctx context.Context, question string, def int, accept func(int) error) (int, error) {
+	text := ""
+	if def != 0 {
+		text = strconv.Itoa(def)
+	}
+	var number int
+	_, err := t.Ask(ctx, question, text, func(answer string) (err error) {
+		if number, err = strconv.Atoi(answer); err != nil {
+			return fmt.Errorf("%q is not a whole number", answer)
+		}
+		return accept(number)
+	})
+	return number, err
+}
+
+// Confirm asks a question of yes or no.
+func (t *Terminal) Confirm(ctx context.Context, question string, def bool) (bool, error) {
+	text := "n"
+	if def {
+		text = "y"
+	}
+	yes := false
+	_, err := t.Ask(ctx, question+" (y/n)", text, func(answer string) error {
+		switch strings.ToLower(answer) {
+		case "y", "yes":
+			yes = true
+		case "n", "no":
+			yes = false
+		default:
+			return errors.New("please answer y or n")
+		}
+		return nil
+	})
+	return yes, err
+}
+
+// Choose shows numbered options and asks for one of them, by its number or its
+// text. It returns the position. def is the option for an empty answer; -1
+// means that there is none.
+func (t *Terminal) Choose(ctx context.Context, question string, options []string, def int) (int, error) {
+	for i, option := range options {
+		t.Printf("  %d) %s\n", i+1, option)
+	}
+	text := ""
+	if def >= 0 {
+		text = strconv.Itoa(def + 1)
+	}
+	chosen := -1
+	_, err := t.Ask(ctx, question, text, func(answer string) error {
+		for i, option := range options {
+			if answer == strconv.Itoa(i+1) || strings.EqualFold(answer, option) {
+				chosen = i
+				return nil
+			}
+		}
+		return fmt.Errorf("please answer with a number from 1 to %d", len(options))
+	})
+	return chosen, err
+}
+
+// Password asks for a password without showing it. The answer may be empty.
+func (t *Terminal) Password(ctx context.Context, question string) ([]byte, error) {
+	t.Printf("%s: ", question)
+	fd := int(t.in.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return nil, fmt.Errorf("read the terminal's state: %w", err)
+	}
+	password, err := wait(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	if ctx.Err() != nil { // the reader still waits with echo off
+		err = errors.Join(err, term.Restore(fd, state))
+	}
+	t.Printf("\n")
+	if errors.Is(err, io.EOF) {
+		err = ErrEnd
+	}
+	return password, err
+}
+
+// NewPassword asks for a password that is to be set, twice, until both are the
+// same and not empty.
+func (t *Terminal) NewPassword(ctx context.Context, question string) ([]byte, error) {
+	for range Tries {
+		first, err := t.Password(ctx, question)
+		if err != nil {
+			return nil, err
+		}
+		if len(first) == 0 {
+			t.Printf("The password must not be empty.\n")
+			continue
+		}
+		second, err := t.Password(ctx, question+", again")
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(first, second) {
+			return first, nil
+		}
+		t.Printf("The two differ.\n")
+	}
+	return nil, fmt.Errorf("%s: %w", question, ErrTries)
+}
+
+func (t *Terminal) line(ctx context.Context, prompt string) (string, error) {
+	t.Printf("%s", prompt)
+	line, err := wait(ctx, func() ([]byte, error) { return readLine(t.in) })
+	if err != nil {
+		t.Printf("\n")
+	}
+	return string(line), err
+}
+
+// readLine reads up to a line's end, byte by byte: what follows belongs to the
+// next question, which may be a password.
+func readLine(r io.Reader) ([]byte, error) {
+	var line []byte
+	var one [1]byte
+	for len(line) < maxLine {
+		n, err := r.Read(one[:])
+		switch {
+		case n == 1 && one[0] == '\n':
+			return bytes.TrimSuffix(line, []byte("\r")), nil
+		case n == 1:
+			line = append(line, one[0])
+		case errors.Is(err, io.EOF):
+			return nil, ErrEnd
+		case err != nil:
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("an answer of more than %d bytes", maxLine)
+}
+
+// wait runs read until it returns or the context ends. A read from a terminal
+// cannot be called off: the one that is left behind ends with the process.
+func wait(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := read()
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

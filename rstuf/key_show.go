@@ -1,0 +1,361 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"example.org/rstuf"
+	"example.org/rstuf/keys"
+	"github.com/spf13/cobra"
+)
+
+// client is one TUF client and whether it verifies signatures of a key.
+type client struct {
+	Name  string `json:"name"`
+	Works bool   `json:"works"`
+	// Note is what to mind; empty if there is nothing.
+	Note string `json:"note,omitempty"`
+}
+
+// clientsOf says with which clients a key works. Facts of the clients' own
+// sources as of late 2026.
+func clientsOf(key keys.Public) []client {
+	k := key.Key()
+	python, gotuf, tough, js := client{Name: "python-tuf"}, client{Name: "go-tuf"}, client{Name: "tough"}, client{Name: "tuf-js"}
+	switch {
+	case k.KeyType == rstuf.KeyTypeEd25519,
+		k.KeyType == rstuf.KeyTypeECDSA && k.Scheme == rstuf.SchemeECDSAP256,
+		k.KeyType == rstuf.KeyTypeRSA && k.Scheme == rstuf.SchemeRSAPSS256:
+		python.Works, gotuf.Works, tough.Works, js.Works = true, true, true, true
+	case k.KeyType == rstuf.KeyTypeECDSA && k.Scheme == rstuf.SchemeECDSAP384:
+		python.Works, gotuf.Works = true, true
+		tough.Note = "it knows P-256 alone"
+		js.Note = "it hashes with SHA-256 where P-384 signs SHA-384"
+	case k.KeyType == rstuf.KeyTypeSigstore:
+		python.Works, python.Note = true, "with securesystemslib's sigstore extra and the key type registered"
+		gotuf.Note, tough.Note, js.Note = "it does not know the key type", "it refuses the whole document", "it does not know the key type"
+	default:
+		for _, c := range []*client{&python, &gotuf, &tough, &js} {
+			c.Note = "key type or scheme unknown"
+		}
+	}
+	if tough.Works && k.Name != "" {
+		tough.Note = "older releases refuse keys with a name, since they count it into the key id"
+	}
+	return []client{python, gotuf, tough, js}
+}
+
+func newKeyShowCommand(a *app) *cobra.Command {
+	var secret secretFlags
+	cmd := &cobra.Command{
+		Use:   "show FILE...",
+		Short: "Show name, key id, type and client support of keys",
+		Long: `Show keys: private or public, of any format that RSTUF people have (PEM, DER,
+OpenSSH, certificates, TUF key objects, files of RSTUF's first releases). Only
+the public half is shown. An encrypted file needs its password, its .pub does
+not.`,
+		Example: `  rstuf key show alice.pub bob.pub
+  rstuf key show --json id_ed25519.pub`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			infos := make([]keyInfo, len(args))
+			for i, path := range args {
+				info, err := a.keyOfFile(cmd.Context(), path, &secret)
+				if err != nil {
+					return err
+				}
+				infos[i] = info
+			}
+			return a.result(infos, func() {
+				for i, info := range infos {
+					if i > 0 {
+						a.printf("")
+					}
+					a.printKey(info)
+				}
+			})
+		},
+	}
+	secret.add(cmd.Flags(), "password", "the password")
+	return cmd
+}
+
+func (a *app) printKey(info keyInfo) {
+	name := info.Name
+	if name == "" {
+		name = "(none)"
+	}
+	kind := info.KeyType
+	if info.Scheme != info.KeyType {
+		kind += ", " + info.Scheme
+	}
+	what := "public key"
+	if info.Encrypted != nil {
+		what = "private key, " + encryption(!*info.Encrypted)
+	}
+	a.printf("file:    %s (%s)", info.File, what)
+	a.printf("name:    %s\nkey id:  %s\ntype:    %s\npublic:  %s", name, info.KeyID, kind, shortPublic(info.Public))
+	if info.URI != "" {
+		a.printf("uri:     %s", info.URI)
+	}
+	for i, c := range info.Clients {
+		head, text := "        ", "works"
+		if i == 0 {
+			head = "clients:"
+		}
+		if !c.Works {
+			text = "does not work"
+		}
+		if c.Note != "" {
+			text += ": " + c.Note
+		}
+		a.printf("%s %-10s %s", head, c.Name, text)
+	}
+}
+
+// keyOfFile describes the key of a file, private or public.
+func (a *app) keyOfFile(ctx context.Context, path string, secret *secretFlags) (keyInfo, error) {
+	pub, publicErr := keys.LoadPublic(path)
+	if publicErr == nil {
+		info := describeKey(pub)
+		info.File = path
+		return info, nil
+	}
+	key, err := a.loadPrivate(ctx, path, secret)
+	if errors.Is(err, keys.ErrNotPrivate) || errors.Is(err, keys.ErrNotKey) {
+		return keyInfo{}, publicErr
+	}
+	if err != nil {
+		return keyInfo{}, err
+	}
+	defer key.Close()
+	info := describeKey(key.Public())
+	info.File, info.Encrypted = path, ptr(key.Encrypted())
+	return info, nil
+}
+
+func newKeyConvertCommand(a *app) *cobra.Command {
+	var (
+		save           saveFlags
+		secret         secretFlags
+		form, out, uri string
+		name           string
+	)
+	cmd := &cobra.Command{
+		Use:   "convert FILE",
+		Short: "Write a key in another format",
+		Long: `Write a key in another format:
+
+  private  PKCS#8 PEM, encrypted or --plain, and the public key beside it;
+           it needs --file
+  public   the public key as PEM
+  tuf      the TUF key object (JSON), as metadata holds it
+
+public and tuf go to standard output unless --out names a file. A file of any
+format that "rstuf key show" reads can be converted.`,
+		Example: `  rstuf key convert --to private --file alice.new alice
+  rstuf key convert --to private --plain --file keys/online id_ecdsa
+  rstuf key convert --to tuf --name alice alice.pub`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if form == "private" {
+				return a.convertPrivate(cmd.Context(), args[0], &secret, &save)
+			}
+			if save.file != "" || save.plain {
+				return usagef("--file and --plain go with --to private: use --out")
+			}
+			pub, err := a.publicOf(cmd.Context(), args[0], &secret)
+			if err != nil {
+				return err
+			}
+			if name != "" {
+				pub = pub.WithName(name)
+			}
+			if uri != "" {
+				pub = pub.WithOnlineURI(uri)
+			}
+			data, err := encodePublic(pub, form)
+			if err != nil {
+				return err
+			}
+			if out != "" {
+				return writeNewFile(out, data, save.force)
+			}
+			_, err = a.stdout.Write(data)
+			return err
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&form, "to", "", "`FORM`: private, public or tuf")
+	flags.StringVar(&out, "out", "", "write a public key to `FILE`")
+	flags.StringVar(&name, "name", "", "display `NAME` of the TUF key object")
+	flags.StringVar(&uri, "uri", "", "`URI` where a worker finds the private key, of the TUF key object")
+	secret.add(flags, "password", "the present password")
+	save.add(cmd, "new-password")
+	cobra.CheckErr(cmd.MarkFlagRequired("to"))
+	return cmd
+}
+
+func encodePublic(pub keys.Public, form string) ([]byte, error) {
+	switch form {
+	case "public":
+		return pub.MarshalPEM()
+	case "tuf":
+		data, err := json.MarshalIndent(pub, "", "  ")
+		return append(data, '\n'), err
+	}
+	return nil, usagef("--to %s: use private, public or tuf", form)
+}
+
+func (a *app) convertPrivate(ctx context.Context, path string, secret *secretFlags, save *saveFlags) error {
+	if save.file == "" {
+		return usagef("--to private needs --file, the file to write")
+	}
+	key, err := a.loadPrivate(ctx, path, secret)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	opts, err := save.options(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer clear(opts.Password)
+	if err := key.Save(save.file, opts); err != nil {
+		return err
+	}
+	info := describeKey(key.Public())
+	info.File, info.Encrypted = save.file, ptr(!opts.Plain)
+	return a.result(info, func() {
+		a.printf("wrote %s (%s) and %s.pub, key id %s", save.file, encryption(opts.Plain), save.file, info.KeyID)
+	})
+}
+
+// publicOf gives the public key of a file, private or public.
+func (a *app) publicOf(ctx context.Context, path string, secret *secretFlags) (keys.Public, error) {
+	pub, publicErr := keys.LoadPublic(path)
+	if publicErr == nil {
+		return pub, nil
+	}
+	key, err := a.loadPrivate(ctx, path, secret)
+	if errors.Is(err, keys.ErrNotPrivate) || errors.Is(err, keys.ErrNotKey) {
+		return keys.Public{}, publicErr
+	}
+	if err != nil {
+		return keys.Public{}, err
+	}
+	defer key.Close()
+	return key.Public(), nil
+}
+
+func newKeySignTestCommand(a *app) *cobra.Command {
+	var (
+		secret   secretFlags
+		uri, dir string
+	)
+	cmd := &cobra.Command{
+		Use:   "sign-test [FILE]",
+		Short: "Sign and verify a test message with a private key",
+		Long: `Sign a test message with a private key, a file or an online key's URI, and
+verify the signature. Do this before a key is published: a root that names a
+key which cannot sign stops the repository.`,
+		Example: `  rstuf key sign-test alice
+  rstuf key sign-test --uri fn:online --key-dir /var/lib/rstuf/keys`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			signer, err := a.testSigner(cmd.Context(), args, uri, dir, &secret)
+			if err != nil {
+				return err
+			}
+			message := []byte("rstuf key sign-test " + time.Now().UTC().Format(time.RFC3339))
+			start := time.Now()
+			sig, err := signer.Sign(cmd.Context(), message)
+			if err != nil {
+				return err
+			}
+			took := time.Since(start)
+			if err := signer.Public().Verify(message, sig); err != nil {
+				return err
+			}
+			result := struct {
+				keyInfo
+				Milliseconds float64 `json:"milliseconds"`
+				Bytes        int     `json:"signature_bytes"`
+			}{describeKey(signer.Public()), float64(took.Microseconds()) / 1000, len(sig)}
+			return a.result(result, func() {
+				a.printf("key %s signs: a signature of %d bytes in %.1f ms, verified", result.KeyID, result.Bytes, result.Milliseconds)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&uri, "uri", "", "the key's `URI`, in place of a file")
+	flags.StringVar(&dir, "key-dir", ".", "`FOLDER` of fn: URIs")
+	secret.add(flags, "password", "the password")
+	return cmd
+}
+
+func (a *app) testSigner(ctx context.Context, args []string, uri, dir string, secret *secretFlags) (keys.Signer, error) {
+	switch {
+	case (len(args) == 1) == (uri != ""):
+		return nil, usagef("give a key file or --uri, and not both")
+	case uri != "":
+		return a.openURI(ctx, uri, dir, secret)
+	}
+	key, err := a.loadPrivate(ctx, args[0], secret)
+	if err != nil {
+		return nil, err // not key: a nil *keys.Private is no nil Signer
+	}
+	return key, nil
+}
+
+// openURI opens an online key by its URI. A password comes from the flags or
+// is asked for.
+func (a *app) openURI(ctx context.Context, uri, dir string, secret *secretFlags) (keys.Signer, error) {
+	return keys.OpenURI(ctx, uri, keys.URIConfig{Dir: dir, Password: func(file string) ([]byte, error) {
+		password, err := secret.get(ctx)
+		if err != nil || password != nil {
+			return password, err
+		}
+		t, err := a.ask("the password of "+file, secret.hint())
+		if err != nil {
+			return nil, err
+		}
+		return t.Password(ctx, "Password of "+printable(file))
+	}})
+}
+
+// writeNewFile puts a file in place whole or not at all, and never over one
+// that exists unless force is set.
+func writeNewFile(path string, data []byte, force bool) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+strings.TrimPrefix(filepath.Base(path), ".")+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Chmod(0o644)
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	if force {
+		return os.Rename(tmp.Name(), path)
+	}
+	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: %w: choose another name or give --force", path, fs.ErrExist)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,22 @@
+// Command rstuf does everything of the SDK from a shell: it makes keys, holds
+// root-signing ceremonies, bootstraps and runs a repository, publishes and
+// downloads artifacts, and serves a whole RSTUF on one machine.
+//
+// Run "rstuf help" to see its commands, "rstuf COMMAND --help" for one of them
+// with an example, and docs/cli.md of the module for exit codes, the policy
+// file and where secrets come from.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"example.org/rstuf/rstuf/internal/terminal"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// result prints what a command found: as JSON if that was asked for, else by
+// the function, for people.
+func (a *app) result(v any, people func()) error {
+	if !a.json {
+		people()
+		return nil
+	}
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+// printf writes a line of the result for people. What the arguments hold can
+// come from strangers, so control characters show as escapes.
+func (a *app) printf(format string, args ...any) { printTo(a.stdout, format, args...) }
+
+// note writes a remark that is no part of the result.
+func (a *app) note(format string, args ...any) { printTo(a.stderr, format, args...) }
+
+func printTo(w io.Writer, format string, args ...any) {
+	lines := strings.Split(strings.TrimSuffix(fmt.Sprintf(format, args...), "\n"), "\n")
+	for _, line := range lines {
+		fmt.Fprintln(w, printable(line))
+	}
+}
+
+// printable is text with all that could move the cursor, hide or reorder what
+// is on the screen written as escapes.
+func printable(s string) string {
+	clean := func(r rune) bool { return unicode.IsPrint(r) && r != unicode.ReplacementChar }
+	if strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case clean(r):
+			b.WriteRune(r)
+		case r == '\t':
+			b.WriteByte(' ')
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return b.String()
+}
+
+// colour tells whether output may be coloured (see no-color.org).
+func (a *app) colour() bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal.IsTerminal(a.stdout)
+}
+
+// table prints rows under a header; where there is a terminal, no wider than
+// it is.
+func (a *app) table(header []string, rows [][]string) {
+	w := table.NewWriter()
+	w.SetOutputMirror(a.stdout)
+	style := table.StyleDefault
+	style.Options = table.Options{}
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format.Header = text.FormatUpper
+	if a.colour() {
+		style.Color.Header = text.Colors{text.Bold}
+	}
+	w.SetStyle(style)
+	w.AppendHeader(row(header))
+	for _, r := range rows {
+		w.AppendRow(row(r))
+	}
+	if width := terminal.Width(a.stdout); width > 0 {
+		w.SetColumnConfigs(fit(header, rows, width))
+	}
+	w.SuppressTrailingSpaces()
+	w.Render()
+}
+
+func row(cells []string) table.Row {
+	r := make(table.Row, len(cells))
+	for i, cell := range cells {
+		r[i] = printable(cell)
+	}
+	return r
+}
+
+// fit narrows the widest column, again and again, until a row fits the width.
+// Text that is longer goes on in the next line of its cell.
+func fit(header []string, rows [][]string, width int) []table.ColumnConfig {
+	const least, gap = 8, 2
+	widths := make([]int, len(header))
+	for _, r := range append([][]string{header}, rows...) {
+		for i, cell := range r {
+			widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(printable(cell)))
+		}
+	}
+	total := gap * len(header)
+	for _, w := range widths {
+		total += w
+	}
+	for total > width {
+		widest := 0
+		for i, w := range widths {
+			if w > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= least {
+			break
+		}
+		widths[widest]--
+		total--
+	}
+	configs := make([]table.ColumnConfig, len(widths))
+	for i, w := range widths {
+		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: w, WidthMaxEnforcer: text.WrapHard}
+	}
+	return configs
+}
