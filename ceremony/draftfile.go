@@ -15,8 +15,8 @@ import (
 // draftFormat is the version of the file format.
 const draftFormat = 1
 
-// maxDraftSize holds two documents of the largest size, with indentation.
-const maxDraftSize = 4 * metadata.MaxSize
+// maxDraftSize bounds what is read of a file, and what is written.
+const maxDraftSize = metadata.MaxSize
 
 // draftFile is a draft as it stands in a file. Trust is not part of it:
 // whoever loads a draft pins anew.
@@ -48,6 +48,9 @@ func (d *Draft) SaveOver(path string) error { return d.save(path, files.Replace)
 
 func (d *Draft) save(path string, write func(string, []byte) error) error {
 	data, err := d.MarshalJSON()
+	if err == nil && len(data) > maxDraftSize {
+		err = fmt.Errorf("it has %d bytes, and a draft can have %d at most", len(data), maxDraftSize)
+	}
 	if err == nil {
 		err = write(path, data)
 	}

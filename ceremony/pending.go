@@ -18,7 +18,7 @@ import (
 // client.Client has it.
 type API interface {
 	// Pending is empty if nothing waits (GET /metadata/sign).
-	Pending(ctx context.Context) (*rstuf.PendingMetadata, error)
+	Pending(ctx context.Context) (rstuf.PendingMetadata, error)
 	// SubmitSignature adds a signature to a pending role (POST
 	// /metadata/sign).
 	SubmitSignature(ctx context.Context, role string, signature rstuf.Signature) (taskID string, err error)
@@ -56,7 +56,7 @@ func Pending(ctx context.Context, api API) ([]*Draft, error) {
 }
 
 // pendingDraft is one role of a deployment's answer.
-func pendingDraft(pending *rstuf.PendingMetadata, role string) (*Draft, error) {
+func pendingDraft(pending rstuf.PendingMetadata, role string) (*Draft, error) {
 	document, err := metadata.Parse(pending.Roles[role])
 	if err != nil {
 		return nil, err

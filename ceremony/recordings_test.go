@@ -257,8 +257,8 @@ func newDeployment(t *testing.T, pending rstuf.PendingMetadata) *deployment {
 	return &deployment{t: t, pending: pending, tasks: map[string]rstuf.Task{}}
 }
 
-func (d *deployment) Pending(context.Context) (*rstuf.PendingMetadata, error) {
-	return &d.pending, d.fail
+func (d *deployment) Pending(context.Context) (rstuf.PendingMetadata, error) {
+	return d.pending, d.fail
 }
 
 func (d *deployment) SubmitSignature(ctx context.Context, role string, signature rstuf.Signature) (string, error) {
