@@ -82,7 +82,7 @@ func readRole(raw []byte) (role rstuf.DelegatedRole, err error) {
 	r := readObject(raw)
 	role.Name = r.string("name")
 	role.KeyIDs = r.keyIDs()
-	role.Threshold = int(r.integer("threshold", 1))
+	role.Threshold = r.count("threshold")
 	role.Terminating = r.bool("terminating")
 	if _, ok := r.rest[fieldPaths]; ok {
 		role.Paths = r.strings(fieldPaths)
@@ -121,8 +121,8 @@ func readSuccinct(raw []byte) (*SuccinctRoles, error) {
 	r := readObject(raw)
 	s := &SuccinctRoles{
 		KeyIDs:     r.keyIDs(),
-		Threshold:  int(r.integer("threshold", 1)),
-		BitLength:  int(r.integer("bit_length", 1)),
+		Threshold:  r.count("threshold"),
+		BitLength:  r.count("bit_length"),
 		NamePrefix: r.string("name_prefix"),
 	}
 	s.Extra = r.extra()

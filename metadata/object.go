@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,6 +108,15 @@ func (r *reader) integer(name string, low int64) int64 {
 		r.fail(name, err)
 	}
 	return n
+}
+
+// count takes a field that counts something, such as a threshold.
+func (r *reader) count(name string) int {
+	n := r.integer(name, 1)
+	if n > math.MaxInt32 {
+		r.fail(name, fmt.Errorf("%d is too large", n))
+	}
+	return int(n)
 }
 
 func (r *reader) bool(name string) bool {

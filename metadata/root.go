@@ -94,7 +94,7 @@ func (r *reader) keys() map[string]rstuf.Key {
 
 func readRoleKeys(raw []byte) (RoleKeys, error) {
 	r := readObject(raw)
-	role := RoleKeys{KeyIDs: r.keyIDs(), Threshold: int(r.integer("threshold", 1))}
+	role := RoleKeys{KeyIDs: r.keyIDs(), Threshold: r.count("threshold")}
 	role.Extra = r.extra()
 	return role, r.err
 }

@@ -93,7 +93,7 @@ func checkKeyID(id string, object rstuf.Key) error {
 func (root *Root) checkThreshold(role string) error {
 	r := root.Roles[role]
 	if distinct := (Delegation{role, root.Keys, r.KeyIDs, r.Threshold}).distinctKeys(); distinct < r.Threshold {
-		return atField("roles."+role, fmt.Errorf("the threshold is %d and there are %d keys", r.Threshold, distinct))
+		return atField("roles."+role, fmt.Errorf("the threshold is %d, usable keys: %d", r.Threshold, distinct))
 	}
 	for _, id := range r.KeyIDs {
 		if _, ok := root.Keys[id]; !ok {

@@ -181,7 +181,7 @@ func (root *Root) canSign(which string, lost []string) error {
 	role := root.Roles[rstuf.RoleRoot]
 	left := slices.DeleteFunc(slices.Clone(role.KeyIDs), func(id string) bool { return slices.Contains(lost, id) })
 	if can := (Delegation{rstuf.RoleRoot, root.Keys, left, role.Threshold}).distinctKeys(); can < role.Threshold {
-		return fmt.Errorf("%d of the %s root's keys can still sign and its threshold is %d", can, which, role.Threshold)
+		return fmt.Errorf("the %s root's threshold is %d, keys that can still sign: %d", which, role.Threshold, can)
 	}
 	return nil
 }
