@@ -1,0 +1,89 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxBody bounds an answer; a key with hundreds of versions fits.
+const maxBody = 1 << 20
+
+// do sends one request to the transit engine and decodes the answer's data.
+func (cfg Config) do(ctx context.Context, method, path string, request, data any) error {
+	address, err := url.JoinPath(cfg.Address, "v1", cfg.Mount, path)
+	if err != nil {
+		return fmt.Errorf("address: %w", err)
+	}
+	var body io.Reader
+	if request != nil {
+		text, err := json.Marshal(request)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return err
+	}
+	token, err := cfg.Token(ctx)
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	req.Header.Set("X-Vault-Token", token)
+	req.Header.Set("X-Vault-Request", "true")
+	if cfg.Namespace != "" {
+		req.Header.Set("X-Vault-Namespace", cfg.Namespace)
+	}
+	resp, err := cfg.HTTPClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return decode(resp, data)
+}
+
+// decode reads the answer's data, or its errors.
+func decode(resp *http.Response, data any) error {
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		return err
+	}
+	var envelope struct {
+		Data   json.RawMessage `json:"data"`
+		Errors []string        `json:"errors"`
+	}
+	err = json.Unmarshal(text, &envelope)
+	if resp.StatusCode != http.StatusOK {
+		return statusError(resp, envelope.Errors)
+	}
+	if err == nil {
+		err = json.Unmarshal(envelope.Data, data)
+	}
+	if err != nil {
+		return fmt.Errorf("the server's answer is not what a transit engine sends: %w", err)
+	}
+	return nil
+}
+
+func statusError(resp *http.Response, messages []string) error {
+	// The server's messages have several lines.
+	text := strings.Join(strings.Fields(strings.Join(messages, "; ")), " ")
+	switch status := resp.StatusCode; status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return fmt.Errorf("the server redirects (%d): set Address to %q if you trust it", status, resp.Header.Get("Location"))
+	case http.StatusForbidden:
+		return fmt.Errorf("the server refuses (403): is the token valid, with read on keys/ and update on sign/? %s", text)
+	case http.StatusNotFound:
+		return fmt.Errorf("no such key or engine (404): are mount and name right? %s", text)
+	case http.StatusServiceUnavailable:
+		return fmt.Errorf("the server is sealed or down (503) %s", text)
+	}
+	return fmt.Errorf("the server answers %s: %s", resp.Status, text)
+}
