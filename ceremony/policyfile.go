@@ -79,6 +79,26 @@ func LoadPolicy(path string) (Policy, error) {
 	return policy, nil
 }
 
+// LoadPartialPolicy is [LoadPolicy] for a policy that leaves questions open
+// for somebody to answer: what stands in it must be readable, and whether that
+// makes a policy is for [Policy.Validate] to say afterwards.
+func LoadPartialPolicy(path string) (Policy, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Policy{}, fmt.Errorf("load policy: %w", err)
+	}
+	defer file.Close()
+	var found problems
+	policy, err := decodePolicyFile(file, filepath.Dir(path), &found)
+	if err == nil {
+		err = found.err("policy")
+	}
+	if err != nil {
+		return Policy{}, fmt.Errorf("load policy %s: %w", path, err)
+	}
+	return policy, nil
+}
+
 // ParsePolicy reads a policy in YAML or JSON:
 //
 //	root_keys:
@@ -112,7 +132,8 @@ func ParsePolicy(data []byte, dir string) (Policy, error) {
 	return policy, nil
 }
 
-func readPolicy(r io.Reader, dir string) (Policy, error) {
+// decodePolicyFile reads what stands in a policy; found is what is wrong there.
+func decodePolicyFile(r io.Reader, dir string, found *problems) (Policy, error) {
 	data, err := files.ReadAll(r, maxPolicySize)
 	if err != nil {
 		return Policy{}, err
@@ -121,8 +142,15 @@ func readPolicy(r io.Reader, dir string) (Policy, error) {
 	if err := decodePolicy(data, &file); err != nil {
 		return Policy{}, err
 	}
+	return file.policy(found, dir), nil
+}
+
+func readPolicy(r io.Reader, dir string) (Policy, error) {
 	var found problems
-	policy := file.policy(&found, dir)
+	policy, err := decodePolicyFile(r, dir, &found)
+	if err != nil {
+		return Policy{}, err
+	}
 	var invalid *PolicyError
 	if errors.As(policy.Validate(), &invalid) {
 		found.addOthers(invalid.Problems)

@@ -203,9 +203,6 @@ func (d *Draft) reviewTargets(r *Review) {
 			fmt.Fprintf(&hashes, ", %s %s", algorithm, file.Hashes[algorithm])
 		}
 		r.item("artifact", "%s, %d bytes%s", path, file.Length, hashes.String())
-		if len(file.Hashes) == 0 {
-			r.warn("artifact %s has no hash: clients can't verify it", path)
-		}
 		if role.Name != "" && !metadata.Covers(role, path) {
 			r.warn("artifact %s is outside the paths of the role: clients will not accept it", path)
 		}
