@@ -32,6 +32,9 @@ func (d *Delegations) Put(role rstuf.DelegatedRole, known map[string]rstuf.Key, 
 		return fmt.Errorf("the role %s has a threshold of %d and %d usable keys", role.Name, role.Threshold, distinct)
 	}
 	for _, id := range role.KeyIDs {
+		if _, ok := known[id]; !ok {
+			return fmt.Errorf("the role %s: there is no key with the id %q", role.Name, id)
+		}
 		if err := checkKeyID(id, known[id]); err != nil {
 			return fmt.Errorf("the role %s: %w", role.Name, err)
 		}

@@ -61,8 +61,8 @@ func matchPart(pattern, name string) bool {
 			p++
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(name[n:])
-		if width := matchOne(pattern[p:], r); width > 0 {
+		_, size := utf8.DecodeRuneInString(name[n:])
+		if width := matchOne(pattern[p:], name[n:n+size]); width > 0 {
 			p += width
 			n += size
 			continue
@@ -77,9 +77,9 @@ func matchPart(pattern, name string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// matchOne returns how many bytes of the pattern stand for the character r, 0
-// if it does not match.
-func matchOne(pattern string, r rune) int {
+// matchOne returns how many bytes at the start of the pattern stand for a
+// character, 0 if they do not match it.
+func matchOne(pattern, char string) int {
 	if pattern == "" {
 		return 0
 	}
@@ -88,17 +88,16 @@ func matchOne(pattern string, r rune) int {
 		return 1
 	case '[':
 		if set, width := cutSet(pattern); width > 0 {
-			if matchSet(set, r) {
+			if r, _ := utf8.DecodeRuneInString(char); matchSet(set, r) {
 				return width
 			}
 			return 0
 		}
 	}
-	want, size := utf8.DecodeRuneInString(pattern)
-	if want != r {
+	if !strings.HasPrefix(pattern, char) {
 		return 0
 	}
-	return size
+	return len(char)
 }
 
 // cutSet returns what stands in the brackets at the start of a pattern, and

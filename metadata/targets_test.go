@@ -1,0 +1,160 @@
+package metadata_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+var someHashes = map[string]string{"sha256": strings.Repeat("ab", 32), "blake2b-256": strings.Repeat("cd", 32)}
+
+// Paths in the order of their bytes, with every kind of character.
+var oddPaths = []string{"", "\x00\n", " ", `"`, "#", "a", `a"`, "a#", `a\`, `a\"`, "a]", "b/c", "<&>", "\u007f", "\u2028", "ü", "ﬁ", "😀"}
+
+func TestTargetsWriter(t *testing.T) {
+	t.Parallel()
+	slices.Sort(oddPaths)
+	header := metadata.Targets{
+		Version: 7, SpecVersion: "1.0.29", Expires: expires,
+		Delegations: &metadata.Delegations{Roles: []rstuf.DelegatedRole{}},
+		Extra:       map[string]json.RawMessage{"x-acme": json.RawMessage(`{"targets":{"a":[1]}}`), "TARGETS": json.RawMessage("[]")},
+	}
+	whole := header
+	whole.Targets = map[string]metadata.TargetFile{}
+	w, err := metadata.NewTargetsWriter(&header)
+	require.NoError(t, err)
+	for i, path := range oddPaths {
+		info := rstuf.ArtifactInfo{Length: int64(i), Hashes: someHashes}
+		if i%3 == 0 {
+			info.Custom = json.RawMessage(`{"z": 1, "a": "\u0001"}`)
+		}
+		require.NoError(t, w.Add(path, info))
+		whole.Targets[path] = metadata.TargetFile{ArtifactInfo: info}
+	}
+	assert.Equal(t, len(oddPaths), w.Len())
+	d := w.Document()
+	want := document(t, &whole)
+	assert.Equal(t, string(want.Canonical()), string(d.Canonical()))
+	assert.Equal(t, string(want.Bytes()), string(d.Bytes()))
+	require.True(t, json.Valid(d.Bytes()))
+	assert.EqualValues(t, 7, d.Version())
+	assert.Equal(t, "1.0.29", d.SpecVersion())
+	assert.Equal(t, expires, d.Expires())
+
+	key := newKey(t, "online")
+	require.NoError(t, d.Sign(t.Context(), key))
+	again := parse(t, string(d.Bytes()))
+	by := delegation(1, key.Public())
+	by.Role = "bins-0"
+	assert.NoError(t, by.Verify(again).Err())
+	targets, err := again.Targets()
+	require.NoError(t, err)
+	assert.Equal(t, slices.Sorted(maps.Keys(whole.Targets)), slices.Sorted(maps.Keys(targets.Targets)))
+}
+
+func TestTargetsWriterRefuses(t *testing.T) {
+	t.Parallel()
+	info := rstuf.ArtifactInfo{Length: 1, Hashes: someHashes}
+	_, err := metadata.NewTargetsWriter(&metadata.Targets{Version: 1, Expires: expires, Targets: map[string]metadata.TargetFile{"a": {}}})
+	assert.Error(t, err)
+	_, err = metadata.NewTargetsWriter(&metadata.Targets{Expires: expires})
+	assert.ErrorContains(t, err, "version")
+
+	w, err := metadata.NewTargetsWriter(&metadata.Targets{Version: 1, Expires: expires})
+	require.NoError(t, err)
+	require.NoError(t, w.Add("b", info))
+	for want, c := range map[string]rstuf.Artifact{
+		`artifact "a": its path must come after "b"`:        {Path: "a", Info: info},
+		`artifact "b": its path must come after "b"`:        {Path: "b", Info: info},
+		`artifact "c\xff": the path is not valid UTF-8`:     {Path: "c\xff", Info: info},
+		`artifact "c": hashes: at least one hash is needed`: {Path: "c", Info: rstuf.ArtifactInfo{Length: 1}},
+		`artifact "c": length: -1 is below 0`:               {Path: "c", Info: rstuf.ArtifactInfo{Length: -1, Hashes: someHashes}},
+		`artifact "c": hashes: "\xff" is not valid UTF-8`:   {Path: "c", Info: rstuf.ArtifactInfo{Hashes: map[string]string{"sha256": "\xff"}}},
+		`artifact "c": custom: line 1, column 1: the number 1.5 is not an integer: canonical JSON has no floats`: {
+			Path: "c", Info: rstuf.ArtifactInfo{Hashes: someHashes, Custom: json.RawMessage("1.5")}},
+	} {
+		assert.EqualError(t, w.Add(c.Path, c.Info), want)
+	}
+	require.NoError(t, w.Add("c", info))
+	targets, err := w.Document().Targets()
+	require.NoError(t, err)
+	assert.Len(t, targets.Targets, 2)
+
+	big, err := metadata.NewTargetsWriter(&metadata.Targets{Version: 1, Expires: expires})
+	require.NoError(t, err)
+	for i := 0; err == nil; i++ {
+		info.Custom = json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)
+		err = big.Add(fmt.Sprintf("%03d", i), info)
+	}
+	assert.ErrorContains(t, err, "spread its artifacts over more roles")
+	_, err = metadata.Parse(big.Document().Bytes())
+	assert.NoError(t, err, "what the writer gives can be read")
+}
+
+// Everything that TargetFiles yields makes the same document again, and so do
+// the vectors with their unknown fields.
+func TestTargetFilesMerge(t *testing.T) {
+	t.Parallel()
+	checked := 0
+	for name, data := range readVectors(t).documents {
+		d, err := metadata.Parse(data)
+		require.NoError(t, err, name)
+		files, err := d.TargetFiles()
+		if d.Type() != rstuf.RoleTargets {
+			assert.Error(t, err)
+			continue
+		}
+		require.NoError(t, err)
+		targets, err := d.Targets()
+		require.NoError(t, err)
+		header := *targets
+		header.Targets = nil
+		w, err := metadata.NewTargetsWriter(&header)
+		require.NoError(t, err)
+		for path, info := range files {
+			want, err := targets.Targets[path].AppendCanonical(nil)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), string(info))
+			require.NoError(t, w.AddCanonical(path, info))
+			checked++
+		}
+		assert.Equal(t, len(targets.Targets), w.Len())
+		assert.Equal(t, string(d.Canonical()), string(w.Document().Canonical()))
+		for range files {
+			break
+		}
+	}
+	assert.NotZero(t, checked, "no artifacts in the vectors")
+
+	_, err := parse(t, signed("_type", `"targets"`, "meta", "")).TargetFiles()
+	assert.ErrorContains(t, err, "targets: must be an object")
+	_, err = parse(t, signed("_type", `"targets"`, "meta", "", "targets", "[]")).TargetFiles()
+	assert.ErrorContains(t, err, "targets: must be an object")
+}
+
+func TestFilename(t *testing.T) {
+	t.Parallel()
+	for want, c := range map[string]struct {
+		role    string
+		version int64
+	}{
+		"1.root.json":        {"root", 1},
+		"timestamp.json":     {"timestamp", 12},
+		"12.bins-0f.json":    {"bins-0f", 12},
+		"1.a%2Fb.json":       {"a/b", 1},
+		"1...%2F..%2Fx.json": {"../../x", 1},
+		"1.a%5Cb%20%2B.json": {`a\b +`, 1},
+		"3.%C3%BC~_-.json":   {"ü~_-", 3},
+	} {
+		assert.Equal(t, want, metadata.Filename(c.role, c.version))
+	}
+}
