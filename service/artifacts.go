@@ -1,0 +1,310 @@
+package service
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+// entry is one change: an artifact with its canonical description, or the
+// removal of one, whose description is empty.
+type entry struct {
+	path, form string
+	task       int32 // its place in the batch
+	number     int32 // its place in the request
+}
+
+// artifactTask gathers what is said of one artifact request at its end.
+type artifactTask struct {
+	w       *waiting
+	paths   []string // of the request, those that belong to a role
+	invalid []string
+	found   []bool // of a removal, by the place in the request
+	roles   []int  // that it changes, in order of first mention
+}
+
+// router finds the roles that artifacts belong to.
+type router struct {
+	names []string
+	bins  *metadata.HashBins
+	roles []rstuf.DelegatedRole
+}
+
+func (r *repository) router() (*router, error) {
+	if r.state.Bins > 0 {
+		bins, err := metadata.NewHashBins(r.state.Bins)
+		return &router{names: slices.Collect(bins.Names()), bins: &bins}, err
+	}
+	t := &router{roles: r.delegations.Roles}
+	for _, role := range t.roles {
+		t.names = append(t.names, role.Name)
+	}
+	return t, nil
+}
+
+// add is the role that an artifact is added to, the first that covers its
+// path; -1 if there is none.
+func (r *router) add(path string) int {
+	if r.bins != nil {
+		return r.bins.Index(path)
+	}
+	return slices.IndexFunc(r.roles, func(role rstuf.DelegatedRole) bool { return metadata.Covers(role, path) })
+}
+
+// artifacts gathers artifact requests into the changes of roles.
+func (p *publication) artifacts(batch []*waiting, records []record) error {
+	route, err := p.old.router()
+	if err != nil {
+		return err
+	}
+	tasks := make([]artifactTask, len(batch))
+	changes := make([][]entry, len(route.names))
+	for i, w := range batch {
+		tasks[i].w = w
+		tasks[i].gather(int32(i), string(records[i].body()), route, changes)
+		records[i] = nil
+		p.showProgress(w, route, tasks[i].roles)
+	}
+	var touched []int
+	for role := range changes {
+		if len(changes[role]) > 0 {
+			touched = append(touched, role)
+		}
+	}
+	if len(touched) > 0 {
+		if _, err := p.online(); err != nil {
+			return err
+		}
+	}
+	changed := make([]bool, len(changes))
+	err = each(p, touched, func(role int) (err error) {
+		changed[role], err = p.change(route.names[role], changes[role], tasks)
+		changes[role] = nil
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p.endArtifacts(tasks, route, changed)
+	return nil
+}
+
+// gather sorts the entries of a request into the changes of roles.
+func (t *artifactTask) gather(task int32, text string, route *router, changes [][]entry) {
+	mentioned := map[int]bool{}
+	note := func(role int, e entry) {
+		changes[role] = append(changes[role], e)
+		if !mentioned[role] {
+			mentioned[role] = true
+			t.roles = append(t.roles, role)
+		}
+	}
+	number := int32(0)
+	for path, form := range entries(text) {
+		e := entry{path, form, task, number}
+		number++
+		role := route.add(path)
+		switch {
+		case t.w.kind == removeArtifacts && route.bins == nil:
+			// Delegations may have changed since it was added.
+			for role := range route.names {
+				note(role, e)
+			}
+			t.paths = append(t.paths, path)
+		case role < 0:
+			t.invalid = append(t.invalid, path)
+		default:
+			note(role, e)
+			t.paths = append(t.paths, path)
+		}
+	}
+	if t.w.kind == removeArtifacts {
+		t.found = make([]bool, number)
+	}
+}
+
+// showProgress tells whoever asks for the task what is being published.
+func (p *publication) showProgress(w *waiting, route *router, roles []int) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	w.roles = route.namesOf(roles)
+}
+
+func (r *router) namesOf(roles []int) []string {
+	names := make([]string, len(roles))
+	for i, role := range roles {
+		names[i] = r.names[role]
+	}
+	return names
+}
+
+// change applies changes to one role and tells whether it is another role then.
+func (p *publication) change(role string, list []entry, tasks []artifactTask) (bool, error) {
+	slices.SortStableFunc(list, func(a, b entry) int { return strings.Compare(a.path, b.path) })
+	isOnline := p.next.online(role, p.signers[0].id)
+	old, err := p.read(role)
+	if waits := p.old.signing[role]; waits != nil && !isOnline {
+		old, err = waits, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	w, err := metadata.NewTargetsWriter(p.targetsBody(role))
+	if err != nil {
+		return false, err
+	}
+	m := merge{w: w}
+	if err := m.run(old, list); err != nil {
+		return false, &unpublishable{role, err}
+	}
+	p.mu.Lock()
+	for _, e := range m.found {
+		tasks[e.task].found[e.number] = true
+	}
+	p.mu.Unlock()
+	if !m.changed {
+		return false, nil
+	}
+	doc := w.Document()
+	if isOnline {
+		return true, p.put(role, doc)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.park(role, doc)
+	return true, nil
+}
+
+// unpublishable is the error of changes that no version of a role can hold,
+// since it would be too large.
+type unpublishable struct {
+	role string
+	err  error
+}
+
+func (u *unpublishable) Error() string { return "role " + u.role + ": " + u.err.Error() }
+func (u *unpublishable) Unwrap() error { return u.err }
+
+// merge writes an old role and its changes, both sorted by path, as one
+// stream.
+type merge struct {
+	w       *metadata.TargetsWriter
+	changed bool
+	found   []entry // removals that found something
+	scratch []byte
+}
+
+func (m *merge) run(old *metadata.Document, list []entry) error {
+	if old != nil {
+		files, err := old.TargetFiles()
+		if err != nil {
+			return err
+		}
+		for path, form := range files {
+			for len(list) > 0 && list[0].path < path {
+				if list, err = m.apply(list, false, nil); err != nil {
+					return err
+				}
+			}
+			if len(list) > 0 && list[0].path == path {
+				list, err = m.apply(list, true, form)
+			} else {
+				err = m.w.AddCanonical(path, form)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for len(list) > 0 {
+		var err error
+		if list, err = m.apply(list, false, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply writes what the changes of one path make of it, and returns the
+// changes of the paths behind it.
+func (m *merge) apply(list []entry, exists bool, form []byte) ([]entry, error) {
+	path, existed := list[0].path, exists
+	var last string
+	for ; len(list) > 0 && list[0].path == path; list = list[1:] {
+		last = list[0].form
+		if last != "" {
+			exists = true
+			m.changed = true
+		} else if exists {
+			m.found = append(m.found, list[0])
+			exists = false
+			m.changed = m.changed || existed
+		}
+	}
+	if !exists {
+		return list, nil
+	}
+	if last != "" {
+		m.scratch = append(m.scratch[:0], last...)
+		form = m.scratch
+	}
+	return list, m.w.AddCanonical(path, form)
+}
+
+// endArtifacts makes the results.
+func (p *publication) endArtifacts(tasks []artifactTask, route *router, changed []bool) {
+	for i := range tasks {
+		t := &tasks[i]
+		var o outcome
+		switch t.w.kind {
+		case addArtifacts:
+			o = p.s.success(addArtifacts, "Artifact(s) Added", &rstuf.TaskDetails{
+				AddedArtifacts: orEmpty(t.paths), InvalidPaths: orEmpty(t.invalid), ArtifactRoles: route.namesOf(t.roles),
+			})
+		case removeArtifacts:
+			o = p.endRemoval(t)
+		case publishArtifacts:
+			o = p.endPublish(route, changed)
+		}
+		p.ended = append(p.ended, ended{t.w, o})
+	}
+}
+
+func (p *publication) endRemoval(t *artifactTask) outcome {
+	if len(t.found) == 0 {
+		o, _ := p.s.refused(removeArtifacts, refuse("Removing artifact(s) Failed", "At list one artifact is required"))
+		return o
+	}
+	details := &rstuf.TaskDetails{DeletedArtifacts: []string{}, NotFoundArtifacts: []string{}}
+	for i, found := range t.found {
+		if found {
+			details.DeletedArtifacts = append(details.DeletedArtifacts, t.paths[i])
+		} else {
+			details.NotFoundArtifacts = append(details.NotFoundArtifacts, t.paths[i])
+		}
+	}
+	return p.s.success(removeArtifacts, "Artifact(s) removed", details)
+}
+
+func (p *publication) endPublish(route *router, changed []bool) outcome {
+	var names []string // null where there was nothing to publish
+	for role, yes := range changed {
+		if yes {
+			names = append(names, route.names[role])
+		}
+	}
+	raw, _ := json.Marshal(names)
+	return p.s.success(publishArtifacts, "Publish Artifacts Processed", &rstuf.TaskDetails{
+		Extra: map[string]json.RawMessage{"artifact_roles": raw},
+	})
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}

@@ -1,0 +1,232 @@
+package service
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"example.org/rstuf"
+	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
+)
+
+// decodePayload reads a bootstrap payload of today's form or of the first
+// generation's.
+func decodePayload(body []byte) (*rstuf.BootstrapPayload, error) {
+	if !rstuf.IsFirstGeneration(body) {
+		return rstuf.Decode[rstuf.BootstrapPayload](body)
+	}
+	old, err := rstuf.Decode[rstuf.FirstGenerationPayload](body)
+	if err != nil {
+		return nil, err
+	}
+	return old.Payload(), nil
+}
+
+const bootstrapFailed = "Bootstrap Failed"
+
+// bootstrap makes the repository, or waits for signatures of its root.
+func (p *publication) bootstrap(w *waiting, body []byte) (outcome, error) {
+	payload, err := decodePayload(body)
+	if err != nil {
+		return outcome{}, refuse(bootstrapFailed, "%v", err)
+	}
+	if p.old.state.Bootstrap != "" {
+		return outcome{}, refuse(bootstrapFailed, "System already has a Metadata. State: %s", p.old.state.Bootstrap)
+	}
+	doc, err := metadata.Parse(payload.Root())
+	if err == nil {
+		err = metadata.CheckRoot(doc, p.now)
+	}
+	if err != nil {
+		return outcome{}, refuse(bootstrapFailed, "%v", err)
+	}
+	by, err := rootDelegation(doc)
+	if err != nil {
+		return outcome{}, refuse(bootstrapFailed, "%v", err)
+	}
+	if len(doc.Signatures()) == 0 {
+		return outcome{}, refuse(bootstrapFailed, "Metadata requires at least one valid signature")
+	}
+	if err := checkSignatures(doc, by); err != nil {
+		return outcome{}, refuse(bootstrapFailed, "Bootstrap has invalid signature(s)")
+	}
+	p.next.state = newState(payload.Settings.Roles, w.id)
+	details := &rstuf.TaskDetails{}
+	if by.Verify(doc).OK() {
+		if err := p.createRepository(doc, bootstrapFailed); err != nil {
+			return outcome{}, err
+		}
+		details.Bootstrap = "Bootstrap finished " + w.id.String()
+	} else {
+		p.next.state.Bootstrap = rstuf.BootstrapSigning
+		p.park(rstuf.RoleRoot, doc)
+		details.Bootstrap = fmt.Sprintf("Root v%d is pending signature", doc.Version())
+	}
+	return p.s.success(w.kind, "Bootstrap Processed", details), nil
+}
+
+func newState(roles rstuf.RolesSettings, id taskID) state {
+	st := state{
+		BootstrapID: id.String(),
+		Delegations: roles.Delegations,
+		UsedNames:   map[string]bool{},
+		Signed:      map[string]bool{rstuf.RoleRoot: true},
+		Expiration: map[string]int{
+			rstuf.RoleRoot: roles.Root.Expiration, rstuf.RoleTargets: roles.Targets.Expiration,
+			rstuf.RoleSnapshot: roles.Snapshot.Expiration, rstuf.RoleTimestamp: roles.Timestamp.Expiration,
+		},
+	}
+	if roles.Bins != nil {
+		st.Bins = roles.Bins.NumberOfDelegatedBins
+		st.Expiration[rstuf.RoleBins] = roles.Bins.Expiration
+	}
+	return st
+}
+
+// createRepository makes the first version of every role. What is wrong with
+// the online key is the requester's to mend.
+func (p *publication) createRepository(root *metadata.Document, message string) error {
+	p.next.root = root
+	p.next.state.Bootstrap = rstuf.BootstrapFinished
+	online, err := p.online()
+	if err != nil {
+		return refuse(message, "%v", err)
+	}
+	view, err := root.Root()
+	if err != nil {
+		return err
+	}
+	onlineKey := view.Keys[online.id]
+	var first []string
+	if p.next.state.Bins > 0 {
+		bins, err := metadata.NewHashBins(p.next.state.Bins)
+		if err != nil {
+			return refuse(message, "%v", err)
+		}
+		p.next.delegations = &metadata.Delegations{
+			Keys:     map[string]rstuf.Key{online.id: onlineKey},
+			Succinct: bins.SuccinctRoles(online.id),
+		}
+		first = slices.Collect(bins.Names())
+	} else {
+		p.next.delegations = &metadata.Delegations{Keys: map[string]rstuf.Key{}, Roles: []rstuf.DelegatedRole{}}
+		custom := p.next.state.Delegations
+		for _, role := range custom.Roles {
+			if _, err := p.delegate(role, custom.Keys); err != nil {
+				return refuse(message, "role %s: %v", role.Name, err)
+			}
+			first = append(first, role.Name)
+		}
+	}
+	if err := p.resign(rstuf.RoleTargets); err != nil {
+		return err
+	}
+	return each(p, first, p.firstVersion)
+}
+
+// firstVersion publishes an empty role, or puts it up for signatures.
+func (p *publication) firstVersion(role string) error {
+	if p.next.online(role, p.signers[0].id) {
+		return p.resign(role)
+	}
+	doc, err := withTargets(p.targetsBody(role), nil)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.park(role, doc)
+	return nil
+}
+
+// rootDelegation says who signs for a root: its own root role.
+func rootDelegation(doc *metadata.Document) (metadata.Delegation, error) {
+	root, err := doc.Root()
+	if err != nil {
+		return metadata.Delegation{}, err
+	}
+	return root.Delegation(rstuf.RoleRoot)
+}
+
+// checkSignatures checks that every signature of a document is right and by a
+// key of one of these roles. Signatures that cannot be checked here, which are
+// those of Sigstore, pass; they count for nothing.
+func checkSignatures(doc *metadata.Document, by ...metadata.Delegation) error {
+	for _, sig := range doc.Signatures() {
+		key, err := findKey(sig.KeyID, by)
+		if err != nil {
+			return err
+		}
+		if !key.Verifiable() {
+			continue
+		}
+		if err := verifySignature(doc, sig, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errUnknownKey = errors.New("the key is not one of the role's")
+
+// findKey is the key of an id among those that may sign for these roles.
+func findKey(id string, by []metadata.Delegation) (keys.Public, error) {
+	for _, d := range by {
+		if object, ok := d.Keys[id]; ok && slices.Contains(d.KeyIDs, id) {
+			return keys.FromKey(object)
+		}
+	}
+	return keys.Public{}, fmt.Errorf("key %.16s: %w", id, errUnknownKey)
+}
+
+func verifySignature(doc *metadata.Document, sig rstuf.Signature, key keys.Public) error {
+	raw, err := hex.DecodeString(sig.Sig)
+	if err != nil {
+		return keys.ErrBadSignature
+	}
+	return key.Verify(doc.Canonical(), raw)
+}
+
+// delegate adds a role to the delegations, or replaces it, with the keys it
+// names. It returns the role as it stands in metadata.
+func (p *publication) delegate(role rstuf.DelegatedRole, given map[string]rstuf.Key) (rstuf.DelegatedRole, error) {
+	online, err := p.online()
+	if err != nil {
+		return role, err
+	}
+	d := p.next.delegations
+	if role.Online() {
+		view, err := p.next.root.Root()
+		if err != nil {
+			return role, err
+		}
+		role.KeyIDs = []string{online.id}
+		given = map[string]rstuf.Key{online.id: view.Keys[online.id]}
+	}
+	all := maps.Clone(d.Keys)
+	for _, id := range role.KeyIDs {
+		if key, ok := given[id]; ok {
+			all[id] = key
+		} else if _, ok := all[id]; !ok {
+			return role, fmt.Errorf("key %.16s is not known: send it along", id)
+		}
+	}
+	if role.Paths != nil {
+		role.PathHashPrefixes = nil // metadata has one of the two
+	}
+	next := *d
+	next.Keys = all
+	next.Roles = slices.Clone(d.Roles)
+	if i := slices.IndexFunc(next.Roles, func(r rstuf.DelegatedRole) bool { return r.Name == role.Name }); i >= 0 {
+		next.Roles[i] = role
+	} else {
+		next.Roles = append(next.Roles, role)
+	}
+	p.next.delegations = &next
+	p.next.state.Expiration[role.Name] = role.ExpirePolicy
+	p.next.state.UsedNames[role.Name] = true
+	return role, nil
+}

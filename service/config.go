@@ -1,0 +1,96 @@
+package service
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"example.org/rstuf/keys"
+)
+
+// Config says how to run a service. Only Dir is required.
+type Config struct {
+	// Dir is the service's folder. One process at a time uses it. It holds
+	// the database and, unless Storage is set, a folder "metadata".
+	Dir string
+	// Storage keeps the metadata files; nil means the folder Dir/metadata.
+	Storage Storage
+
+	// OnlineKeys sign in place of what the URI in root names.
+	OnlineKeys []keys.Signer
+	// Keys opens the online key by its URI (x-rstuf-online-key-uri); Keys.Dir
+	// is the key folder of fn: URIs.
+	Keys keys.URIConfig
+	// KeyFiles are online keys of the first generation's settings
+	// (RSTUF_LOCAL_KEYVAULT_PATH, RSTUF_LOCAL_KEYVAULT_KEYS), opened at start.
+	KeyFiles []KeyFile
+
+	// ReadTokens and WriteTokens are the bearer tokens that callers of the
+	// API may use; a write token may also read. Without any, everybody may
+	// do everything, as with a deployed RSTUF: put a proxy in front.
+	ReadTokens, WriteTokens []string
+	// MaxBody is the largest request body in bytes; 0 means 64 MiB.
+	MaxBody int64
+	// MaxWaiting is how many bytes of accepted requests may wait to be
+	// published before further ones are refused; 0 means 1 GiB.
+	MaxWaiting int64
+	// RequestsPerSecond limits each client address; 0 means no limit. A
+	// client may send a second's worth at once.
+	RequestsPerSecond float64
+
+	// BumpBefore is how long before its end an online role is signed anew; 0
+	// means an hour, as a deployed RSTUF does it.
+	BumpBefore time.Duration
+	// BumpEvery is how often the service looks for such roles; 0 means five
+	// minutes.
+	BumpEvery time.Duration
+	// KeepVersions is how long a version that the current snapshot does not
+	// reach stays available. 0 means for ever. Roots always stay.
+	KeepVersions time.Duration
+	// KeepTasks is how long the result of a task can be asked for; 0 means a
+	// day.
+	KeepTasks time.Duration
+
+	// Logger takes what happens; nil means nobody does.
+	Logger *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// UnsafeNoSync never waits for the disk: a crash of the machine may lose
+	// or break anything. For tests.
+	UnsafeNoSync bool
+}
+
+// KeyFile is a private key file and its password.
+type KeyFile struct {
+	Path string
+	// Password is called if the file is encrypted.
+	Password keys.PasswordFunc
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Dir == "" {
+		return c, errors.New("service: Config.Dir is empty: name the folder that keeps the repository")
+	}
+	if c.MaxBody < 0 || c.MaxWaiting < 0 || c.RequestsPerSecond < 0 || c.BumpBefore < 0 || c.BumpEvery < 0 || c.KeepVersions < 0 || c.KeepTasks < 0 {
+		return c, errors.New("service: a limit or a duration in Config is negative")
+	}
+	setDefault(&c.MaxBody, 64<<20)
+	setDefault(&c.MaxWaiting, 1<<30)
+	setDefault(&c.BumpBefore, time.Hour)
+	setDefault(&c.BumpEvery, 5*time.Minute)
+	setDefault(&c.KeepTasks, 24*time.Hour)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,612 @@
+package service_test
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf"
+	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
+	"example.org/rstuf/service"
+	"example.org/rstuf/service/internal/audit"
+)
+
+// deviation is where the service does not answer as the recorded deployment
+// did, since that erred.
+type deviation struct {
+	reason string
+	// applies tells whether an exchange is of this kind.
+	applies func(e *exchange) bool
+	// status is what the service answers.
+	status int
+	// sameBody is set where only the status differs.
+	sameBody bool
+}
+
+var deviations = []deviation{
+	{
+		reason:  "a deployed RSTUF fails here on every deployment; the bump works",
+		applies: func(e *exchange) bool { return e.endpoint() == "POST /metadata/online" && e.Response.Status == 500 },
+		status:  http.StatusAccepted,
+	},
+	{
+		reason: "an artifact without hashes could never be published",
+		applies: func(e *exchange) bool {
+			return e.endpoint() == "POST /artifacts/" && e.Response.Status == 202 && strings.Contains(compact(e.payload()), `"hashes":{}`)
+		},
+		status: http.StatusUnprocessableEntity,
+	},
+	{
+		reason: "an error body comes with an error status",
+		applies: func(e *exchange) bool {
+			return strings.Contains(e.endpoint(), " /delegations/") && e.Response.Status == 200 && has(e.Response.Body, "detail")
+		},
+		status: http.StatusNotFound, sameBody: true,
+	},
+	{
+		reason: "a role of this name would be written outside the metadata folder",
+		applies: func(e *exchange) bool {
+			return strings.Contains(e.endpoint(), " /delegations/") && e.Response.Status == 202 && !namesAllowed(e.payload())
+		},
+		status: http.StatusUnprocessableEntity,
+	},
+	{
+		reason: "a body that is not as it must be is refused with the reason",
+		applies: func(e *exchange) bool {
+			return strings.Contains(e.endpoint(), " /delegations/") && e.Response.Status == 500
+		},
+		status: http.StatusUnprocessableEntity,
+	},
+	{
+		reason: "before the bootstrap there is nothing to publish",
+		applies: func(e *exchange) bool {
+			return e.endpoint() == "POST /artifacts/publish/" && e.Response.Status == 202 && strings.HasPrefix(e.Step, "pre.")
+		},
+		status: http.StatusNotFound,
+	},
+}
+
+func compact(data []byte) string {
+	return strings.Join(strings.Fields(string(data)), "")
+}
+
+func has(body any, name string) bool {
+	fields, ok := body.(map[string]any)
+	return ok && fields[name] != nil
+}
+
+// namesAllowed tells whether all roles that a delegations request names have
+// names that RSTUF allows.
+func namesAllowed(body []byte) bool {
+	for _, name := range roleNames(body) {
+		if !rstuf.IsDelegatedRoleName(name) {
+			return false
+		}
+	}
+	return true
+}
+
+func roleNames(body []byte) (names []string) {
+	var request rstuf.DelegationsDelete // the names stand at the same place
+	if json.Unmarshal(body, &request) == nil {
+		for _, role := range request.Delegations.Roles {
+			names = append(names, role.Name)
+		}
+	}
+	return names
+}
+
+// The service answers the recorded requests as the recorded deployment did,
+// and publishes the same repository.
+func TestRecordings(t *testing.T) {
+	for _, s := range loadScenarios(t) {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			newReplay(t, s).run()
+		})
+	}
+}
+
+// replay sends one scenario's requests to a service.
+type replay struct {
+	*testing.T
+	scenario
+	api, files http.Handler
+	now        func() time.Time
+	ids        map[string]string // recorded task id, key id, public key or signature: ours
+	refused    map[string]bool   // recorded task ids of requests that are refused here
+	online     string            // the last root's online key
+	retired    map[string]bool   // online keys before that
+	gone       map[string]bool   // delegated roles that were removed, or refused here
+}
+
+func newReplay(t *testing.T, s scenario) *replay {
+	began := time.Now()
+	now := func() time.Time { return s.start.Add(time.Since(began)) }
+	standIns := map[string]string{}
+	online := addMissingKeys(t, &s, standIns)
+	svc, err := service.Open(t.Context(), service.Config{Dir: t.TempDir(), OnlineKeys: online, Now: now, UnsafeNoSync: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, svc.Close(context.Background())) })
+	return &replay{T: t, scenario: s, api: svc.Handler(), files: svc.MetadataHandler(), now: now, ids: standIns, refused: map[string]bool{}, gone: map[string]bool{}, retired: map[string]bool{}}
+}
+
+// addMissingKeys returns all keys of a scenario, as online keys. Where a
+// recorded root brings an online key whose private key was not recorded, a new
+// key stands in for it.
+func addMissingKeys(t *testing.T, s *scenario, standIns map[string]string) (online []keys.Signer) {
+	for _, e := range s.exchanges {
+		var request rstuf.MetadataUpdate
+		var root struct {
+			Signed struct{ Keys map[string]rstuf.Key }
+		}
+		if json.Unmarshal(e.payload(), &request) != nil || json.Unmarshal(request.Metadata[rstuf.RoleRoot], &root) != nil {
+			continue
+		}
+		for id, key := range root.Signed.Keys {
+			if key.OnlineURI == "" || s.keys[id] != nil || standIns[id] != "" {
+				continue
+			}
+			other, err := keys.Generate(keys.Ed25519, key.Name)
+			require.NoError(t, err)
+			t.Logf("key %.16s stands in for the online key %.16s, which was not recorded", other.Public().ID(), id)
+			standIns[id], standIns[key.Public()] = other.Public().ID(), other.Public().Key().Public()
+			online = append(online, other)
+		}
+	}
+	for _, key := range s.keys {
+		online = append(online, key)
+	}
+	return online
+}
+
+func (r *replay) run() {
+	for i := range r.exchanges {
+		e := &r.exchanges[i]
+		if e.Response != nil {
+			r.exchange(e)
+		} else {
+			r.task(e)
+		}
+	}
+	r.repository()
+}
+
+// exchange replays a request and compares the answer.
+func (r *replay) exchange(e *exchange) {
+	body := r.resign(e, r.restoreRoot(e))
+	if strings.Contains(e.endpoint(), "/delegations/delete") {
+		for _, name := range roleNames(body) {
+			r.gone[name] = true
+		}
+	}
+	r.noteOnline(body)
+	got := call(r.api, e.Request.Method, r.translate(e.Request.Path), body)
+	want, sameBody := e.Response.Status, true
+	for _, d := range deviations {
+		if d.applies(e) {
+			r.Logf("%s: %s", e.Step, d.reason)
+			want, sameBody = d.status, d.sameBody
+		}
+	}
+	require.Equal(r, want, got.Code, "%s: %s", e.Step, got.Body)
+	if got.Code >= 400 && e.Response.Status < 400 {
+		r.noteRefused(e)
+	}
+	if e.Response.Status == 500 && got.Code == http.StatusAccepted {
+		id := parse(r, got.Body.Bytes()).(map[string]any)["data"].(map[string]any)["task_id"].(string)
+		assert.Equal(r, "SUCCESS", r.wait(id)["state"], e.Step)
+	}
+	if !sameBody {
+		assert.NotEmpty(r, got.Body.String(), e.Step)
+		return
+	}
+	r.compareHeaders(e, got.Header())
+	if e.Response.Body == nil {
+		assert.Equal(r, e.Response.Text, got.Body.String(), e.Step)
+		return
+	}
+	answer := parse(r, got.Body.Bytes())
+	r.learn(e.Response.Body, answer)
+	r.same(e.Step, e.Response.Body, answer)
+}
+
+// noteOnline follows the online key through the roots that are sent.
+func (r *replay) noteOnline(body []byte) {
+	var request rstuf.MetadataUpdate
+	if json.Unmarshal(body, &request) != nil || request.Metadata[rstuf.RoleRoot] == nil {
+		return
+	}
+	doc, err := metadata.Parse(request.Metadata[rstuf.RoleRoot])
+	if err != nil {
+		return
+	}
+	if root, err := doc.Root(); err == nil {
+		if key, err := metadata.OnlineKey(root); err == nil && key.ID() != r.online {
+			r.retired[r.online] = true
+			r.online = key.ID()
+		}
+	}
+}
+
+// noteRefused remembers what follows from a request that is refused here.
+func (r *replay) noteRefused(e *exchange) {
+	for _, name := range roleNames(e.payload()) {
+		r.gone[name] = true
+	}
+	if data, ok := e.Response.Body.(map[string]any)["data"].(map[string]any); ok {
+		r.refused[data["task_id"].(string)] = true
+	}
+}
+
+// learn notes which of our task ids stands for a recorded one.
+func (r *replay) learn(recorded, got any) {
+	data := func(v any) map[string]any {
+		fields, _ := v.(map[string]any)
+		inner, _ := fields["data"].(map[string]any)
+		return inner
+	}
+	theirs, _ := data(recorded)["task_id"].(string)
+	ours, _ := data(got)["task_id"].(string)
+	if _, known := r.ids[theirs]; !known && theirs != "" && ours != "" {
+		r.ids[theirs] = ours
+	}
+}
+
+// translate puts our task ids in the place of recorded ones.
+func (r *replay) translate(text string) string {
+	for theirs, ours := range r.ids {
+		text = strings.ReplaceAll(text, theirs, ours)
+	}
+	return text
+}
+
+func (r *replay) compareHeaders(e *exchange, got http.Header) {
+	for name, want := range e.Response.Headers {
+		if name == "location" { // the host differs
+			assert.True(r, strings.HasSuffix(got.Get(name), want[strings.Index(want, "/api/"):]), "%s: location %s", e.Step, got.Get(name))
+			continue
+		}
+		assert.Equal(r, want, got.Get(name), "%s: header %s", e.Step, name)
+	}
+}
+
+// task waits for a recorded task and compares how it ends.
+func (r *replay) task(e *exchange) {
+	_, id, _ := strings.Cut(e.Request.Path, "task_id=")
+	if r.refused[id] {
+		return
+	}
+	require.Contains(r, r.ids, id, "%s asks for a task that nothing began", e.Step)
+	got := r.wait(r.ids[id])
+	last := e.TaskStates[len(e.TaskStates)-1]
+	r.same(e.Step, last.Body.(map[string]any)["data"], any(got))
+}
+
+var taskStates = []string{"PENDING", "RECEIVED", "PRE_RUN", "STARTED", "RUNNING"}
+
+// wait asks for a task until it has ended.
+func (r *replay) wait(id string) map[string]any {
+	for {
+		got := call(r.api, "GET", "/api/v1/task/?task_id="+id, nil)
+		require.Equal(r, http.StatusOK, got.Code)
+		task := parse(r, got.Body.Bytes()).(map[string]any)["data"].(map[string]any)
+		state := task["state"].(string)
+		if rstuf.TaskState(state).Terminal() {
+			return task
+		}
+		require.Contains(r, taskStates, state)
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// resign makes the signature of a delegated role anew where the recorded one
+// was right: it covers the recorded document, whose expiry is not ours.
+func (r *replay) resign(e *exchange, body []byte) []byte {
+	var request rstuf.MetadataSign
+	if e.endpoint() != "POST /metadata/sign" || json.Unmarshal(body, &request) != nil || request.Role == rstuf.RoleRoot || !r.succeeds(e) {
+		return body
+	}
+	var pending rstuf.Response[rstuf.PendingMetadata]
+	require.NoError(r, json.Unmarshal(call(r.api, "GET", "/api/v1/metadata/sign", nil).Body.Bytes(), &pending))
+	require.NotNil(r, pending.Data, "%s: nothing waits for signatures", e.Step)
+	doc, err := metadata.Parse(pending.Data.Roles[request.Role])
+	require.NoError(r, err, e.Step)
+	key := r.keys[request.Signature.KeyID]
+	require.NotNil(r, key, "%s: no key %s", e.Step, request.Signature.KeyID)
+	sig, err := key.Sign(r.Context(), doc.Canonical())
+	require.NoError(r, err)
+	request.Signature.Sig = hex.EncodeToString(sig)
+	body, err = json.Marshal(request)
+	require.NoError(r, err)
+	return body
+}
+
+// restoreRoot puts back what was sent where the recorder changed a root after
+// it was sent: its online roles name a key that the root does not have. What
+// the signatures cover is the key that it has.
+func (r *replay) restoreRoot(e *exchange) []byte {
+	var request rstuf.MetadataUpdate
+	if e.endpoint() != "POST /metadata/" || json.Unmarshal(e.payload(), &request) != nil {
+		return e.payload()
+	}
+	doc, err := metadata.Parse(request.Metadata[rstuf.RoleRoot])
+	require.NoError(r, err, e.Step)
+	root, err := doc.Root()
+	require.NoError(r, err, e.Step)
+	missing := root.Roles[rstuf.RoleTimestamp].KeyIDs[0]
+	if _, ok := root.Keys[missing]; ok {
+		return r.signStandIn(e)
+	}
+	var online []string
+	for id, key := range root.Keys {
+		if key.OnlineURI != "" {
+			online = append(online, id)
+		}
+	}
+	require.Len(r, online, 1, e.Step)
+	body := []byte(strings.ReplaceAll(string(e.payload()), missing, online[0]))
+	require.NoError(r, json.Unmarshal(body, &request))
+	doc, err = metadata.Parse(request.Metadata[rstuf.RoleRoot])
+	require.NoError(r, err, e.Step)
+	for _, sig := range doc.Signatures() {
+		require.NoError(r, doc.AddSignature(sig, r.keys[sig.KeyID].Public()), "%s: this is not what was sent", e.Step)
+	}
+	return body
+}
+
+// signStandIn puts the key that stands in for an online key into a root, and
+// makes the root's signatures anew.
+func (r *replay) signStandIn(e *exchange) []byte {
+	body := []byte(r.translate(string(e.payload())))
+	if string(body) == string(e.payload()) {
+		return body
+	}
+	var request rstuf.MetadataUpdate
+	require.NoError(r, json.Unmarshal(body, &request))
+	doc, err := metadata.Parse(request.Metadata[rstuf.RoleRoot])
+	require.NoError(r, err, e.Step)
+	before := doc.Signatures()
+	for i, sig := range before {
+		require.NoError(r, doc.Sign(r.Context(), r.keys[sig.KeyID]))
+		r.ids[sig.Sig] = doc.Signatures()[i].Sig
+	}
+	request.Metadata[rstuf.RoleRoot] = doc.Bytes()
+	body, err = json.Marshal(request)
+	require.NoError(r, err)
+	return body
+}
+
+// succeeds tells whether the recorded task of a request succeeded.
+func (r *replay) succeeds(e *exchange) bool {
+	data, _ := e.Response.Body.(map[string]any)["data"].(map[string]any)
+	for i := range r.exchanges {
+		other := &r.exchanges[i]
+		if states := other.TaskStates; len(states) > 0 && data != nil && strings.HasSuffix(other.Request.Path, data["task_id"].(string)) {
+			return states[len(states)-1].Body.(map[string]any)["data"].(map[string]any)["state"] == "SUCCESS"
+		}
+	}
+	return false
+}
+
+// same compares a recorded body with ours, after both were brought to what has
+// to be the same.
+func (r *replay) same(step string, recorded, got any) {
+	r.Helper()
+	want := r.normal(parse(r, []byte(r.translate(encode(recorded)))))
+	ours := r.normal(got)
+	assert.Equal(r, want, ours, step)
+}
+
+func encode(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // it was decoded from JSON
+	}
+	return string(data)
+}
+
+// normal replaces what differs from run to run, and what the recorded
+// deployment gets wrong.
+func (r *replay) normal(v any) any {
+	switch v := v.(type) {
+	case []any:
+		out := []any{}
+		for _, item := range v {
+			out = append(out, r.normal(item))
+		}
+		return out
+	case map[string]any:
+		if v["signed"] != nil && v["signatures"] != nil {
+			return r.normalDocument(v)
+		}
+		out := map[string]any{}
+		for name, value := range v {
+			if r.ignored(name) {
+				continue
+			}
+			out[name] = r.normalField(name, value)
+		}
+		if out["type"] == "json_invalid" { // parsers differ in place and words
+			delete(out, "loc")
+			delete(out, "ctx")
+		}
+		if out["msg"] == "Value " || out["type"] == "value_error" && strings.HasPrefix(fmt.Sprint(out["msg"]), "Value error, Exactly one") {
+			delete(out, "msg") // the recorded text was cut off
+		}
+		return r.normalRoles(out)
+	}
+	return v
+}
+
+// ignored are settings that are the recorded deployment's alone: of roles that
+// were removed, or refused here, and the number of root keys, which it does
+// not bring up to date.
+func (r *replay) ignored(name string) bool {
+	role, _, _ := strings.Cut(name, "_")
+	return r.gone[role] || name == "root_num_keys"
+}
+
+var isTime = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$`)
+
+func (r *replay) normalField(name string, value any) any {
+	switch text, isText := value.(string); {
+	case name == "last_update" && isText:
+		assert.Regexp(r, isTime, text)
+		return "TIME"
+	case name == "reason": // a text, or a list of texts
+		if list, ok := value.([]any); ok && len(list) == 1 {
+			value = list[0]
+		}
+		return value
+	}
+	return r.normal(value)
+}
+
+// normalRoles brings the results of delegation tasks to what they mean: {} is
+// an empty list, and a role that was updated did not fail.
+func (r *replay) normalRoles(fields map[string]any) map[string]any {
+	done, ok := fields["delegated_roles"]
+	if !ok {
+		return fields
+	}
+	if _, object := done.(map[string]any); object {
+		done = []any{}
+		fields["delegated_roles"] = done
+	}
+	var failed []any
+	for _, item := range fields["failed_roles"].([]any) {
+		role := item.(map[string]any)
+		if slices.Contains(done.([]any), role["role"]) {
+			continue
+		}
+		if strings.HasSuffix(fmt.Sprint(role["reason"]), "doesn't exist.") { // it prints an object's address
+			role["reason"] = "doesn't exist."
+		}
+		if !slices.ContainsFunc(failed, func(other any) bool { return encode(other) == encode(role) }) {
+			failed = append(failed, role)
+		}
+	}
+	fields["failed_roles"] = failed
+	return fields
+}
+
+// normalDocument keeps of signed metadata what does not depend on time. A root
+// is kept as it is: it was made outside.
+func (r *replay) normalDocument(doc map[string]any) any {
+	signed := maps.Clone(doc["signed"].(map[string]any))
+	if signed["_type"] == rstuf.RoleRoot {
+		return doc
+	}
+	delete(signed, "expires")
+	delete(signed, "version") // other publications than the recorded ones
+	var signers []string
+	for _, sig := range doc["signatures"].([]any) {
+		// While the online key changes, the old one signs too.
+		if id := sig.(map[string]any)["keyid"].(string); !r.retired[id] {
+			signers = append(signers, id)
+		}
+	}
+	slices.Sort(signers)
+	if d, ok := signed["delegations"].(map[string]any); ok {
+		signed["delegations"] = r.normalDelegations(d)
+	}
+	return map[string]any{"signed": signed, "signers": signers}
+}
+
+func (r *replay) normalDelegations(d map[string]any) any {
+	d = maps.Clone(d)
+	if list, ok := d["roles"].([]any); ok {
+		d["roles"] = slices.DeleteFunc(slices.Clone(list), func(role any) bool {
+			return r.gone[role.(map[string]any)["name"].(string)]
+		})
+	}
+	return d
+}
+
+// repository compares what is published with what was.
+func (r *replay) repository() {
+	dir := filepath.Join(*recordings, r.name+".repository")
+	theirs := r.readRepository(dir)
+	read := func(name string) ([]byte, error) {
+		got := call(r.files, "GET", "/"+name, nil)
+		if got.Code == http.StatusNotFound {
+			return nil, os.ErrNotExist
+		}
+		return got.Body.Bytes(), nil
+	}
+	ours, err := audit.Verify(read, audit.Options{Now: r.now(), Unsigned: func(role string) bool { return theirs.snapshot[role] == nil }})
+	require.NoError(r, err)
+	for role := range ours.Roles {
+		if !r.gone[role] { // removed roles stay in the snapshot
+			assert.Contains(r, theirs.snapshot, role, "the recorded snapshot does not list it")
+		}
+	}
+	for role := range theirs.snapshot {
+		if assert.Contains(r, ours.Roles, role, "our snapshot does not list it") {
+			data, err := read(metadata.Filename(role, ours.Roles[role]))
+			require.NoError(r, err)
+			r.same("repository: "+role, theirs.snapshot[role], parse(r, data))
+		}
+	}
+	for name, root := range theirs.roots {
+		data, err := read(name)
+		require.NoError(r, err, name)
+		r.same(name, root, parse(r, data))
+	}
+	r.clientSees(theirs.artifacts)
+}
+
+type recordedRepository struct {
+	roots     map[string]any
+	snapshot  map[string]any // the documents of the roles in the last snapshot
+	artifacts []string
+}
+
+func (r *replay) readRepository(dir string) recordedRepository {
+	out := recordedRepository{roots: map[string]any{}, snapshot: map[string]any{}}
+	roots, err := filepath.Glob(filepath.Join(dir, "*.root.json"))
+	require.NoError(r, err)
+	require.NotEmpty(r, roots)
+	for _, file := range roots {
+		var doc any
+		readJSON(r.T, file, &doc)
+		out.roots[filepath.Base(file)] = doc
+	}
+	type versions struct {
+		Signed struct {
+			Meta    map[string]struct{ Version int64 }
+			Targets map[string]any
+		}
+	}
+	var timestamp, snapshot versions
+	readJSON(r.T, filepath.Join(dir, "timestamp.json"), &timestamp)
+	readJSON(r.T, filepath.Join(dir, metadata.Filename("snapshot", timestamp.Signed.Meta["snapshot.json"].Version)), &snapshot)
+	for name, file := range snapshot.Signed.Meta {
+		role := strings.TrimSuffix(name, ".json")
+		path := filepath.Join(dir, metadata.Filename(role, file.Version))
+		var doc any
+		readJSON(r.T, path, &doc)
+		out.snapshot[role] = doc
+		var targets versions
+		readJSON(r.T, path, &targets)
+		for artifact := range targets.Signed.Targets {
+			out.artifacts = append(out.artifacts, artifact)
+		}
+	}
+	return out
+}

@@ -1,0 +1,138 @@
+package service
+
+import (
+	"fmt"
+	"slices"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+const delegationProcessed = "Metadata Delegation Processed"
+
+// changeDelegations adds or updates delegated roles, each for itself: one that
+// cannot be changed does not keep the others from it.
+func (p *publication) changeDelegations(body []byte, change func(rstuf.DelegatedRole, map[string]rstuf.Key) error) (outcome, error) {
+	request, err := rstuf.Decode[rstuf.DelegationsUpdate](body)
+	if err != nil {
+		return outcome{}, refuse("Metadata Delegation Failed", "%v", err)
+	}
+	if p.old.state.Bins > 0 {
+		return outcome{}, &failure{"Delegations already using hash-bins, cannot add or update custom roles"}
+	}
+	details := &rstuf.TaskDetails{DelegatedRoles: rstuf.Names{}, FailedRoles: []rstuf.FailedRole{}}
+	for _, role := range request.Delegations.Roles {
+		before := p.next.delegations
+		err := change(role, request.Delegations.Keys)
+		if r, ok := err.(*refusal); ok {
+			p.next.delegations = before
+			details.FailedRoles = append(details.FailedRoles, rstuf.FailedRole{Role: role.Name, Reason: r.reason})
+			continue
+		}
+		if err != nil {
+			return outcome{}, err
+		}
+		details.DelegatedRoles = append(details.DelegatedRoles, role.Name)
+	}
+	return p.endDelegations(details)
+}
+
+// endDelegations publishes the changed delegations.
+func (p *publication) endDelegations(details *rstuf.TaskDetails) (outcome, error) {
+	if p.next.delegations != p.old.delegations {
+		p.dropUnusedKeys()
+		if err := p.resign(rstuf.RoleTargets); err != nil {
+			return outcome{}, err
+		}
+	}
+	return p.s.success(addDelegations, delegationProcessed, details), nil
+}
+
+// addDelegation adds a role, whose name must never have been used.
+func (p *publication) addDelegation(role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
+	if p.next.state.UsedNames[role.Name] {
+		return refuse(role.Name, "role already exists or name used in the past")
+	}
+	if _, err := p.delegate(role, given); err != nil {
+		return refuse(role.Name, "%v", err)
+	}
+	return p.firstVersion(role.Name)
+}
+
+// updateDelegation replaces a role. If the keys of the role changed, so that
+// what is published of it does not verify any more, its next version is signed
+// or put up for signatures.
+func (p *publication) updateDelegation(role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
+	if _, ok := p.next.delegated(role.Name); !ok {
+		return refuse(role.Name, "role '%s' doesn't exist.", role.Name)
+	}
+	if _, err := p.delegate(role, given); err != nil {
+		return refuse(role.Name, "%v", err)
+	}
+	if p.next.online(role.Name, p.signers[0].id) {
+		delete(p.next.signing, role.Name)
+		return p.resign(role.Name)
+	}
+	published, err := p.read(role.Name)
+	if err != nil {
+		return err
+	}
+	current := published
+	if waits := p.next.signing[role.Name]; waits != nil {
+		current = waits
+	} else if published != nil {
+		targets := metadata.Targets{Delegations: p.next.delegations}
+		d, err := targets.Delegation(role.Name)
+		if err != nil {
+			return err
+		}
+		if d.Verify(published).OK() {
+			return nil
+		}
+	}
+	doc, err := withTargets(p.targetsBody(role.Name), current)
+	if err != nil {
+		return fmt.Errorf("%s: %w", role.Name, err)
+	}
+	p.park(role.Name, doc)
+	return nil
+}
+
+// deleteDelegations removes roles. Their last versions stay in the snapshot:
+// clients refuse one that lost a role.
+func (p *publication) deleteDelegations(body []byte) (outcome, error) {
+	request, err := rstuf.Decode[rstuf.DelegationsDelete](body)
+	if err != nil {
+		return outcome{}, refuse("Metadata Delegation Failed", "%v", err)
+	}
+	if p.old.state.Bins > 0 {
+		return outcome{}, &failure{"Delegations already using hash-bins, cannot delete custom roles"}
+	}
+	details := &rstuf.TaskDetails{DelegatedRoles: rstuf.Names{}, FailedRoles: []rstuf.FailedRole{}}
+	for _, role := range request.Delegations.Roles {
+		if _, ok := p.next.delegated(role.Name); !ok {
+			details.FailedRoles = append(details.FailedRoles, rstuf.FailedRole{Role: role.Name, Reason: fmt.Sprintf("Role '%s' does not exists", role.Name)})
+			continue
+		}
+		d := *p.next.delegations
+		d.Roles = slices.DeleteFunc(slices.Clone(d.Roles), func(r rstuf.DelegatedRole) bool { return r.Name == role.Name })
+		p.next.delegations = &d
+		delete(p.next.signing, role.Name)
+		delete(p.next.state.Expiration, role.Name)
+		details.DelegatedRoles = append(details.DelegatedRoles, role.Name)
+	}
+	return p.endDelegations(details)
+}
+
+// dropUnusedKeys removes the keys that no delegated role names any more.
+func (p *publication) dropUnusedKeys() {
+	d := *p.next.delegations
+	used := map[string]rstuf.Key{}
+	for _, role := range d.Roles {
+		for _, id := range role.KeyIDs {
+			used[id] = d.Keys[id]
+		}
+	}
+	d.Keys = used
+	p.next.delegations = &d
+}

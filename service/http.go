@@ -1,0 +1,177 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"example.org/rstuf"
+)
+
+// prefix is where the API is.
+const prefix = "/api/v1"
+
+// answer is what a handler of the API says.
+type answer struct {
+	status int
+	body   any
+}
+
+// route is one path of the API.
+type route struct {
+	// allow is the Allow header that a deployed RSTUF sends, which names the
+	// first method alone.
+	allow   string
+	methods map[string]endpoint
+}
+
+type endpoint func(r *http.Request) answer
+
+func (s *Service) routes() map[string]route {
+	get, post, put := http.MethodGet, http.MethodPost, http.MethodPut
+	return map[string]route{
+		"/bootstrap/":           {get, map[string]endpoint{get: s.getBootstrap, post: s.postBootstrap}},
+		"/config/":              {get, map[string]endpoint{get: s.getConfig, put: s.putConfig}},
+		"/artifacts/":           {post, map[string]endpoint{post: s.postArtifacts}},
+		"/artifacts/delete":     {post, map[string]endpoint{post: s.deleteArtifacts}},
+		"/artifacts/publish/":   {post, map[string]endpoint{post: s.publishArtifacts}},
+		"/metadata/":            {post, map[string]endpoint{post: s.postMetadata}},
+		"/metadata/online":      {post, map[string]endpoint{post: s.postOnline}},
+		"/metadata/sign":        {get, map[string]endpoint{get: s.getSign, post: s.postSign}},
+		"/metadata/sign/delete": {post, map[string]endpoint{post: s.postSignDelete}},
+		"/delegations/":         {put, map[string]endpoint{put: s.putDelegations, post: s.postDelegations}},
+		"/delegations/delete":   {post, map[string]endpoint{post: s.postDelegationsDelete}},
+		"/task/":                {get, map[string]endpoint{get: s.getTask}},
+	}
+}
+
+// newHandler is the API and what operators look at beside it.
+func (s *Service) newHandler() http.Handler {
+	routes := s.routes()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := s.serve(w, r, routes)
+		s.metrics.request(a.status)
+		if a.body == nil {
+			w.WriteHeader(a.status)
+			return
+		}
+		writeJSON(w, a.status, a.body)
+	})
+}
+
+// serve finds the endpoint of a request and calls it.
+func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[string]route) answer {
+	path, ok := strings.CutPrefix(r.URL.Path, prefix)
+	if !ok {
+		return message(http.StatusNotFound, "Not Found")
+	}
+	found, ok := routes[path]
+	if !ok {
+		other, ok := strings.CutSuffix(path, "/")
+		if !ok {
+			other = path + "/"
+		}
+		if _, ok := routes[other]; !ok || path == "" {
+			return message(http.StatusNotFound, "Not Found")
+		}
+		w.Header().Set("Location", absoluteURL(r, prefix+other))
+		return answer{http.StatusTemporaryRedirect, nil}
+	}
+	do, ok := found.methods[r.Method]
+	if !ok {
+		w.Header().Set("Allow", found.allow)
+		return message(http.StatusMethodNotAllowed, "Method Not Allowed")
+	}
+	if r.Body != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, s.cfg.MaxBody)
+	}
+	return do(r)
+}
+
+// absoluteURL is another path on the host that the client asked.
+func absoluteURL(r *http.Request, path string) string {
+	u := *r.URL
+	u.Scheme, u.Host, u.Path, u.RawPath = "http", r.Host, path, ""
+	if r.TLS != nil {
+		u.Scheme = "https"
+	}
+	return u.String()
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		status, data = http.StatusInternalServerError, []byte(`{"detail":"the answer could not be encoded"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	w.WriteHeader(status)
+	w.Write(data) // an error means that the client is gone
+}
+
+// message is an answer with a text alone.
+func message(status int, text string) answer {
+	return answer{status, rstuf.ErrorBody{Message: text}}
+}
+
+// notFound is the answer to a request that the repository is not in the state
+// for.
+func notFound(text, reason string) answer {
+	return answer{http.StatusNotFound, rstuf.ErrorBody{Message: text, Reason: reason}}
+}
+
+// invalid is the answer to a body that is not as it must be.
+func invalid(err error) answer {
+	var fields rstuf.ValidationError
+	if errors.As(err, &fields) {
+		return answer{http.StatusUnprocessableEntity, rstuf.ErrorBody{Fields: fields}}
+	}
+	return unreadable(err)
+}
+
+// unreadable is the answer to a body that could not be read to its end.
+func unreadable(err error) answer {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return message(http.StatusRequestEntityTooLarge, "the body is larger than "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes: send it in parts")
+	}
+	return message(http.StatusBadRequest, "the body could not be read to its end: "+err.Error())
+}
+
+// readBody reads the body of a request.
+func readBody(r *http.Request) ([]byte, error) {
+	body := make([]byte, 0, max(512, min(r.ContentLength+1, 1<<20)))
+	for {
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if err == io.EOF {
+			return body, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// submit queues a request and answers 202 once it is durable. data is given
+// the task's id and time.
+func (s *Service) submit(ctx context.Context, id taskID, r record, text string, paths []string) answer {
+	if err := s.accept(ctx, id, r); err != nil {
+		return s.unavailable(err)
+	}
+	return answer{http.StatusAccepted, rstuf.Response[rstuf.Accepted]{
+		Data:    &rstuf.Accepted{Artifacts: paths, TaskID: id.String(), LastUpdate: rstuf.Time{Time: s.cfg.Now()}},
+		Message: text,
+	}}
+}
+
+func (s *Service) unavailable(err error) answer {
+	return message(http.StatusServiceUnavailable, err.Error())
+}

@@ -1,0 +1,360 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sync/errgroup"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+// publication is the next state of the repository in the making. What it
+// writes nobody sees until it is committed.
+type publication struct {
+	s    *Service
+	ctx  context.Context
+	now  time.Time
+	old  *repository
+	next *repository // a copy of old; its roles are in changed until the end
+	// signers sign what this publication makes. While the online key changes
+	// there are two, and top-level roles carry both signatures, so that
+	// clients with the old root and with the new one can read them.
+	signers []onlineSigner
+	ended   []ended
+
+	mu      sync.Mutex
+	changed map[string]roleInfo
+}
+
+func (s *Service) newPublication(ctx context.Context) *publication {
+	return &publication{s: s, ctx: ctx, now: s.cfg.Now(), old: s.repo, next: s.repo.clone(), changed: map[string]roleInfo{}}
+}
+
+// published tells whether clients will see anything new.
+func (p *publication) published() bool { return len(p.changed) > 0 || p.next.root != p.old.root }
+
+// online opens the online key of the next root.
+func (p *publication) online() (onlineSigner, error) {
+	if len(p.signers) == 0 {
+		signer, err := p.s.signers.forRoot(p.ctx, p.next.root)
+		if err != nil {
+			return onlineSigner{}, err
+		}
+		p.signers = []onlineSigner{signer}
+	}
+	return p.signers[0], nil
+}
+
+// version is the number of the next version of a role.
+func (p *publication) version(role string) int64 { return p.old.roles[role].version + 1 }
+
+// put signs a role's next version and writes its file. Other goroutines may do
+// the same with other roles.
+func (p *publication) put(role string, doc *metadata.Document) error {
+	for i, signer := range p.signers {
+		if i > 0 && !rstuf.IsTopLevelRole(role) {
+			break
+		}
+		if err := signer.sign(p.ctx, doc); err != nil {
+			return fmt.Errorf("%s: %w", role, err)
+		}
+	}
+	return p.putSigned(role, doc)
+}
+
+// putSigned writes the file of a role that is signed already.
+func (p *publication) putSigned(role string, doc *metadata.Document) error {
+	if len(doc.Bytes()) > metadata.MaxSize {
+		return &unpublishable{role, fmt.Errorf("%d bytes are too many for one role, the most is %d", len(doc.Bytes()), metadata.MaxSize)}
+	}
+	return p.putFile(role, doc.Version(), doc.Expires(), doc.Bytes())
+}
+
+func (p *publication) putFile(role string, version int64, expires time.Time, data []byte) error {
+	if err := p.s.storage.Write(p.ctx, metadata.Filename(role, version), data); err != nil {
+		return fmt.Errorf("write %s version %d: %w", role, version, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed[role] = roleInfo{version, expires, sha256.Sum256(data)}
+	return nil
+}
+
+// writers is how many roles are made at once: enough for a storage that is far
+// away.
+const writers = 16
+
+// each does something for many roles at once.
+func each[T any](p *publication, list []T, do func(T) error) error {
+	outer := p.ctx
+	group, ctx := errgroup.WithContext(outer)
+	p.ctx = ctx
+	defer func() { p.ctx = outer }()
+	group.SetLimit(writers)
+	for _, item := range list {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error { return do(item) })
+	}
+	return group.Wait()
+}
+
+// read returns the published document of a role; nil if there is none.
+func (p *publication) read(role string) (*metadata.Document, error) {
+	info, ok := p.old.roles[role]
+	if !ok {
+		return nil, nil
+	}
+	data, err := p.s.readRole(p.ctx, role, info)
+	if err != nil {
+		return nil, err
+	}
+	return metadata.Parse(data)
+}
+
+// readRole reads a role's file and compares it with what was written.
+func (s *Service) readRole(ctx context.Context, role string, info roleInfo) ([]byte, error) {
+	name := metadata.Filename(role, info.version)
+	data, err := s.storage.Read(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if sha256.Sum256(data) != info.sum {
+		return nil, fmt.Errorf("%s %w: it is not what was published; put the right file in its place", name, errDamaged)
+	}
+	return data, nil
+}
+
+var errDamaged = errors.New("is damaged")
+
+// targetsBody is the frame of a role's next version, without its targets.
+func (p *publication) targetsBody(role string) *metadata.Targets {
+	body := &metadata.Targets{Version: p.version(role), Expires: p.next.expires(role, p.now)}
+	if role == rstuf.RoleTargets {
+		body.Delegations = p.next.delegations
+	}
+	return body
+}
+
+// resign makes the next version of an online targets role with the artifacts
+// that it has.
+func (p *publication) resign(role string) error {
+	old, err := p.read(role)
+	if err != nil {
+		return err
+	}
+	doc, err := withTargets(p.targetsBody(role), old)
+	if err != nil {
+		return fmt.Errorf("%s: %w", role, err)
+	}
+	if role == rstuf.RoleTargets {
+		p.next.targets = doc
+	}
+	return p.put(role, doc)
+}
+
+// withTargets is a document with the artifacts of another one, which may be
+// nil.
+func withTargets(body *metadata.Targets, from *metadata.Document) (*metadata.Document, error) {
+	w, err := metadata.NewTargetsWriter(body)
+	if err != nil {
+		return nil, err
+	}
+	if from == nil {
+		return w.Document(), nil
+	}
+	files, err := from.TargetFiles()
+	if err != nil {
+		return nil, err
+	}
+	for path, form := range files {
+		if err := w.AddCanonical(path, form); err != nil {
+			return nil, err
+		}
+	}
+	return w.Document(), nil
+}
+
+// finish makes snapshot and timestamp if anything changed, waits until all
+// files are durable, and commits.
+func (p *publication) finish() error {
+	if len(p.changed) > 0 {
+		if _, err := p.online(); err != nil {
+			return err
+		}
+		if err := p.putSnapshot(); err != nil {
+			return err
+		}
+		if err := p.putTimestamp(); err != nil {
+			return err
+		}
+		if err := p.s.storage.Sync(p.ctx); err != nil {
+			return fmt.Errorf("sync metadata files: %w", err)
+		}
+		p.mergeRoles()
+	}
+	return p.s.commit(p)
+}
+
+// putSnapshot makes the next snapshot, unless the timestamp alone changes.
+func (p *publication) putSnapshot() error {
+	if _, only := p.changed[rstuf.RoleTimestamp]; only && len(p.changed) == 1 {
+		return nil
+	}
+	versions := func(yield func(string, int64) bool) {
+		for role, info := range p.nextRoles() {
+			if !yield(role, info.version) {
+				return
+			}
+		}
+	}
+	version, expires := p.version(rstuf.RoleSnapshot), p.next.expires(rstuf.RoleSnapshot, p.now)
+	data, err := p.signSnapshot(version, expires, versions)
+	if err != nil {
+		return err
+	}
+	return p.putFile(rstuf.RoleSnapshot, version, expires, data)
+}
+
+func (p *publication) putTimestamp() error {
+	snapshot, ok := p.changed[rstuf.RoleSnapshot]
+	if !ok {
+		snapshot = p.old.roles[rstuf.RoleSnapshot]
+	}
+	doc, err := metadata.New(&metadata.Timestamp{
+		Version: p.version(rstuf.RoleTimestamp),
+		Expires: p.next.expires(rstuf.RoleTimestamp, p.now),
+		Meta:    map[string]metadata.MetaFile{rstuf.RoleSnapshot + ".json": {Version: snapshot.version}},
+	})
+	if err != nil {
+		return err
+	}
+	for _, signer := range p.signers {
+		if err := signer.sign(p.ctx, doc); err != nil {
+			return fmt.Errorf("timestamp: %w", err)
+		}
+	}
+	p.next.timestamp = doc.Bytes()
+	p.changed[rstuf.RoleTimestamp] = roleInfo{doc.Version(), doc.Expires(), sha256.Sum256(doc.Bytes())}
+	return nil
+}
+
+// touch notes that the timestamp, or the snapshot too, is to be made anew
+// though nothing else changes.
+func (p *publication) touch(role string) { p.changed[role] = p.old.roles[role] }
+
+// nextRoles yields the roles of the next snapshot in the order of their file
+// names.
+func (p *publication) nextRoles() func(yield func(string, roleInfo) bool) {
+	names := p.old.names
+	for role := range p.changed {
+		if _, known := p.old.roles[role]; !known && role != rstuf.RoleSnapshot && role != rstuf.RoleTimestamp {
+			names = nil
+			break
+		}
+	}
+	if names == nil {
+		names = p.newNames()
+	}
+	p.next.names = names
+	return func(yield func(string, roleInfo) bool) {
+		for _, role := range names {
+			info, ok := p.changed[role]
+			if !ok {
+				info = p.old.roles[role]
+			}
+			if !yield(role, info) {
+				return
+			}
+		}
+	}
+}
+
+func (p *publication) newNames() []string {
+	names := slices.Clone(p.old.names)
+	for role := range p.changed {
+		if _, known := p.old.roles[role]; !known && role != rstuf.RoleSnapshot && role != rstuf.RoleTimestamp {
+			names = append(names, role)
+		}
+	}
+	sortByFilename(names)
+	return names
+}
+
+// mergeRoles brings the changed roles into the next repository.
+func (p *publication) mergeRoles() {
+	p.next.roles = maps.Clone(p.old.roles)
+	maps.Copy(p.next.roles, p.changed)
+}
+
+// store writes what changed into the database.
+func (p *publication) store(tx *bolt.Tx) error {
+	values := tx.Bucket(bucketState)
+	raw, err := json.Marshal(p.next.state)
+	if err != nil {
+		return err
+	}
+	if err := values.Put(keyState, raw); err != nil {
+		return err
+	}
+	if p.next.root != p.old.root {
+		if err := values.Put(keyRoot, p.next.root.Bytes()); err != nil {
+			return err
+		}
+	}
+	if len(p.changed) > 0 {
+		if err := values.Put(keyTimestamp, p.next.timestamp); err != nil {
+			return err
+		}
+	}
+	roles := tx.Bucket(bucketRoles)
+	for _, role := range slices.Sorted(maps.Keys(p.changed)) {
+		if err := roles.Put([]byte(role), p.changed[role].encode()); err != nil {
+			return err
+		}
+	}
+	return p.storeSigning(tx.Bucket(bucketSigning))
+}
+
+// storeSigning writes the documents that wait for signatures.
+func (p *publication) storeSigning(bucket *bolt.Bucket) error {
+	for role := range p.old.signing {
+		if _, still := p.next.signing[role]; !still {
+			if err := bucket.Delete([]byte(role)); err != nil {
+				return err
+			}
+		}
+	}
+	for role, doc := range p.next.signing {
+		if p.old.signing[role] == doc {
+			continue
+		}
+		if err := bucket.Put([]byte(role), doc.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// park puts a document up for signatures.
+func (p *publication) park(role string, doc *metadata.Document) {
+	if p.next.signing == nil {
+		p.next.signing = map[string]*metadata.Document{}
+	}
+	if p.next.state.Signed == nil {
+		p.next.state.Signed = map[string]bool{}
+	}
+	p.next.signing[role] = doc
+	p.next.state.Signed[role] = true
+}

@@ -1,0 +1,309 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"example.org/rstuf"
+)
+
+// maxBatch is how many bytes of artifact requests one publication takes at
+// most, and one write of the queue.
+const maxBatch = 64 << 20
+
+// Pauses after an attempt to publish that failed for reasons of the service.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 30 * time.Second
+)
+
+// publishAll is the one goroutine that publishes.
+func (s *Service) publishAll(ctx context.Context) {
+	defer close(s.done)
+	defer s.stop()
+	timer := time.NewTimer(0) // look for roles to bump right away
+	defer timer.Stop()
+	for {
+		if !s.publishWaiting(ctx) {
+			return
+		}
+		select {
+		case <-s.wake:
+		case <-timer.C:
+			timer.Reset(s.maintain(ctx))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// publishWaiting publishes until nothing waits that wants to be. It returns
+// false when the service ends.
+func (s *Service) publishWaiting(ctx context.Context) bool {
+	for {
+		batch := s.nextBatch()
+		if batch == nil {
+			select {
+			case <-s.accepted:
+				if s.hasWork() { // it came in the meantime
+					continue
+				}
+				return false
+			default:
+				return ctx.Err() == nil
+			}
+		}
+		if !s.attempt(ctx, func() error { return s.process(ctx, batch) }) {
+			return false
+		}
+	}
+}
+
+// attempt does something until it succeeds, with growing pauses. It returns
+// false when the service ends first.
+func (s *Service) attempt(ctx context.Context, f func() error) bool {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := f()
+		if ctx.Err() != nil {
+			return false
+		}
+		s.setPaused(err)
+		if err == nil {
+			return true
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		}
+	}
+}
+
+func (s *Service) setPaused(err error) {
+	s.mu.Lock()
+	before := s.paused
+	s.paused = err
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		s.metrics.failures.Add(1)
+		s.cfg.Logger.Error("publishing is paused, it will be tried again", "error", err)
+	case before != nil:
+		s.cfg.Logger.Info("publishing goes on")
+	}
+}
+
+// nextBatch is what to publish next: one request, or the artifact requests
+// from the oldest on. Requests that wait for somebody else to publish them
+// are taken along but start nothing.
+func (s *Service) nextBatch() []*waiting {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := -1
+	for i, w := range s.queue {
+		if !w.parked() {
+			first = i
+			break
+		}
+	}
+	if first < 0 {
+		return nil
+	}
+	if !s.queue[first].kind.artifacts() {
+		return []*waiting{s.queue[first]}
+	}
+	var batch []*waiting
+	size := int64(0)
+	for _, w := range s.queue {
+		if !w.kind.artifacts() || len(batch) > 0 && size+w.size > maxBatch {
+			break
+		}
+		size += w.size
+		batch = append(batch, w)
+	}
+	for _, w := range batch {
+		w.running = true
+	}
+	return batch
+}
+
+// hasWork tells whether something waits that nobody else has to publish.
+func (s *Service) hasWork() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, w := range s.queue {
+		if !w.parked() {
+			return true
+		}
+	}
+	return false
+}
+
+// process brings requests to their end: published, refused or failed. An
+// error means that nothing has changed and that it may be tried again.
+func (s *Service) process(ctx context.Context, batch []*waiting) error {
+	records, err := s.readQueue(batch)
+	if err != nil {
+		return err
+	}
+	p := s.newPublication(ctx)
+	if !batch[0].kind.artifacts() {
+		err = p.request(batch[0], records[0].body())
+	} else if err = p.artifacts(batch, records); err != nil {
+		var u *unpublishable
+		if errors.As(err, &u) {
+			return s.processEach(ctx, batch, u)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return p.finish()
+}
+
+// processEach publishes requests one by one, of which one cannot be published,
+// and refuses that one.
+func (s *Service) processEach(ctx context.Context, batch []*waiting, u *unpublishable) error {
+	if len(batch) > 1 {
+		for _, w := range batch {
+			if err := s.process(ctx, []*waiting{w}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	p := s.newPublication(ctx)
+	message := "Adding artifact(s) Failed"
+	if batch[0].kind == removeArtifacts {
+		message = "Removing artifact(s) Failed"
+	}
+	o, _ := s.refused(batch[0].kind, refuse(message, "%v", u))
+	p.ended = append(p.ended, ended{batch[0], o})
+	return p.finish()
+}
+
+// request does what a request other than for artifacts asks.
+func (p *publication) request(w *waiting, body []byte) error {
+	o, err := p.run(w, body)
+	if err != nil {
+		refused, ok := p.s.refused(w.kind, err)
+		if !ok {
+			return fmt.Errorf("%s: %w", w.kind.name(), err)
+		}
+		*p = *p.s.newPublication(p.ctx) // whatever was begun is dropped
+		o = refused
+	}
+	p.ended = append(p.ended, ended{w, o})
+	return nil
+}
+
+func (p *publication) run(w *waiting, body []byte) (outcome, error) {
+	switch w.kind {
+	case bootstrapRepository:
+		return p.bootstrap(w, body)
+	case updateSettings:
+		return p.updateSettings(body)
+	case updateMetadata:
+		return p.updateMetadata(body)
+	case bumpOnline:
+		return p.bumpOnline(body)
+	case signMetadata:
+		return p.signMetadata(body)
+	case deleteSign:
+		return p.deleteSign(body)
+	case addDelegations:
+		return p.changeDelegations(body, p.addDelegation)
+	case updateDelegations:
+		return p.changeDelegations(body, p.updateDelegation)
+	case deleteDelegations:
+		return p.deleteDelegations(body)
+	}
+	return outcome{}, &failure{fmt.Sprintf("a request of kind %d is not known", w.kind)}
+}
+
+// commit makes a publication the state of the service: in the database first,
+// which decides, then in the files that clients start from, then in memory.
+func (s *Service) commit(p *publication) error {
+	var stats taskStats
+	err := s.disk.commit(s.db, func(tx *bolt.Tx) (err error) {
+		if err = p.store(tx); err != nil {
+			return err
+		}
+		stats, err = s.putTasks(tx, p.ended)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store the publication: %w", err)
+	}
+	if p.published() {
+		// What is committed must be announced before anything else happens.
+		if !s.attempt(p.ctx, func() error { return s.announce(p.ctx, p.next, false) }) {
+			return p.ctx.Err() // the next start announces it
+		}
+		s.metrics.published(p)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.repo = p.next
+	s.tasks = stats
+	for _, e := range p.ended {
+		s.logTask(e)
+		s.waitingBytes -= e.w.size
+		delete(s.live, e.w.id)
+		if e.w.kind == bootstrapRepository {
+			s.bootstrapping = false
+		}
+		s.metrics.ended(e.state)
+	}
+	kept := s.queue[:0]
+	for _, w := range s.queue {
+		if s.live[w.id] != nil {
+			kept = append(kept, w)
+		}
+	}
+	clear(s.queue[len(kept):])
+	s.queue = kept
+	return nil
+}
+
+// maintain does what is due without a request: roles that end soon are signed
+// anew, and old versions are removed. It returns when to do it again.
+func (s *Service) maintain(ctx context.Context) time.Duration {
+	if !s.repo.bootstrapped() {
+		return s.cfg.BumpEvery
+	}
+	p := s.newPublication(ctx)
+	due := p.due(s.cfg.Now().Add(s.cfg.BumpBefore))
+	if len(due) > 0 {
+		err := p.bump(due)
+		if err == nil {
+			err = p.finish()
+		}
+		if err != nil {
+			s.setPaused(fmt.Errorf("sign roles anew that end soon: %w", err))
+			return min(s.cfg.BumpEvery, lastPause)
+		}
+		s.setPaused(nil)
+		s.cfg.Logger.Info("signed roles anew before their end", "roles", len(due))
+	}
+	if err := s.prune(ctx); err != nil {
+		s.cfg.Logger.Warn("old versions could not be removed", "error", err)
+	}
+	return s.cfg.BumpEvery
+}
+
+// logTask says how a task ended.
+func (s *Service) logTask(e ended) {
+	attrs := []any{"task", e.w.id.String(), "kind", string(e.w.kind.name()), "state", string(e.state)}
+	if e.state != rstuf.TaskSuccess {
+		s.cfg.Logger.Warn("task ended", append(attrs, "message", e.result.Message, "error", e.result.Error)...)
+		return
+	}
+	s.cfg.Logger.Info("task ended", attrs...)
+}

@@ -1,0 +1,158 @@
+package service
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"iter"
+
+	"example.org/rstuf"
+)
+
+// taskID names a task. It begins with the request's number, so that the ids
+// sort by arrival, and ends with random bytes, so that nobody guesses one.
+type taskID [16]byte
+
+func newTaskID(number uint64) (id taskID) {
+	binary.BigEndian.PutUint64(id[:], number)
+	rand.Read(id[8:])
+	return id
+}
+
+func (id taskID) number() uint64 { return binary.BigEndian.Uint64(id[:]) }
+
+// String is the id as clients see it, 32 hex digits.
+func (id taskID) String() string { return hex.EncodeToString(id[:]) }
+
+func parseTaskID(text string) (id taskID, ok bool) {
+	if len(text) != hex.EncodedLen(len(id)) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(text))
+	return id, err == nil
+}
+
+// kind says what a request asks for. The numbers are on disk.
+type kind byte
+
+const (
+	addArtifacts kind = iota + 1
+	removeArtifacts
+	publishArtifacts
+	bootstrapRepository
+	updateSettings
+	updateMetadata
+	bumpOnline
+	signMetadata
+	deleteSign
+	addDelegations
+	updateDelegations
+	deleteDelegations
+)
+
+// artifacts tells whether requests of this kind are gathered into one
+// publication.
+func (k kind) artifacts() bool { return k >= addArtifacts && k <= publishArtifacts }
+
+// name is the name of the task.
+func (k kind) name() rstuf.TaskName {
+	switch k {
+	case addArtifacts:
+		return rstuf.TaskAddArtifacts
+	case removeArtifacts:
+		return rstuf.TaskRemoveArtifacts
+	case publishArtifacts:
+		return rstuf.TaskPublishArtifacts
+	case bootstrapRepository:
+		return rstuf.TaskBootstrap
+	case updateSettings:
+		return rstuf.TaskUpdateSettings
+	case updateMetadata:
+		return rstuf.TaskMetadataUpdate
+	case bumpOnline:
+		return rstuf.TaskForceOnlineMetadataUpdate
+	case signMetadata:
+		return rstuf.TaskSignMetadata
+	case deleteSign:
+		return rstuf.TaskDeleteSignMetadata
+	}
+	return rstuf.TaskMetadataDelegation
+}
+
+// record is an accepted request as it waits on disk: two bytes, then the
+// request's body, or the entries of an artifact request.
+type record []byte
+
+const skipPublish = 1 // a flag: publish only when something else is published
+
+func newRecord(k kind, skip bool) record {
+	r := record{byte(k), 0}
+	if skip {
+		r[1] |= skipPublish
+	}
+	return r
+}
+
+func (r record) kind() kind   { return kind(r[0]) }
+func (r record) skip() bool   { return r[1]&skipPublish != 0 }
+func (r record) body() []byte { return r[2:] }
+
+var errRecord = errors.New("a waiting request is damaged")
+
+// check tells whether a record that was read from disk is whole.
+func (r record) check() error {
+	if len(r) < 2 || r.kind() < addArtifacts || r.kind() > deleteDelegations {
+		return errRecord
+	}
+	if !r.kind().artifacts() {
+		return nil
+	}
+	for text := string(r.body()); len(text) > 0; {
+		for range 2 {
+			var ok bool
+			if _, text, ok = cutText(text); !ok {
+				return errRecord
+			}
+		}
+	}
+	return nil
+}
+
+// appendEntry adds an artifact: its path and its canonical description, which
+// is empty where the artifact is to be removed.
+func (r record) appendEntry(path string, form []byte) record {
+	r = append(binary.AppendUvarint(r, uint64(len(path))), path...)
+	return append(binary.AppendUvarint(r, uint64(len(form))), form...)
+}
+
+// entries yields the paths and descriptions of an artifact request. They are
+// parts of text, which is the body of a record that was checked.
+func entries(text string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for len(text) > 0 {
+			var path, form string
+			path, text, _ = cutText(text)
+			form, text, _ = cutText(text)
+			if !yield(path, form) {
+				return
+			}
+		}
+	}
+}
+
+// cutText takes a text with its length in front.
+func cutText(text string) (first, rest string, ok bool) {
+	var n uint64
+	for i := 0; i < len(text) && i < binary.MaxVarintLen32; i++ {
+		n |= uint64(text[i]&0x7f) << (7 * i)
+		if text[i] < 0x80 {
+			text = text[i+1:]
+			if n > uint64(len(text)) {
+				return "", "", false
+			}
+			return text[:n], text[n:], true
+		}
+	}
+	return "", "", false
+}

@@ -1,0 +1,99 @@
+package service
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+// repository is what is published and what is set. A publication makes the
+// next one; nobody changes one that is in use.
+type repository struct {
+	state state
+	// root is the current root; nil before the first.
+	root *metadata.Document
+	// timestamp is the file timestamp.json as it must be.
+	timestamp []byte
+	// targets is the published top-level targets role; nil before bootstrap.
+	targets     *metadata.Document
+	delegations *metadata.Delegations
+	// roles is what is published, without root. Roles that were removed stay:
+	// a client that saw a role in a snapshot refuses one without it.
+	roles map[string]roleInfo
+	// names are the roles that the snapshot lists, in the order of their file
+	// names.
+	names []string
+	// signing holds the documents that wait for signatures.
+	signing map[string]*metadata.Document
+}
+
+// clone is a copy to work on.
+func (r *repository) clone() *repository {
+	next := *r
+	next.state.Expiration = maps.Clone(r.state.Expiration)
+	next.state.UsedNames = maps.Clone(r.state.UsedNames)
+	next.state.Signed = maps.Clone(r.state.Signed)
+	next.signing = maps.Clone(r.signing)
+	return &next
+}
+
+// sortNames makes names out of roles.
+func (r *repository) sortNames() {
+	r.names = make([]string, 0, len(r.roles))
+	for role := range r.roles {
+		if role != rstuf.RoleSnapshot && role != rstuf.RoleTimestamp {
+			r.names = append(r.names, role)
+		}
+	}
+	sortByFilename(r.names)
+}
+
+// sortByFilename sorts roles as the snapshot lists them: "a-b.json" comes
+// before "a.json".
+func sortByFilename(roles []string) {
+	slices.SortFunc(roles, func(a, b string) int { return cmp.Compare(a+".json", b+".json") })
+}
+
+// bootstrapped tells whether the repository exists.
+func (r *repository) bootstrapped() bool { return r.state.Bootstrap == rstuf.BootstrapFinished }
+
+// expires is when a version of a role that is made now ends.
+func (r *repository) expires(role string, now time.Time) time.Time {
+	days := r.state.Expiration[role]
+	if days == 0 && r.isBin(role) {
+		days = r.state.Expiration[rstuf.RoleBins]
+	}
+	return now.UTC().AddDate(0, 0, days).Truncate(time.Second)
+}
+
+func (r *repository) isBin(role string) bool {
+	return r.state.Bins > 0 && !rstuf.IsTopLevelRole(role)
+}
+
+// delegated finds a delegated role that is not a bin.
+func (r *repository) delegated(name string) (rstuf.DelegatedRole, bool) {
+	if r.delegations != nil {
+		for _, role := range r.delegations.Roles {
+			if role.Name == name {
+				return role, true
+			}
+		}
+	}
+	return rstuf.DelegatedRole{}, false
+}
+
+// online tells whether the online key signs a role.
+func (r *repository) online(role string, onlineID string) bool {
+	if rstuf.IsTopLevelRole(role) {
+		return role != rstuf.RoleRoot
+	}
+	if r.state.Bins > 0 {
+		return true
+	}
+	d, ok := r.delegated(role)
+	return ok && slices.Contains(d.KeyIDs, onlineID)
+}

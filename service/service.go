@@ -1,0 +1,228 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	bolt "go.etcd.io/bbolt"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+// Service is a running RSTUF. Its methods may be called by several goroutines
+// at once.
+type Service struct {
+	cfg     Config
+	disk    *disk
+	db      *bolt.DB
+	storage Storage
+	signers signerCache
+	metrics metrics
+	handler http.Handler
+
+	number   atomic.Uint64 // of the last request
+	incoming chan *acceptance
+	wake     chan struct{}
+	stop     context.CancelFunc // ends the publisher, once the queue is empty or at once
+	draining chan struct{}      // closed when nothing new is to be accepted
+	accepted chan struct{}      // closed when all that was accepted is queued
+	done     chan struct{}      // closed when the publisher has ended
+
+	// mu guards what follows. A repository is replaced, never changed.
+	mu            sync.RWMutex
+	repo          *repository
+	queue         []*waiting // in order of arrival
+	live          map[taskID]*waiting
+	waitingBytes  int64
+	bootstrapping bool  // a bootstrap request waits or runs
+	paused        error // why nothing is published at the moment
+	tasks         taskStats
+}
+
+// Open starts a service on a folder: it takes the lock, repairs what a crash
+// left, and begins to publish what waits. The context covers the start alone.
+// The error is [ErrLocked] if another process uses the folder.
+func Open(ctx context.Context, cfg Config) (*Service, error) {
+	s, err := open(ctx, cfg, &disk{unsafe: cfg.UnsafeNoSync})
+	if err != nil {
+		return nil, fmt.Errorf("open service in %s: %w", cfg.Dir, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, cfg Config, d *disk) (s *Service, err error) {
+	if cfg, err = cfg.withDefaults(); err != nil {
+		return nil, err
+	}
+	s = &Service{
+		cfg: cfg, disk: d, storage: cfg.Storage, live: map[taskID]*waiting{},
+		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),
+		draining: make(chan struct{}), accepted: make(chan struct{}), done: make(chan struct{}),
+	}
+	if s.db, err = openDatabase(cfg.Dir, d.unsafe); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.db.Close())
+		}
+	}()
+	if s.storage == nil {
+		if s.storage, err = newFolder(filepath.Join(cfg.Dir, "metadata"), d); err != nil {
+			return nil, err
+		}
+	}
+	if err = s.signers.start(cfg); err != nil {
+		return nil, err
+	}
+	if err = s.load(); err != nil {
+		return nil, err
+	}
+	if err = s.repair(ctx); err != nil {
+		return nil, err
+	}
+	s.handler = s.newHandler()
+	run, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	go s.acceptAll()
+	go s.publishAll(run)
+	return s, nil
+}
+
+// load reads the database.
+func (s *Service) load() (err error) {
+	defer func() {
+		if r := recover(); r != nil { // what the database does on pages that make no sense
+			err = fmt.Errorf("state.db is damaged: %v", r)
+		}
+	}()
+	return s.db.View(func(tx *bolt.Tx) error {
+		if s.repo, err = loadRepository(tx); err != nil {
+			return fmt.Errorf("state.db is damaged: %w", err)
+		}
+		if err := s.loadQueue(tx); err != nil {
+			return fmt.Errorf("state.db is damaged: %w", err)
+		}
+		return s.loadTasks(tx)
+	})
+}
+
+// repair brings the files to what the database says, which is what was
+// published: a crash may have come before the last file was replaced.
+func (s *Service) repair(ctx context.Context) error {
+	r := s.repo
+	if !r.bootstrapped() {
+		return nil
+	}
+	if err := s.announce(ctx, r, true); err != nil {
+		return err
+	}
+	info := r.roles[rstuf.RoleTargets]
+	data, err := s.readRole(ctx, rstuf.RoleTargets, info)
+	if err != nil {
+		return err
+	}
+	if r.targets, err = metadata.Parse(data); err != nil {
+		return fmt.Errorf("targets: %w", err)
+	}
+	view, err := r.targets.Targets()
+	if err != nil {
+		return err
+	}
+	r.delegations = view.Delegations
+	if _, err := s.readRole(ctx, rstuf.RoleSnapshot, r.roles[rstuf.RoleSnapshot]); err != nil {
+		return err
+	}
+	return s.removeUnpublished(ctx)
+}
+
+// announce replaces the files by which clients find the rest: the timestamp,
+// then the root. With check, files that are right already are left alone.
+func (s *Service) announce(ctx context.Context, r *repository, check bool) error {
+	for _, file := range []struct {
+		name string
+		data []byte
+	}{
+		{metadata.Filename(rstuf.RoleTimestamp, 0), r.timestamp},
+		{metadata.Filename(rstuf.RoleRoot, r.root.Version()), r.root.Bytes()},
+	} {
+		old, err := s.storage.Read(ctx, file.name)
+		if err == nil && string(old) == string(file.data) {
+			continue
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("read %s: %w", file.name, err)
+		}
+		if check {
+			s.cfg.Logger.Info("repair a file after a crash", "file", file.name)
+		}
+		if err := s.storage.Replace(ctx, file.name, file.data); err != nil {
+			return fmt.Errorf("write %s: %w", file.name, err)
+		}
+	}
+	return nil
+}
+
+// removeUnpublished deletes files of publications that a crash cut short: they
+// are newer than what is published.
+func (s *Service) removeUnpublished(ctx context.Context) error {
+	names, err := s.storage.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list metadata files: %w", err)
+	}
+	for _, name := range names {
+		version, role, ok := splitFilename(name)
+		if strings.HasSuffix(name, temporary) || ok && role != rstuf.RoleRoot && version > s.repo.roles[role].version {
+			if err := s.storage.Remove(ctx, name); err != nil {
+				return fmt.Errorf("remove %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Handler is the API, with the prefix /api/v1, and /healthz, /readyz and
+// /metrics beside it.
+func (s *Service) Handler() http.Handler { return s.handler }
+
+// Close stops accepting requests, publishes what waits, and closes the folder.
+// If the context ends first, what waits stays queued for the next start, and
+// the error says so. Requests that wait for somebody to publish them stay
+// queued in any case.
+func (s *Service) Close(ctx context.Context) error {
+	s.mu.Lock()
+	select {
+	case <-s.draining:
+		s.mu.Unlock()
+		<-s.done
+		return nil
+	default:
+		close(s.draining)
+	}
+	s.mu.Unlock()
+	var err error
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		err = fmt.Errorf("close service: %w: what waits stays queued", ctx.Err())
+	}
+	s.stop()
+	<-s.done
+	return errors.Join(err, s.db.Close())
+}
+
+// kick wakes the publisher.
+func (s *Service) kick() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}

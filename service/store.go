@@ -1,0 +1,149 @@
+package service
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+// Buckets of the database.
+var (
+	bucketState   = []byte("state")   // the keys below
+	bucketRoles   = []byte("roles")   // role: roleInfo
+	bucketSigning = []byte("signing") // role: the document that waits for signatures
+	bucketQueue   = []byte("queue")   // task id: record
+	bucketTasks   = []byte("tasks")   // task id: rstuf.Task, ended
+
+	keyState     = []byte("state")
+	keyRoot      = []byte("root")      // the current root's file
+	keyTimestamp = []byte("timestamp") // the current timestamp's file
+)
+
+// ErrLocked is the error of a folder that another process uses.
+var ErrLocked = errors.New("the folder is in use")
+
+// state is what the service knows beside the metadata.
+type state struct {
+	// Bootstrap is a state of rstuf.BootstrapState, but "pre", which follows
+	// from the queue.
+	Bootstrap   string
+	BootstrapID string
+	// Expiration is in days, by role; "bins" stands for all bins.
+	Expiration map[string]int
+	// Bins is the number of hash bins, 0 with custom delegations.
+	Bins int
+	// Delegations are those of the bootstrap payload.
+	Delegations *rstuf.Delegations
+	// UsedNames are all delegated roles that ever were.
+	UsedNames map[string]bool
+	// Signed are the roles that ever waited for signatures.
+	Signed map[string]bool
+}
+
+// roleInfo says what is published of a role.
+type roleInfo struct {
+	version int64
+	expires time.Time
+	sum     [32]byte // SHA-256 of the file
+}
+
+func (r roleInfo) encode() []byte {
+	out := binary.BigEndian.AppendUint64(nil, uint64(r.version))
+	out = binary.BigEndian.AppendUint64(out, uint64(r.expires.Unix()))
+	return append(out, r.sum[:]...)
+}
+
+func decodeRoleInfo(data []byte) (r roleInfo, err error) {
+	if len(data) != 16+len(r.sum) {
+		return r, errors.New("a role's entry has the wrong length")
+	}
+	r.version = int64(binary.BigEndian.Uint64(data))
+	r.expires = time.Unix(int64(binary.BigEndian.Uint64(data[8:])), 0).UTC()
+	copy(r.sum[:], data[16:])
+	return r, nil
+}
+
+// openDatabase opens the database in a folder, for this process alone.
+func openDatabase(dir string, unsafe bool) (*bolt.DB, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	holder := filepath.Join(dir, "holder")
+	db, err := bolt.Open(filepath.Join(dir, "state.db"), 0o600, &bolt.Options{
+		Timeout:        time.Millisecond, // try once
+		NoFreelistSync: true,
+		FreelistType:   bolt.FreelistMapType,
+		NoSync:         unsafe,
+		NoGrowSync:     unsafe,
+	})
+	if errors.Is(err, bolt.ErrTimeout) {
+		who, _ := os.ReadFile(holder)
+		return nil, fmt.Errorf("%w by %s", ErrLocked, cmp.Or(strings.TrimSpace(string(who)), "an unknown process"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open state.db: %w", err)
+	}
+	host, _ := os.Hostname()
+	who := fmt.Sprintf("process %d on host %s since %s\n", os.Getpid(), cmp.Or(host, "(unknown)"), time.Now().UTC().Format(time.RFC3339))
+	err = os.WriteFile(holder, []byte(who), 0o644)
+	if err == nil {
+		err = db.Update(func(tx *bolt.Tx) error {
+			for _, name := range [][]byte{bucketState, bucketRoles, bucketSigning, bucketQueue, bucketTasks} {
+				if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// loadRepository reads what the database knows of the repository.
+func loadRepository(tx *bolt.Tx) (*repository, error) {
+	r := &repository{roles: map[string]roleInfo{}, signing: map[string]*metadata.Document{}}
+	values := tx.Bucket(bucketState)
+	if raw := values.Get(keyState); raw != nil {
+		if err := json.Unmarshal(raw, &r.state); err != nil {
+			return nil, fmt.Errorf("state: %w", err)
+		}
+	}
+	var err error
+	if raw := values.Get(keyRoot); raw != nil {
+		if r.root, err = metadata.Parse(raw); err != nil {
+			return nil, fmt.Errorf("root: %w", err)
+		}
+	}
+	r.timestamp = bytes.Clone(values.Get(keyTimestamp))
+	err = tx.Bucket(bucketRoles).ForEach(func(name, raw []byte) (err error) {
+		r.roles[string(name)], err = decodeRoleInfo(raw)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.sortNames()
+	return r, tx.Bucket(bucketSigning).ForEach(func(role, raw []byte) error {
+		doc, err := metadata.Parse(raw)
+		if err != nil {
+			return fmt.Errorf("signing of %s: %w", role, err)
+		}
+		r.signing[string(role)] = doc
+		return nil
+	})
+}

@@ -1,0 +1,197 @@
+package service
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"example.org/rstuf"
+)
+
+// Bounds of the results of ended tasks that are kept, beside Config.KeepTasks.
+const (
+	maxTasks     = 10_000
+	maxTaskBytes = 128 << 20
+)
+
+// taskStats is how many results are kept.
+type taskStats struct {
+	count int
+	bytes int64
+}
+
+// outcome is how a task ended.
+type outcome struct {
+	state  rstuf.TaskState
+	result rstuf.TaskResult
+}
+
+// ended is a task that a publication brings to its end.
+type ended struct {
+	w *waiting
+	outcome
+}
+
+func (s *Service) success(k kind, message string, details *rstuf.TaskDetails) outcome {
+	yes := true
+	return outcome{rstuf.TaskSuccess, rstuf.TaskResult{
+		Message: message, Status: &yes, Task: k.name(), LastUpdate: rstuf.Time{Time: s.cfg.Now()}, Details: details,
+	}}
+}
+
+// refusal is an error that is the requester's: it ends the task as ERRORED and
+// changes nothing.
+type refusal struct{ message, reason string }
+
+func (r *refusal) Error() string { return r.message + ": " + r.reason }
+
+func refuse(message, format string, args ...any) error {
+	return &refusal{message, fmt.Sprintf(format, args...)}
+}
+
+// failure is an error that ends a task as FAILURE, which has a message alone.
+type failure struct{ message string }
+
+func (f *failure) Error() string { return f.message }
+
+// refused turns an error that is the requester's into the outcome of his
+// task; ok is false for all other errors.
+func (s *Service) refused(k kind, err error) (o outcome, ok bool) {
+	var r *refusal
+	var f *failure
+	switch {
+	case errors.As(err, &r):
+		no := false
+		return outcome{rstuf.TaskErrored, rstuf.TaskResult{
+			Message: r.message, Error: r.reason, Status: &no, Task: k.name(), LastUpdate: rstuf.Time{Time: s.cfg.Now()},
+		}}, true
+	case errors.As(err, &f):
+		return outcome{rstuf.TaskFailure, rstuf.TaskResult{Message: f.message}}, true
+	}
+	return o, false
+}
+
+// putTasks stores the ends of tasks, takes them from the queue, and drops
+// results that are too old or too many.
+func (s *Service) putTasks(tx *bolt.Tx, list []ended) (taskStats, error) {
+	stats := s.tasks
+	queue, tasks := tx.Bucket(bucketQueue), tx.Bucket(bucketTasks)
+	for _, e := range list {
+		raw, err := encodeTask(rstuf.Task{ID: e.w.id.String(), State: e.state, Result: &e.result}, s.cfg.Now())
+		if err != nil {
+			return stats, fmt.Errorf("task %s: %w", e.w.id, err)
+		}
+		if err := tasks.Put(e.w.id[:], raw); err != nil {
+			return stats, err
+		}
+		if err := queue.Delete(e.w.id[:]); err != nil {
+			return stats, err
+		}
+		stats.count++
+		stats.bytes += int64(len(raw))
+	}
+	oldest := s.cfg.Now().Add(-s.cfg.KeepTasks)
+	cursor := tasks.Cursor()
+	for key, raw := cursor.First(); key != nil; key, raw = cursor.First() {
+		if stats.count <= maxTasks && stats.bytes <= maxTaskBytes && taskEnd(raw).After(oldest) {
+			break
+		}
+		stats.count--
+		stats.bytes -= int64(len(raw))
+		if err := cursor.Delete(); err != nil {
+			return stats, err
+		}
+	}
+	return stats, nil
+}
+
+// encodeTask is an ended task as it is stored: when it ended, then its JSON.
+func encodeTask(task rstuf.Task, end time.Time) ([]byte, error) {
+	text, err := json.Marshal(task)
+	return append(binary.BigEndian.AppendUint64(nil, uint64(end.Unix())), text...), err
+}
+
+const taskHeader = 8
+
+func taskEnd(raw []byte) time.Time {
+	return time.Unix(int64(binary.BigEndian.Uint64(raw)), 0)
+}
+
+// loadTasks counts the results.
+func (s *Service) loadTasks(tx *bolt.Tx) error {
+	return tx.Bucket(bucketTasks).ForEach(func(key, raw []byte) error {
+		if len(key) != len(taskID{}) || len(raw) < taskHeader {
+			return errors.New("a task's entry has the wrong length")
+		}
+		s.tasks.count++
+		s.tasks.bytes += int64(len(raw))
+		s.number.Store(max(s.number.Load(), taskID(key).number()))
+		return nil
+	})
+}
+
+// task tells how a task is doing; an id that nobody knows is pending.
+func (s *Service) task(text string) (json.RawMessage, error) {
+	id, ok := parseTaskID(text)
+	pending := rstuf.Task{ID: text, State: rstuf.TaskPending}
+	if !ok {
+		return json.Marshal(pending)
+	}
+	s.mu.RLock()
+	w := s.live[id]
+	var task rstuf.Task
+	if w != nil {
+		task = s.progress(w)
+	}
+	s.mu.RUnlock()
+	if w != nil {
+		return json.Marshal(task)
+	}
+	var raw []byte
+	err := s.db.View(func(tx *bolt.Tx) error {
+		if value := tx.Bucket(bucketTasks).Get(id[:]); value != nil {
+			raw = bytes.Clone(value[taskHeader:])
+		}
+		return nil
+	})
+	if err != nil || raw == nil {
+		out, _ := json.Marshal(pending)
+		return out, err
+	}
+	return raw, nil
+}
+
+// progress is the task of a request that has not ended; the caller holds mu.
+func (s *Service) progress(w *waiting) rstuf.Task {
+	task := rstuf.Task{ID: w.id.String(), State: rstuf.TaskStarted, Result: &rstuf.TaskResult{}}
+	if !w.kind.artifacts() || !w.running && !w.parked() {
+		return task
+	}
+	task.State = rstuf.TaskRunning
+	roles, _ := json.Marshal(printedList(w.roles))
+	task.Result = &rstuf.TaskResult{
+		Message:    "Publishing",
+		LastUpdate: rstuf.Time{Time: w.accepted},
+		Details: &rstuf.TaskDetails{
+			PublishedRoles: rstuf.Names{},
+			Extra:          map[string]json.RawMessage{"roles_to_publish": roles},
+		},
+	}
+	return task
+}
+
+// printedList is a list of role names as Python prints it, which is what a
+// deployed RSTUF answers here, and so what clients are used to.
+func printedList(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = "'" + name + "'"
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
