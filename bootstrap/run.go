@@ -20,7 +20,7 @@ type API interface {
 	// WaitTask returns once the task has ended, however it ended.
 	WaitTask(ctx context.Context, id string, progress func(rstuf.Task)) (rstuf.Task, error)
 	Settings(ctx context.Context) (*rstuf.RepositorySettings, error)
-	Pending(ctx context.Context) (*rstuf.PendingMetadata, error)
+	Pending(ctx context.Context) (rstuf.PendingMetadata, error)
 }
 
 // ErrOtherRoot: the deployment was bootstrapped, or is being bootstrapped,
@@ -54,8 +54,12 @@ func (r Result) String() string {
 	for i, key := range r.Signed.Missing {
 		names[i] = key.String()
 	}
-	return fmt.Sprintf("the root waits for %d more signatures (%d of %d are there), by any of %s: each of them signs what the deployment holds as pending root (POST /metadata/sign), and with the last one the bootstrap finishes",
-		r.Signed.Needed(), len(r.Signed.Signed), r.Signed.Threshold, strings.Join(names, ", "))
+	more := "1 more signature"
+	if needed := r.Signed.Needed(); needed != 1 {
+		more = fmt.Sprint(needed, " more signatures")
+	}
+	return fmt.Sprintf("the root waits for %s of %s (%d of %d are there): sign what the deployment holds as pending root (POST /metadata/sign); the last signature finishes the bootstrap",
+		more, strings.Join(names, ", "), len(r.Signed.Signed), r.Signed.Threshold)
 }
 
 // Option changes how [Run] works.
