@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"example.org/rstuf/bootstrap"
 )
 
 // The exit codes; docs/cli.md lists them.
@@ -49,6 +51,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitWaiting
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimeout
+	case refused(err), errors.Is(err, bootstrap.ErrOtherRoot):
+		return exitRefused
 	}
 	return exitFailed
 }

@@ -29,7 +29,7 @@ func (a *app) loadPrivate(ctx context.Context, path string, secret *secretFlags)
 	for try := 1; ; try++ {
 		asked := false
 		key, err := keys.Load(path, func() ([]byte, error) {
-			password, err := secret.get(ctx)
+			password, err := secret.get(ctx, path)
 			if err != nil || password != nil {
 				return password, err
 			}
@@ -82,7 +82,7 @@ func (s *saveFlags) options(ctx context.Context, a *app) (keys.SaveOptions, erro
 		}
 		return opts, nil
 	}
-	password, err := s.password.get(ctx)
+	password, err := s.password.get(ctx, s.file)
 	if err == nil && password == nil {
 		password, err = a.newPassword(ctx, s)
 	}
@@ -100,14 +100,14 @@ func (a *app) newPassword(ctx context.Context, s *saveFlags) ([]byte, error) {
 
 // keyInfo is what the command says about a key.
 type keyInfo struct {
-	Name    string   `json:"name"`
-	KeyID   string   `json:"keyid"`
-	KeyType string   `json:"keytype"`
-	Scheme  string   `json:"scheme"`
-	Public  string   `json:"public,omitempty"`
-	URI     string   `json:"online_key_uri,omitempty"`
-	Clients []client `json:"clients,omitempty"`
-	File    string   `json:"file,omitempty"`
+	Name    string          `json:"name"`
+	KeyID   string          `json:"keyid"`
+	KeyType string          `json:"keytype"`
+	Scheme  string          `json:"scheme"`
+	Public  string          `json:"public,omitempty"`
+	URI     string          `json:"online_key_uri,omitempty"`
+	Clients []clientSupport `json:"clients,omitempty"`
+	File    string          `json:"file,omitempty"`
 	// Encrypted is nil for a public key.
 	Encrypted *bool `json:"encrypted,omitempty"`
 }

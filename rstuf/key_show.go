@@ -4,11 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"example.org/rstuf"
@@ -16,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// client is one TUF client and whether it verifies signatures of a key.
-type client struct {
+// clientSupport is one TUF client and whether it verifies signatures of a key.
+type clientSupport struct {
 	Name  string `json:"name"`
 	Works bool   `json:"works"`
 	// Note is what to mind; empty if there is nothing.
@@ -26,9 +21,9 @@ type client struct {
 
 // clientsOf says with which clients a key works. Facts of the clients' own
 // sources as of late 2026.
-func clientsOf(key keys.Public) []client {
+func clientsOf(key keys.Public) []clientSupport {
 	k := key.Key()
-	python, gotuf, tough, js := client{Name: "python-tuf"}, client{Name: "go-tuf"}, client{Name: "tough"}, client{Name: "tuf-js"}
+	python, gotuf, tough, js := clientSupport{Name: "python-tuf"}, clientSupport{Name: "go-tuf"}, clientSupport{Name: "tough"}, clientSupport{Name: "tuf-js"}
 	switch {
 	case k.KeyType == rstuf.KeyTypeEd25519,
 		k.KeyType == rstuf.KeyTypeECDSA && k.Scheme == rstuf.SchemeECDSAP256,
@@ -42,14 +37,14 @@ func clientsOf(key keys.Public) []client {
 		python.Works, python.Note = true, "with securesystemslib's sigstore extra and the key type registered"
 		gotuf.Note, tough.Note, js.Note = "it does not know the key type", "it refuses the whole document", "it does not know the key type"
 	default:
-		for _, c := range []*client{&python, &gotuf, &tough, &js} {
+		for _, c := range []*clientSupport{&python, &gotuf, &tough, &js} {
 			c.Note = "key type or scheme unknown"
 		}
 	}
 	if tough.Works && k.Name != "" {
 		tough.Note = "older releases refuse keys with a name, since they count it into the key id"
 	}
-	return []client{python, gotuf, tough, js}
+	return []clientSupport{python, gotuf, tough, js}
 }
 
 func newKeyShowCommand(a *app) *cobra.Command {
@@ -186,7 +181,7 @@ format that "rstuf key show" reads can be converted.`,
 				return err
 			}
 			if out != "" {
-				return writeNewFile(out, data, save.force)
+				return writeFile(out, data, save.force)
 			}
 			_, err = a.stdout.Write(data)
 			return err
@@ -315,11 +310,16 @@ func (a *app) testSigner(ctx context.Context, args []string, uri, dir string, se
 	return key, nil
 }
 
-// openURI opens an online key by its URI. A password comes from the flags or
-// is asked for.
+// openURI opens an online key by its URI.
 func (a *app) openURI(ctx context.Context, uri, dir string, secret *secretFlags) (keys.Signer, error) {
-	return keys.OpenURI(ctx, uri, keys.URIConfig{Dir: dir, Password: func(file string) ([]byte, error) {
-		password, err := secret.get(ctx)
+	return keys.OpenURI(ctx, uri, a.uriConfig(ctx, dir, secret))
+}
+
+// uriConfig opens keys by their URIs. A password comes from the flags or is
+// asked for.
+func (a *app) uriConfig(ctx context.Context, dir string, secret *secretFlags) keys.URIConfig {
+	return keys.URIConfig{Dir: dir, Password: func(file string) ([]byte, error) {
+		password, err := secret.get(ctx, file)
 		if err != nil || password != nil {
 			return password, err
 		}
@@ -328,34 +328,5 @@ func (a *app) openURI(ctx context.Context, uri, dir string, secret *secretFlags)
 			return nil, err
 		}
 		return t.Password(ctx, "Password of "+printable(file))
-	}})
-}
-
-// writeNewFile puts a file in place whole or not at all, and never over one
-// that exists unless force is set.
-func writeNewFile(path string, data []byte, force bool) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+strings.TrimPrefix(filepath.Base(path), ".")+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	if force {
-		return os.Rename(tmp.Name(), path)
-	}
-	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s: %w: choose another name or give --force", path, fs.ErrExist)
-	} else if err != nil {
-		return err
-	}
-	return nil
+	}}
 }

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"example.org/rstuf/internal/files"
 	"example.org/rstuf/rstuf/internal/terminal"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -135,4 +137,25 @@ func fit(header []string, rows [][]string, width int) []table.ColumnConfig {
 		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: w, WidthMaxEnforcer: text.WrapHard}
 	}
 	return configs
+}
+
+// writeFile puts a file in place whole or not at all, and over one that exists
+// only with force.
+func writeFile(path string, data []byte, force bool) error {
+	if force {
+		return files.Replace(path, data)
+	}
+	return files.WriteNew(path, data)
+}
+
+// checkNew finds out, before people begin to work, whether writeFile would
+// refuse the file.
+func checkNew(path string, force bool) error {
+	if path == "" || force {
+		return nil
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return usagef("%s: %w: choose another name or give --force", path, fs.ErrExist)
+	}
+	return nil
 }

@@ -32,7 +32,7 @@ func (s *secretFlags) add(flags *pflag.FlagSet, name, what string) {
 	s.name = name
 	flags.StringVar(&s.file, name+"-file", "", "read "+what+" from `FILE`, which only its owner may be able to read")
 	flags.IntVar(&s.fd, name+"-fd", -1, "read "+what+" from the open file descriptor `N`")
-	flags.StringVar(&s.command, name+"-command", "", "take what the shell `COMMAND` prints for "+what)
+	flags.StringVar(&s.command, name+"-command", "", "run the shell `COMMAND` for "+what+", which it prints")
 }
 
 // given tells whether any of the flags says where the secret is.
@@ -44,8 +44,9 @@ func (s *secretFlags) hint() string {
 }
 
 // get gives the secret that the flags point to, without the end of its line;
-// nil if they point to none.
-func (s *secretFlags) get(ctx context.Context) (secret []byte, err error) {
+// nil if they point to none. A helper command is told the file that the secret
+// is for.
+func (s *secretFlags) get(ctx context.Context, file string) (secret []byte, err error) {
 	set := 0
 	for _, given := range []bool{s.file != "", s.fd >= 0, s.command != ""} {
 		if given {
@@ -60,7 +61,7 @@ func (s *secretFlags) get(ctx context.Context) (secret []byte, err error) {
 	case s.fd >= 0:
 		secret, err = s.descriptor()
 	case s.command != "":
-		secret, err = secretCommand(ctx, s.command)
+		secret, err = secretCommand(ctx, s.command, file)
 	default:
 		return nil, nil
 	}
@@ -111,14 +112,16 @@ func secretFile(path string) ([]byte, error) {
 }
 
 // secretCommand runs a credential helper. It may talk to the person through
-// the terminal or standard error.
-func secretCommand(ctx context.Context, command string) ([]byte, error) {
+// the terminal or standard error; RSTUF_KEY_FILE tells it which key the
+// password is for.
+func secretCommand(ctx context.Context, command, file string) ([]byte, error) {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
 		shell, flag = "cmd", "/c"
 	}
 	cmd := exec.CommandContext(ctx, shell, flag, command)
 	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
+	cmd.Env = append(os.Environ(), "RSTUF_KEY_FILE="+file)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.org/rstuf"
+	"example.org/rstuf/client"
+	"github.com/spf13/cobra"
+)
+
+func newSendCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "send",
+		Short:   "Send a payload file to a deployment and wait for its task",
+		Example: "  rstuf admin --api-server https://rstuf.example.com send bootstrap ceremony-payload.json",
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "bootstrap FILE",
+			Short: "Bootstrap a deployment with a ceremony's payload",
+			Long: `Bootstrap a deployment with a payload that rstuf admin ceremony wrote, or one
+of RSTUF's first releases. If the deployment has this root already nothing is
+sent and the command succeeds, so it can be repeated. Exit code 4: root
+signatures are missing.`,
+			Example: "  rstuf admin send bootstrap ceremony-payload.json",
+			Args:    cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return a.sendBootstrapFile(cmd.Context(), args[0])
+			},
+		},
+		sendFile(a, "update", "Send the next root of rstuf admin metadata update",
+			func(*rstuf.MetadataUpdate) string { return rstuf.RoleRoot },
+			func(ctx context.Context, api *client.Client, r *rstuf.MetadataUpdate) (*client.Task, error) {
+				return api.UpdateMetadata(ctx, r.Metadata[rstuf.RoleRoot])
+			}),
+		sendFile(a, "sign", "Send a signature of rstuf admin metadata sign",
+			func(r *rstuf.MetadataSign) string { return r.Role },
+			func(ctx context.Context, api *client.Client, r *rstuf.MetadataSign) (*client.Task, error) {
+				return api.Sign(ctx, r.Role, r.Signature)
+			}),
+		newSendDelegationsCommand(a),
+	)
+	return cmd
+}
+
+// sendFile makes a command that sends a request from a file; role is the one
+// that may wait for signatures afterwards.
+func sendFile[T rstuf.Request](a *app, name, short string, role func(*T) string, send func(context.Context, *client.Client, *T) (*client.Task, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:     name + " FILE",
+		Short:   short,
+		Long:    short + " and wait for its task. Exit code 4: signatures are missing.",
+		Example: fmt.Sprintf("  rstuf admin send %s %s-payload.json", name, name),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			request, err := readRequest[T](args[0])
+			if err != nil {
+				return err
+			}
+			return a.perform(cmd.Context(), func(ctx context.Context, api *client.Client) (*client.Task, error) {
+				return send(ctx, api, request)
+			}, role(request))
+		},
+	}
+}
+
+func newSendDelegationsCommand(a *app) *cobra.Command {
+	var update, remove bool
+	cmd := &cobra.Command{
+		Use:   "delegations FILE",
+		Short: "Add, update or delete custom roles from a file",
+		Long: `Send custom roles that rstuf admin delegations wrote with --out, and wait for
+the task: new ones, changed ones with --update, or with --delete the names of
+those to remove.`,
+		Example: `  rstuf admin send delegations delegations-new.json
+  rstuf admin send delegations --delete delegations-delete.json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if update && remove {
+				return usagef("--update and --delete contradict each other")
+			}
+			if remove {
+				request, err := readRequest[rstuf.DelegationsDelete](args[0])
+				if err != nil {
+					return err
+				}
+				return a.perform(cmd.Context(), func(ctx context.Context, api *client.Client) (*client.Task, error) {
+					return api.DeleteDelegations(ctx, roleNames(request)...)
+				})
+			}
+			request, err := readRequest[rstuf.DelegationsUpdate](args[0])
+			if err != nil {
+				return err
+			}
+			return a.perform(cmd.Context(), func(ctx context.Context, api *client.Client) (*client.Task, error) {
+				if update {
+					return api.UpdateDelegations(ctx, request.Delegations)
+				}
+				return api.AddDelegations(ctx, request.Delegations)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&update, "update", false, "the roles exist and are to be replaced")
+	cmd.Flags().BoolVar(&remove, "delete", false, "the file names roles to remove")
+	return cmd
+}
+
+func roleNames(request *rstuf.DelegationsDelete) []string {
+	var names []string
+	for _, role := range request.Delegations.Roles {
+		names = append(names, role.Name)
+	}
+	return names
+}
+
+// perform sends a request, waits for its task and prints it. Roles that may
+// wait for signatures afterwards are looked up: that is exit code 4.
+func (a *app) perform(ctx context.Context, send func(context.Context, *client.Client) (*client.Task, error), mayWait ...string) error {
+	api, err := a.connect()
+	if err != nil {
+		return err
+	}
+	queued, err := send(ctx, api)
+	if err != nil {
+		return err
+	}
+	task, err := a.wait(ctx, queued)
+	if err != nil && !task.State.Terminal() {
+		return err
+	}
+	if err := a.printTask(task, true); err != nil {
+		return err
+	}
+	return errors.Join(failedRoles(task), a.stillWaiting(ctx, api, mayWait))
+}
+
+// failedRoles is the error of a task that succeeded without doing all.
+func failedRoles(task rstuf.Task) error {
+	if task.Result == nil || task.Result.Details == nil {
+		return nil
+	}
+	d := task.Result.Details
+	switch {
+	case len(d.FailedRoles) > 0:
+		return fmt.Errorf("%d roles were not changed", len(d.FailedRoles))
+	case len(d.InvalidRoles) > 0:
+		return fmt.Errorf("%d roles do not exist", len(d.InvalidRoles))
+	}
+	return nil
+}
+
+// stillWaiting is the error of roles that wait for signatures.
+func (a *app) stillWaiting(ctx context.Context, api *client.Client, roles []string) error {
+	if len(roles) == 0 {
+		return nil
+	}
+	pending, err := api.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	for _, role := range roles {
+		if pending.Roles[role] != nil {
+			return waitingError{fmt.Sprintf("%s waits for signatures: see rstuf admin metadata sign", role)}
+		}
+	}
+	return nil
+}

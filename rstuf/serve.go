@@ -1,0 +1,307 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"example.org/rstuf/keys"
+	"example.org/rstuf/service"
+	"github.com/spf13/cobra"
+)
+
+// How long connections may idle or take to say what they want, and how long a
+// stop waits for what was accepted.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	stopTimeout   = 30 * time.Second
+)
+
+// serveCommand is what the flags of rstuf serve say.
+type serveCommand struct {
+	*app
+	dir, keyDir, artifacts                  string
+	listen, metadataListen, artifactsListen string
+	tlsCert, tlsKey                         string
+	readTokens, writeTokens                 string
+	onlineKeys                              []string
+	keepVersions                            time.Duration
+	requestRate                             float64
+	dev                                     bool
+	password                                secretFlags
+}
+
+func newServeCommand(a *app) *cobra.Command {
+	c := &serveCommand{app: a}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run a whole RSTUF on one machine",
+		Long: `Run a whole RSTUF on one machine: the API at --listen and the metadata files at
+--metadata-listen. All that it knows is in --dir. It stops cleanly at Ctrl-C or
+SIGTERM, and after a crash it goes on where it was.
+
+The online key is opened by the URI that root names: fn:FILE is a file in
+--key-dir. Or give it with --online-key, a file or URI; an encrypted file's
+password comes from the flags or is asked for.
+
+With --dev the first start makes two root keys and an online key (not
+encrypted, for trying out alone), holds a ceremony with them and bootstraps;
+and a folder of artifacts is served too. It then prints what to do next.
+
+Without token files everybody who reaches the API may change the repository.`,
+		Example: `  rstuf serve --dev --dir demo
+  rstuf serve --dir /var/lib/rstuf --key-dir /etc/rstuf/keys --write-tokens /etc/rstuf/tokens
+  rstuf serve --dir repo --online-key online --password-command 'pass show online'
+  rstuf serve --dir repo --listen :8443 --tls-cert cert.pem --tls-key key.pem --write-tokens tokens`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&c.dir, "dir", "rstuf-data", "`FOLDER` of the repository, made if it does not exist")
+	flags.StringVar(&c.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the API; port 0 takes a free one")
+	flags.StringVar(&c.metadataListen, "metadata-listen", "127.0.0.1:8081", "`ADDRESS` of the metadata files")
+	flags.StringVar(&c.artifacts, "artifacts", "", "also serve the files of this `FOLDER` (with --dev: DIR/artifacts)")
+	flags.StringVar(&c.artifactsListen, "artifacts-listen", "127.0.0.1:8082", "`ADDRESS` of the artifacts")
+	flags.StringVar(&c.tlsCert, "tls-cert", "", "certificate chain `FILE` (PEM) for all addresses")
+	flags.StringVar(&c.tlsKey, "tls-key", "", "private key `FILE` of the certificate (PEM)")
+	flags.StringVar(&c.writeTokens, "write-tokens", "", "`FILE` of bearer tokens, one a line, that may change the repository")
+	flags.StringVar(&c.readTokens, "read-tokens", "", "`FILE` of bearer tokens, one a line, that may only read the API")
+	flags.StringVar(&c.keyDir, "key-dir", "", "`FOLDER` of fn: key URIs (default DIR/keys)")
+	flags.StringArrayVar(&c.onlineKeys, "online-key", nil, "an online key, `FILE` or URI; may be repeated, for a change of keys")
+	flags.DurationVar(&c.keepVersions, "keep-versions", 0, "remove metadata versions that clients no longer reach after `TIME`; 0 keeps all")
+	flags.Float64Var(&c.requestRate, "requests-per-second", 0, "limit of each client address; 0 means none")
+	flags.BoolVar(&c.dev, "dev", false, "on the first start make keys, hold a ceremony and bootstrap, for trying out")
+	c.password.add(flags, "password", "the password of --online-key and of files in --key-dir")
+	return cmd
+}
+
+func (c *serveCommand) run(ctx context.Context) error {
+	cfg, err := c.serviceConfig(ctx)
+	if err != nil {
+		return err
+	}
+	svc, err := service.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		stop, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		if err := svc.Close(stop); err != nil {
+			c.note("%v", err)
+		}
+	}()
+	handlers := []http.Handler{svc.Handler(), svc.MetadataHandler()}
+	addresses := []string{c.listen, c.metadataListen}
+	if c.artifacts != "" {
+		root, err := os.OpenRoot(c.artifacts)
+		if err != nil {
+			return err
+		}
+		defer root.Close()
+		handlers = append(handlers, http.FileServerFS(root.FS()))
+		addresses = append(addresses, c.artifactsListen)
+	}
+	group, err := c.start(addresses, handlers)
+	if err != nil {
+		return err
+	}
+	err = c.announce(ctx, group.urls)
+	if err == nil {
+		err = group.wait(ctx)
+	}
+	return errors.Join(err, group.stop())
+}
+
+// serviceConfig turns the flags into the service's.
+func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, err error) {
+	if (c.tlsCert == "") != (c.tlsKey == "") {
+		return cfg, usagef("--tls-cert and --tls-key go together")
+	}
+	if c.keyDir == "" {
+		c.keyDir = filepath.Join(c.dir, "keys")
+	}
+	if c.dev {
+		if c.artifacts == "" {
+			c.artifacts = filepath.Join(c.dir, "artifacts")
+		}
+		for _, dir := range []string{c.keyDir, c.artifacts} {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return cfg, err
+			}
+		}
+	}
+	cfg = service.Config{
+		Dir:               c.dir,
+		Keys:              c.uriConfig(ctx, c.keyDir, &c.password),
+		KeepVersions:      c.keepVersions,
+		RequestsPerSecond: c.requestRate,
+		Logger:            slog.New(slog.NewTextHandler(c.stderr, nil)),
+	}
+	if cfg.WriteTokens, err = readTokens(c.writeTokens); err != nil {
+		return cfg, err
+	}
+	if cfg.ReadTokens, err = readTokens(c.readTokens); err != nil {
+		return cfg, err
+	}
+	if len(cfg.WriteTokens)+len(cfg.ReadTokens) == 0 && !isLoopback(c.listen) {
+		c.note("warning: %s is open to others and no --write-tokens are given: everybody may change the repository", c.listen)
+	}
+	for _, name := range c.onlineKeys {
+		signer, err := c.onlineKey(ctx, name)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.OnlineKeys = append(cfg.OnlineKeys, signer)
+	}
+	return cfg, nil
+}
+
+// onlineKey opens a key by its URI or its file.
+func (c *serveCommand) onlineKey(ctx context.Context, name string) (keys.Signer, error) {
+	if _, err := os.Stat(name); err != nil && strings.Contains(name, ":") {
+		return keys.OpenURI(ctx, name, c.uriConfig(ctx, c.keyDir, &c.password))
+	}
+	key, err := c.loadPrivate(ctx, name, &c.password)
+	if err != nil {
+		return nil, err // not key: a nil *keys.Private is no nil Signer
+	}
+	return key, nil
+}
+
+// readTokens reads bearer tokens, one a line.
+func readTokens(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := secretFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var tokens []string
+	for line := range bytes.Lines(data) {
+		if token := string(bytes.TrimSpace(line)); token != "" {
+			tokens = append(tokens, token)
+		}
+	}
+	if len(tokens) == 0 {
+		return nil, fmt.Errorf("%s: it holds no token", path)
+	}
+	return tokens, nil
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// servers are the HTTP servers of one process.
+type servers struct {
+	list   []*http.Server
+	urls   []string
+	failed chan error
+}
+
+// start listens on all addresses before it serves any.
+func (c *serveCommand) start(addresses []string, handlers []http.Handler) (*servers, error) {
+	group := &servers{failed: make(chan error, len(addresses))}
+	var listeners []net.Listener
+	for _, address := range addresses {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			for _, l := range listeners {
+				l.Close()
+			}
+			return nil, err
+		}
+		listeners = append(listeners, listener)
+	}
+	scheme := "http"
+	if c.tlsCert != "" {
+		scheme = "https"
+	}
+	for i, listener := range listeners {
+		server := &http.Server{
+			Handler:           handlers[i],
+			ReadHeaderTimeout: headerTimeout,
+			IdleTimeout:       idleTimeout,
+			ErrorLog:          slog.NewLogLogger(slog.NewTextHandler(c.stderr, nil), slog.LevelWarn),
+		}
+		group.list = append(group.list, server)
+		group.urls = append(group.urls, scheme+"://"+listener.Addr().String())
+		go func() {
+			if c.tlsCert != "" {
+				group.failed <- server.ServeTLS(listener, c.tlsCert, c.tlsKey)
+			} else {
+				group.failed <- server.Serve(listener)
+			}
+		}()
+	}
+	return group, nil
+}
+
+// wait returns when the context ends, which is no error, or a server fails.
+func (s *servers) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.failed:
+		return err
+	}
+}
+
+// stop lets requests end and closes the servers.
+func (s *servers) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	var all []error
+	for _, server := range s.list {
+		all = append(all, server.Shutdown(ctx))
+	}
+	return errors.Join(all...)
+}
+
+// serving is what the command says once it serves.
+type serving struct {
+	API         string `json:"api"`
+	Metadata    string `json:"metadata"`
+	Artifacts   string `json:"artifacts,omitempty"`
+	TrustedRoot string `json:"trusted_root,omitempty"`
+}
+
+// announce holds the ceremony of --dev if there was none, and says where
+// everything is.
+func (c *serveCommand) announce(ctx context.Context, urls []string) error {
+	s := serving{API: urls[0], Metadata: urls[1]}
+	if len(urls) > 2 {
+		s.Artifacts = urls[2]
+	}
+	if c.dev {
+		root, err := c.bootstrapDev(ctx, s.API)
+		if err != nil {
+			return err
+		}
+		s.TrustedRoot = root
+	}
+	return c.result(s, func() {
+		c.printf("API:       %s\nmetadata:  %s", s.API, s.Metadata)
+		if s.Artifacts != "" {
+			c.printf("artifacts: %s (the files of %s)", s.Artifacts, c.artifacts)
+		}
+		if c.dev {
+			c.printDevHelp(s)
+		}
+	})
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"example.org/rstuf"
+	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/files"
+	"example.org/rstuf/metadata"
+	"github.com/spf13/cobra"
+)
+
+// signFlags say who signs.
+type signFlags struct {
+	keys       []string
+	signatures []string
+	yes        bool
+	password   secretFlags
+}
+
+func (s *signFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&s.keys, "key", nil, "sign with the private key `FILE`; may be repeated")
+	flags.StringArrayVar(&s.signatures, "signature", nil, "add a signature made elsewhere, a `FILE` with {\"keyid\", \"sig\"}; may be repeated")
+	flags.BoolVarP(&s.yes, "yes", "y", false, "sign with --key without asking after the review")
+	s.password.add(flags, "password", "the password of each --key")
+}
+
+// given tells whether the flags bring any signature.
+func (s *signFlags) given() bool { return len(s.keys)+len(s.signatures) > 0 }
+
+// How many signatures are asked for at a terminal.
+const (
+	untilComplete = false
+	onlyOne       = true
+)
+
+// signDraft signs with the keys that the flags name. If they name none and
+// there is a terminal it asks who signs, until the threshold is reached, the
+// person wants to go on without, or one has signed where that is enough.
+func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signFlags, one bool) error {
+	for _, path := range flags.signatures {
+		signature, err := readSignature(path)
+		if err != nil {
+			return err
+		}
+		if err := draft.AddSignature(signature); err != nil {
+			return err
+		}
+	}
+	for _, path := range flags.keys {
+		if err := a.signWithFile(ctx, draft, path, flags); err != nil {
+			return err
+		}
+	}
+	if flags.given() || a.term == nil {
+		return nil
+	}
+	return a.askSigners(ctx, draft, flags, one)
+}
+
+// review shows what is about to be signed.
+func (a *app) review(draft *ceremony.Draft) {
+	a.note("%s", draft.Review(time.Now()))
+}
+
+func (a *app) signWithFile(ctx context.Context, draft *ceremony.Draft, path string, flags *signFlags) error {
+	a.review(draft)
+	if a.term != nil && !flags.yes {
+		sign, err := a.term.Confirm(ctx, fmt.Sprintf("Sign %s with %s", printable(draft.String()), printable(path)), false)
+		if err != nil {
+			return err
+		}
+		if !sign {
+			return fmt.Errorf("%s was not signed with %s", draft, path)
+		}
+	}
+	key, err := a.loadPrivate(ctx, path, &flags.password)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	if err := draft.Sign(ctx, key); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	a.progress("signed with %s: %s", path, draft.Status())
+	return nil
+}
+
+func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *signFlags, one bool) error {
+	for !draft.Status().Complete() {
+		a.review(draft)
+		missing := draft.Status().Missing()
+		options := make([]string, 0, len(missing)+1)
+		for _, key := range missing {
+			options = append(options, printable(key.String()))
+		}
+		if len(draft.Document().Signatures()) > 0 && !one {
+			options = append(options, "continue without more signatures")
+		}
+		i, err := a.term.Choose(ctx, "Sign with", options, -1)
+		if err != nil || i == len(missing) {
+			return err
+		}
+		switch err := a.askSignature(ctx, draft, missing[i], flags); {
+		case err == nil && one:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && one:
+			return err
+		case err != nil:
+			a.term.Printf("%s\n", printable(err.Error()))
+		}
+	}
+	return nil
+}
+
+// askSignature asks for the file of a key and signs with it.
+func (a *app) askSignature(ctx context.Context, draft *ceremony.Draft, ref metadata.KeyRef, flags *signFlags) error {
+	name := printable(ref.String())
+	path, err := a.term.Ask(ctx, "Private key file of "+name, "", func(path string) error {
+		_, err := os.Stat(path)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	key, err := a.loadPrivate(ctx, path, &flags.password)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	if id := key.Public().ID(); id != ref.KeyID && key.Public().LegacyID() != ref.KeyID {
+		return fmt.Errorf("%s is not the key %s: its key id is %s", path, ref, id)
+	}
+	return draft.Sign(ctx, key)
+}
+
+// readSignature reads a signature file: {"keyid": …, "sig": …}, or what
+// rstuf admin metadata sign --out wrote.
+func readSignature(path string) (rstuf.Signature, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return rstuf.Signature{}, err
+	}
+	defer f.Close()
+	data, err := files.ReadAll(f, 1<<20)
+	if err != nil {
+		return rstuf.Signature{}, inFile(path, err)
+	}
+	var signature rstuf.Signature
+	if err := files.Decode(data, &signature); err == nil && signature.KeyID != "" {
+		return signature, nil
+	}
+	var payload rstuf.MetadataSign
+	if err := files.Decode(data, &payload); err != nil || payload.Signature.KeyID == "" {
+		return rstuf.Signature{}, inFile(path, errors.New(`want a signature, {"keyid": …, "sig": …}`))
+	}
+	return payload.Signature, nil
+}
+
+// inFile says which file an error is about.
+func inFile(path string, err error) error { return fmt.Errorf("%s: %w", path, err) }

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"strings"
+
+	"example.org/rstuf"
+	"example.org/rstuf/client"
+	"github.com/spf13/cobra"
+)
+
+func newTaskCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "task",
+		Short:   "Ask for the state of a task, or wait for its end",
+		Example: "  rstuf task info 4c6f2a1e9b3d4f5a8c7e6d5b4a392817 --api-server https://rstuf.example.com",
+	}
+	a.api.add(cmd)
+	cmd.AddCommand(newTaskInfoCommand(a), newTaskWaitCommand(a))
+	return cmd
+}
+
+func newTaskInfoCommand(a *app) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "info ID",
+		Short: "Show the state and the result of a task",
+		Long: `Show the state and the result of a task as they are now. A task that the
+service does not know is PENDING. The exit code is 0 unless the task ended
+without doing what was asked (3).`,
+		Example: "  rstuf task info 4c6f2a1e9b3d4f5a8c7e6d5b4a392817 --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.connect()
+			if err != nil {
+				return err
+			}
+			task, err := api.Task(args[0]).State(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.printTask(task, all)
+		},
+	}
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "show all details")
+	return cmd
+}
+
+func newTaskWaitCommand(a *app) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:     "wait ID",
+		Short:   "Wait until a task has ended",
+		Long:    "Wait until a task has ended, at most --wait-timeout (exit code 5).",
+		Example: "  rstuf task wait 4c6f2a1e9b3d4f5a8c7e6d5b4a392817 --wait-timeout 5m",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.connect()
+			if err != nil {
+				return err
+			}
+			task, err := a.wait(cmd.Context(), api.Task(args[0]))
+			if err != nil && !task.State.Terminal() {
+				return err
+			}
+			return a.printTask(task, all)
+		},
+	}
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "show all details")
+	return cmd
+}
+
+// printTask prints a task; the error says that it ended without doing what was
+// asked.
+func (a *app) printTask(task rstuf.Task, all bool) error {
+	err := a.result(task, func() {
+		a.printf("task %s: %s", task.ID, task.State)
+		if task.Result == nil {
+			return
+		}
+		if task.Result.Message != "" {
+			a.printf("%s", task.Result.Message)
+		}
+		if task.Result.Error != "" {
+			a.printf("error: %s", task.Result.Error)
+		}
+		if task.Result.Details != nil {
+			a.printDetails(task.Result.Details, all)
+		}
+	})
+	if err == nil && task.State.Terminal() && !task.Succeeded() {
+		err = &client.TaskError{Task: task}
+	}
+	return err
+}
+
+// maxNames is how many names of a list are shown unless all are asked for.
+const maxNames = 10
+
+func (a *app) printDetails(d *rstuf.TaskDetails, all bool) {
+	list := func(what string, names []string) {
+		if len(names) == 0 {
+			return
+		}
+		more := ""
+		if len(names) > maxNames && !all {
+			names, more = names[:maxNames], ", …"
+		}
+		a.printf("%s (%d): %s%s", what, len(names), strings.Join(names, ", "), more)
+	}
+	list("added", d.AddedArtifacts)
+	list("deleted", d.DeletedArtifacts)
+	list("not found", d.NotFoundArtifacts)
+	list("match no delegation", d.InvalidPaths)
+	list("roles of the artifacts", d.ArtifactRoles)
+	list("published roles", d.PublishedRoles)
+	list("updated roles", d.UpdatedRoles)
+	list("unknown roles", d.InvalidRoles)
+	list("delegated roles", d.DelegatedRoles)
+	for _, failed := range d.FailedRoles {
+		a.printf("failed: %s: %s", failed.Role, failed.Reason)
+	}
+	for _, text := range []string{d.Bootstrap, d.Update} {
+		if text != "" {
+			a.printf("%s", text)
+		}
+	}
+}
