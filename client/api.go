@@ -85,6 +85,16 @@ func (c *Client) Sign(ctx context.Context, role string, signature rstuf.Signatur
 	return queue(ctx, c, call{method: http.MethodPost, path: signPath}, &rstuf.MetadataSign{Role: role, Signature: signature})
 }
 
+// SubmitSignature is [Client.Sign] for package ceremony, which knows tasks by
+// their ids.
+func (c *Client) SubmitSignature(ctx context.Context, role string, signature rstuf.Signature) (taskID string, err error) {
+	task, err := c.Sign(ctx, role, signature)
+	if err != nil {
+		return "", err
+	}
+	return task.ID(), nil
+}
+
 // StopSigning drops the role's pending document (POST /metadata/sign/delete).
 // For the root of a bootstrap that is the end of the bootstrap. If nothing is
 // pending the error is [ErrNotFound].
