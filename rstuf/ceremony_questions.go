@@ -81,8 +81,10 @@ func (c *ceremonyCommand) questions(p *ceremony.Policy) []question {
 		},
 		{
 			field: "root_keys",
-			open:  func() bool { return len(p.RootKeys) < max(p.Threshold, 1) },
-			ask:   func(ctx context.Context, t *terminal.Terminal) error { return askRootKeys(ctx, t, p) },
+			open: func() bool {
+				return len(p.RootKeys) == 0 || c.term != nil && len(p.RootKeys) < p.Threshold
+			},
+			ask: func(ctx context.Context, t *terminal.Terminal) error { return askRootKeys(ctx, t, p) },
 		},
 		{
 			field: "online_key",

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"example.org/rstuf/keys"
+	"example.org/rstuf/service"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 )
@@ -30,9 +36,62 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"control": control,
+			"control":  control,
+			"service":  startService,
+			"samejson": sameJSON,
 		},
 	})
+}
+
+// service FOLDER starts an embedded service on a folder, with the keys of
+// FOLDER/keys, and sets API and METADATA to its URLs.
+func startService(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: service FOLDER")
+	}
+	dir := ts.MkAbs(args[0])
+	svc, err := service.Open(context.Background(), service.Config{Dir: dir, Keys: keys.URIConfig{Dir: filepath.Join(dir, "keys")}, UnsafeNoSync: true})
+	ts.Check(err)
+	api, files := httptest.NewServer(svc.Handler()), httptest.NewServer(svc.MetadataHandler())
+	ts.Defer(func() {
+		api.Close()
+		files.Close()
+		ts.Check(svc.Close(context.Background()))
+	})
+	ts.Setenv("API", api.URL)
+	ts.Setenv("METADATA", files.URL)
+}
+
+// samejson FILE FILE [FIELD...] compares two JSON files but for the values of
+// the fields that are named, wherever they stand.
+func sameJSON(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: samejson FILE FILE [FIELD...]")
+	}
+	var values [2]any
+	for i, name := range args[:2] {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(name)), &values[i]))
+		dropFields(values[i], args[2:])
+	}
+	if same := reflect.DeepEqual(values[0], values[1]); same == neg {
+		ts.Fatalf("%s and %s: same is %v:\n%v\n%v", args[0], args[1], same, values[0], values[1])
+	}
+}
+
+func dropFields(v any, names []string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range names {
+			delete(v, name)
+		}
+		for _, child := range v {
+			dropFields(child, names)
+		}
+	case []any:
+		for _, child := range v {
+			dropFields(child, names)
+		}
+	}
 }
 
 // control FILE writes ^C and ^D in a file as the bytes that a terminal sends
