@@ -182,7 +182,9 @@ func TestBadAnswers(t *testing.T) {
 		"wrong":         body(`{"data":{"signature":"vault:v2:` + strings.Repeat("A", 88) + `"}}`),
 		"endless":       body(strings.Repeat(" ", 2<<20)),
 		"sealed":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
-		"redirect":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		},
 	} {
 		bad = handler
 		sig, err := signer.Sign(context.Background(), []byte("m"))
