@@ -62,16 +62,16 @@ type fakeTask struct {
 
 func newFakeAPI() *fakeAPI {
 	f := &fakeAPI{done: map[string]int{}, artifacts: map[string]int{}, tasks: map[string]*fakeTask{}, mux: http.NewServeMux()}
-	f.mux.HandleFunc("GET /api/v1/bootstrap/", func(w http.ResponseWriter, r *http.Request) { f.reply(w, 200, f.state) })
-	f.mux.HandleFunc("POST /api/v1/bootstrap/", f.bootstrap)
-	f.mux.HandleFunc("GET /api/v1/config/", func(w http.ResponseWriter, r *http.Request) {
+	f.mux.HandleFunc("GET /api/v1/bootstrap/{$}", func(w http.ResponseWriter, r *http.Request) { f.reply(w, 200, f.state) })
+	f.mux.HandleFunc("POST /api/v1/bootstrap/{$}", f.bootstrap)
+	f.mux.HandleFunc("GET /api/v1/config/{$}", func(w http.ResponseWriter, r *http.Request) {
 		f.reply(w, 200, rstuf.RepositorySettings{TrustedRoot: f.root})
 	})
 	f.mux.HandleFunc("GET /api/v1/metadata/sign", func(w http.ResponseWriter, r *http.Request) {
 		f.reply(w, 200, rstuf.PendingMetadata{Roles: map[string]json.RawMessage{"root": f.root}})
 	})
-	f.mux.HandleFunc("POST /api/v1/artifacts/", f.add)
-	f.mux.HandleFunc("GET /api/v1/task/", f.task)
+	f.mux.HandleFunc("POST /api/v1/artifacts/{$}", f.add)
+	f.mux.HandleFunc("GET /api/v1/task/{$}", f.task)
 	f.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		f.queue(w, rstuf.Task{State: rstuf.TaskSuccess})
 	})
