@@ -84,7 +84,6 @@ type ecPrivateKey struct {
 var (
 	oidEC      = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
 	oidRSA     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
-	oidRSAPSS  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
 	oidEd25519 = asn1.ObjectIdentifier{1, 3, 101, 112}
 )
 
@@ -132,8 +131,6 @@ func parseDER(der []byte) (crypto.PrivateKey, error) {
 func parsePKCS8(der []byte, info privateKeyInfo) (crypto.PrivateKey, error) {
 	switch oid := info.Algorithm.Algorithm; {
 	case oid.Equal(oidRSA), oid.Equal(oidEd25519):
-	case oid.Equal(oidRSAPSS): // not read by crypto/x509; the key inside is an ordinary one
-		return damagedIf(x509.ParsePKCS1PrivateKey(info.PrivateKey))
 	case oid.Equal(oidEC):
 		if err := checkCurve(curveOf(info.Algorithm)); err != nil {
 			return nil, err

@@ -3,9 +3,11 @@ package keys_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -247,6 +249,53 @@ func TestParseRefuses(t *testing.T) {
 			assert.ErrorContains(t, err, r.says)
 			assert.NotContains(t, err.Error(), "\n")
 		})
+	}
+}
+
+func TestParsePublicRefuses(t *testing.T) {
+	t.Parallel()
+	publicOf := func(raw any) []byte {
+		der, err := x509.MarshalPKIXPublicKey(raw)
+		require.NoError(t, err)
+		return der
+	}
+	p521, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	require.NoError(t, err)
+	x25519, err := ecdh.X25519().GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	weak := publicOf(&rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537})
+	huge := publicOf(&rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1<<16), E: 65537})
+	secp256k1 := bytes.Replace(publicOf(generate(t, keys.ECDSAP256, "").Public().Crypto()),
+		[]byte("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"), []byte("\x06\x08\x2b\x81\x04\x00\x0a\x01\x01\x01"), 1)
+	key := generate(t, keys.Ed25519, "")
+	text, err := key.MarshalPEM(nil)
+	require.NoError(t, err)
+	public, err := key.Public().MarshalPEM()
+	require.NoError(t, err)
+
+	refused := map[string]struct {
+		data []byte
+		want error
+		says string
+	}{
+		"empty":             {nil, keys.ErrNotKey, "empty"},
+		"text":              {[]byte("hello"), keys.ErrNotKey, "neither PEM"},
+		"cut PEM":           {public[:len(public)-9], keys.ErrNotKey, "cut short"},
+		"private PEM":       {text, keys.ErrNotKey, "a private key, which does not belong here"},
+		"private JSON":      {[]byte(`{"keytype":"ed25519","scheme":"ed25519","keyval":{"public":"aa","private":"bb"}}`), keys.ErrNotKey, "a private key"},
+		"JSON damage":       {[]byte(`{"keytype":1}`), keys.ErrNotKey, "keytype"},
+		"P-521":             {publicOf(p521.Public()), keys.ErrUnsupported, "P-521"},
+		"another curve":     {secp256k1, keys.ErrUnsupported, "curve 1.3.132.0.10"},
+		"x25519":            {publicOf(x25519.PublicKey()), keys.ErrUnsupported, "use ed25519"},
+		"weak rsa":          {weak, keys.ErrUnsupported, "1024 bits is too weak"},
+		"huge rsa":          {huge, keys.ErrUnsupported, "too large"},
+		"not a key at all":  {[]byte("\x30\x03\x02\x01\x05"), keys.ErrNotKey, "neither a public key"},
+		"P-521 certificate": {certificate(t, p521, "x"), keys.ErrUnsupported, "P-521"},
+	}
+	for name, r := range refused {
+		_, err := keys.ParsePublic(r.data)
+		assert.ErrorIs(t, err, r.want, name)
+		assert.ErrorContains(t, err, r.says, name)
 	}
 }
 
