@@ -17,6 +17,10 @@ import (
 // go-tuf refuse more than 5 MB unless told otherwise.
 const MaxSize = 32 << 20
 
+// maxEnvelopeFields bounds what may stand beside "signed". There are usually
+// two fields.
+const maxEnvelopeFields = 100
+
 // SpecVersion is the version of the TUF specification that new documents
 // name.
 const SpecVersion = "1.0.31"
@@ -64,9 +68,11 @@ func Parse(data []byte) (*Document, error) {
 	err := p.Object(func(key []byte) (err error) {
 		name := string(key)
 		if seen[name] {
-			return fmt.Errorf("the field %q stands there twice", name)
+			return fmt.Errorf("the field %q stands there twice", clip(name))
 		}
-		seen[name] = true
+		if seen[name] = true; len(seen) > maxEnvelopeFields {
+			return fmt.Errorf("there are more than %d fields beside the signed part", maxEnvelopeFields)
+		}
 		switch name {
 		case "signed":
 			err = d.readSigned(p)
@@ -233,6 +239,10 @@ func (d *Document) Type() string { return d.typ }
 
 // Version is at least 1.
 func (d *Document) Version() int64 { return d.version }
+
+// maxEnvelopeFields bounds what may stand beside "signed". There are usually
+// two fields.
+const maxEnvelopeFields = 100
 
 // SpecVersion is the version of the TUF specification that the document
 // names, 1.x.

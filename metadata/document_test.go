@@ -2,6 +2,7 @@ package metadata_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"runtime"
@@ -219,6 +220,7 @@ func TestViewsRefuse(t *testing.T) {
 		root("roles", `{"root":{"keyids":[1],"threshold":1}}`):               `read root version 1: roles.root.keyids.0: must be a string, not 1`,
 		root("roles", `{"root":{"keyids":[],"threshold":0}}`):                `read root version 1: roles.root.threshold: 0 is too low, the least is 1`,
 		root("roles", `{"root":{"keyids":[],"threshold":-5}}`):               `read root version 1: roles.root.threshold: -5 is too low, the least is 1`,
+		root("roles", `{"root":{"keyids":[],"threshold":4294967297}}`):       `read root version 1: roles.root.threshold: 4294967297 is too large`,
 		root("keys", `{"k":1}`):                                              `read root version 1: keys.k: must be an object, not 1`,
 		root("keys", `{"k":{"keytype":"ed25519"}}`):                          `read root version 1: keys.k.scheme: the field is missing`,
 		root("keys", `{"":{}}`):                                              `read root version 1: keys.: a key id must not be empty`,
@@ -327,6 +329,7 @@ func TestParseBoundedMemory(t *testing.T) {
 		"arrays":             fill(`{"signed":{"a":[`, "[],", "[]]}}", size),
 		"members":            append([]byte(`{"signed":{`+members.String()), `"z":1}}`...),
 		"members, backwards": append([]byte(`{"signed":{"z":1,`+members.String()), `"":1}}`...),
+		"envelope":           append([]byte(`{`+members.String()), `"z":1}`...),
 		"spaces":             fill("", " ", "", size),
 	} {
 		var before, after runtime.MemStats
@@ -340,6 +343,63 @@ func TestParseBoundedMemory(t *testing.T) {
 		if len(text) > metadata.MaxSize {
 			assert.Less(t, allocated, uint64(1<<20), name)
 		}
+	}
+}
+
+// What RSTUF does not write but the specification has.
+func TestMetaFiles(t *testing.T) {
+	t.Parallel()
+	text := signed("meta", `{"targets.json":{"version":2,"length":0,"hashes":{"sha256":"ab","sha512":"cd"},"x":15}, "bins-0.json" : { "version" : 7 }}`)
+	d := parse(t, text)
+	snapshot, err := d.Snapshot()
+	require.NoError(t, err)
+	targets := snapshot.Meta["targets.json"]
+	assert.EqualValues(t, 2, targets.Version)
+	require.NotNil(t, targets.Length)
+	assert.Zero(t, *targets.Length)
+	assert.Equal(t, map[string]string{"sha256": "ab", "sha512": "cd"}, targets.Hashes)
+	assert.EqualValues(t, 7, snapshot.Meta["bins-0.json"].Version)
+	assert.Equal(t, string(d.Canonical()), string(document(t, snapshot).Canonical()))
+}
+
+func TestUnmarshalJSONRefuses(t *testing.T) {
+	t.Parallel()
+	d := parse(t, snapshotJSON)
+	assert.Error(t, json.Unmarshal([]byte(`{"signed":{}}`), d))
+	assert.Equal(t, snapshotJSON, string(d.Bytes()), "a document that cannot be read leaves the other as it was")
+}
+
+// A signer that fails leaves the document as it was.
+func TestSignFails(t *testing.T) {
+	t.Parallel()
+	key := newKey(t, "alice")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d := parse(t, snapshotJSON)
+	require.ErrorIs(t, d.Sign(ctx, key), context.Canceled)
+	assert.Equal(t, snapshotJSON, string(d.Bytes()))
+}
+
+// Errors do not repeat long text of strangers.
+func TestErrorsAreShort(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ü", 10000)
+	for _, text := range []string{
+		signed("_type", `"`+long+`"`), signed("spec_version", `"`+long+`"`), signed("expires", `"`+long+`"`),
+		signed("version", `"`+long+`"`), signed("version", strings.Repeat("9", 10000)), signed("x", "1."+strings.Repeat("9", 10000)),
+		signed("x", `{"`+long+`":1,"`+long+`":1}`), `{"` + long + `":1,"` + long + `":1}`,
+		`{"signatures":[{"keyid":"` + long + `","sig":""},{"keyid":"` + long + `","sig":""}]}`,
+	} {
+		_, err := metadata.Parse([]byte(text))
+		require.Error(t, err)
+		assert.Less(t, len(err.Error()), 400)
+	}
+	for _, text := range []string{
+		signed("meta", `{"`+long+`":{}}`), signed("meta", `{"../`+long+`.json":{}}`), signed("meta", `{"`+long+`.json":{"version":"`+long+`"}}`),
+	} {
+		_, err := parse(t, text).Snapshot()
+		require.Error(t, err)
+		assert.Less(t, len(err.Error()), 400)
 	}
 }
 

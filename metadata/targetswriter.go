@@ -16,7 +16,8 @@ import (
 // pass, straight into its canonical form. Together with
 // [Document.TargetFiles] it merges a role with its changes as a stream.
 type TargetsWriter struct {
-	out    []byte // the file so far
+	out    []byte // the file so far, in canonical form
+	grown  int    // by how much it is longer as JSON
 	tail   []byte // what follows the targets
 	header header
 	last   string // the path that was added last
@@ -55,14 +56,17 @@ func (w *TargetsWriter) Add(path string, info rstuf.ArtifactInfo) error {
 // already. It must come from [Document.TargetFiles] or
 // [TargetFile.AppendCanonical], for it is not checked again.
 func (w *TargetsWriter) AddCanonical(path string, info []byte) error {
+	grown := w.grown + canonical.Growth(path) + canonical.Growth(info)
+	size := len(w.out) + grown + 2*len(path) + len(info) + len(w.tail)
 	switch {
 	case w.count > 0 && path <= w.last:
 		return fmt.Errorf("artifact %q: its path must come after %q", path, w.last)
 	case !utf8.ValidString(path):
 		return fmt.Errorf("artifact %q: the path is not valid UTF-8", path)
-	case len(w.out)+len(path)+len(info)+len(w.tail) > MaxSize:
-		return fmt.Errorf("artifact %q: the role would be larger than %d bytes: spread its artifacts over more roles", path, MaxSize)
+	case size > maxUnsigned:
+		return fmt.Errorf("artifact %q: the role would be larger than %d bytes: spread its artifacts over more roles", path, maxUnsigned)
 	}
+	w.grown = grown
 	if need := len(path) + len(info) + len(w.tail) + 16; cap(w.out)-len(w.out) < need {
 		w.Grow(max(need, len(w.out))) // at least double
 	}
@@ -75,6 +79,9 @@ func (w *TargetsWriter) AddCanonical(path string, info []byte) error {
 	w.count++
 	return nil
 }
+
+// maxUnsigned leaves room for the signatures below [MaxSize].
+const maxUnsigned = MaxSize - 1<<20
 
 // Grow makes room for another size bytes of artifacts, to save time where the
 // size is known in advance.

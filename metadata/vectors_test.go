@@ -21,7 +21,7 @@ import (
 
 // vectors is laid out as testdata: what a file in its folder metadata is for
 // follows from what the file holds.
-var vectors = flag.String("vectors", "testdata", "folder of test vectors")
+var vectors = flag.String("vectors", "testdata", "folder of test vectors; a relative path starts at the package")
 
 // A vectorCorpus is the folder's files by kind.
 type vectorCorpus struct {
@@ -48,7 +48,7 @@ func readVectors(t testing.TB) vectorCorpus {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(*vectors, "metadata", "*.json"))
 	require.NoError(t, err)
-	require.NotEmpty(t, names, "no vectors in %s", *vectors)
+	require.NotEmpty(t, names, "no vectors in %s (a relative path starts at the package)", *vectors)
 	corpus := vectorCorpus{documents: map[string][]byte{}, keys: map[string]rstuf.Key{}}
 	for _, name := range names {
 		data, err := os.ReadFile(name)

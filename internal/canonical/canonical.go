@@ -18,7 +18,6 @@ package canonical
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"slices"
 	"strings"
 )
@@ -44,11 +43,12 @@ func Transform(jsonText []byte) ([]byte, error) {
 // control characters raw. Without control characters the result is the
 // argument itself.
 func JSON(canonical []byte) []byte {
-	if !hasControl(canonical) {
+	growth := Growth(canonical)
+	if growth == 0 {
 		return canonical
 	}
 	const hex = "0123456789abcdef"
-	out := make([]byte, 0, len(canonical)+64)
+	out := make([]byte, 0, len(canonical)+growth)
 	for _, c := range canonical {
 		if c < ' ' {
 			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
@@ -59,25 +59,28 @@ func JSON(canonical []byte) []byte {
 	return out
 }
 
-// hasControl looks for bytes below 0x20, eight at a time: such a byte, and
-// only such a byte, borrows its top bit when 0x20 is taken from it, unless the
-// bit was set before. A borrow that spills over can at worst follow a byte
-// that was found already.
-func hasControl(text []byte) bool {
-	const spaces, tops = 0x2020202020202020, 0x8080808080808080
-	for len(text) >= 8 {
-		x := binary.LittleEndian.Uint64(text)
-		if (x-spaces)&^x&tops != 0 {
-			return true
-		}
+// Growth is by how many bytes [JSON] makes a text longer.
+func Growth[T string | []byte](text T) (bytes int) {
+	for len(text) >= 8 && !anyControl(text[:8]) {
 		text = text[8:]
 	}
-	for _, c := range text {
+	for _, c := range []byte(text) {
 		if c < ' ' {
-			return true
+			bytes += len(`\u0000`) - 1
 		}
 	}
-	return false
+	return bytes
+}
+
+// anyControl looks for a byte below 0x20 among eight: such a byte, and no
+// other one that is below 0x80, borrows its top bit when 0x20 is taken from
+// it. A byte that follows one may seem to be one too.
+func anyControl[T string | []byte](text T) bool {
+	const spaces, tops = 0x2020202020202020, 0x8080808080808080
+	_ = text[7]
+	x := uint64(text[0]) | uint64(text[1])<<8 | uint64(text[2])<<16 | uint64(text[3])<<24 |
+		uint64(text[4])<<32 | uint64(text[5])<<40 | uint64(text[6])<<48 | uint64(text[7])<<56
+	return (x-spaces)&^x&tops != 0
 }
 
 // AppendString appends the canonical form of s, which must be valid UTF-8.

@@ -110,6 +110,61 @@ func TestParserPieces(t *testing.T) {
 	assert.EqualError(t, err, `line 1, column 1: '[' where an object should be`)
 }
 
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	for form, want := range map[string]string{
+		``:                               ``,
+		`{"a":"ü\u007f"}`:                `{"a":"ü\u007f"}`,
+		"\"\x00\"":                       `"\u0000"`,
+		"\"1234567\x1f\x20ü\n12345678\"": `"1234567\u001f ü\u000a12345678"`,
+		"[\"\\\\\x01\"]":                 `["\\\u0001"]`,
+	} {
+		assert.Equal(t, want, string(canonical.JSON([]byte(form))), "%q", form)
+		assert.Equal(t, len(want)-len(form), canonical.Growth(form), "%q", form)
+		assert.Equal(t, len(want)-len(form), canonical.Growth([]byte(form)), "%q", form)
+	}
+	// Wherever among the eight bytes it stands, and beside whatever.
+	for _, other := range []byte{0x20, 0x21, 0x7f, 0x80, 0xa0, 0xff} {
+		for i := range 9 {
+			text := strings.Repeat(string([]byte{other}), 9)
+			assert.Zero(t, canonical.Growth(text))
+			for _, c := range []byte{0, 1, 0x1f} {
+				with := text[:i] + string([]byte{c}) + text[i+1:]
+				assert.Equal(t, 5, canonical.Growth(with), "%x", with)
+			}
+		}
+	}
+}
+
+func TestAppendString(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]string{
+		"": `""`, "ü\x00": "\"ü\x00\"", `a"b\`: `"a\"b\\"`,
+	} {
+		assert.Equal(t, "x"+want, string(canonical.AppendString([]byte("x"), s)))
+	}
+}
+
+func TestParserArray(t *testing.T) {
+	t.Parallel()
+	p := canonical.NewParser([]byte(` [ 1 , {"b":2} ] `))
+	var list []string
+	require.NoError(t, p.Array(func() error {
+		raw, err := p.Raw()
+		list = append(list, string(raw))
+		return err
+	}))
+	assert.Equal(t, []string{"1", `{"b":2}`}, list)
+	for text, want := range map[string]string{
+		`{}`:    `line 1, column 1: '{' where an array should be`,
+		`[1 2]`: `line 1, column 4: '2' where a comma or ']' should be`,
+		`[1,x]`: `line 1, column 4: 'x' where a value should be`,
+	} {
+		p := canonical.NewParser([]byte(text))
+		assert.EqualError(t, p.Array(func() error { _, err := p.Raw(); return err }), want)
+	}
+}
+
 // FuzzTransform holds the transformation against encoding/json: what we
 // accept it accepts, and the canonical form means the same and is stable.
 func FuzzTransform(f *testing.F) {
