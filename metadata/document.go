@@ -240,10 +240,6 @@ func (d *Document) Type() string { return d.typ }
 // Version is at least 1.
 func (d *Document) Version() int64 { return d.version }
 
-// maxEnvelopeFields bounds what may stand beside "signed". There are usually
-// two fields.
-const maxEnvelopeFields = 100
-
 // SpecVersion is the version of the TUF specification that the document
 // names, 1.x.
 func (d *Document) SpecVersion() string { return d.specVersion }
