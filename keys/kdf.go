@@ -15,7 +15,7 @@ const (
 	maxPBKDF2Iterations = 5_000_000
 	maxScryptMemory     = 256 << 20 // 128 * N * r bytes
 	maxScryptWork       = 1 << 23   // N * r * p; N = 2^17, r = 8, p = 1 is 2^20
-	maxBcryptRounds     = 1000
+	maxBcryptRounds     = 500
 )
 
 func workError(kdf string, value any, limit any) error {

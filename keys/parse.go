@@ -13,9 +13,10 @@ import (
 // that is none.
 const maxFileSize = 1 << 20
 
-// PasswordFunc gives the password of an encrypted key. It is called at most
-// once for a key, and only if the key is encrypted in a way that can be read. The slice stays
-// the function's own: it may wipe it later.
+// PasswordFunc gives the password of an encrypted key. It is called once, and
+// only if the key is encrypted in a way that can be read: a plain key never
+// asks ([Private.Encrypted] tells afterwards). The slice stays the function's
+// own, which may wipe it later.
 type PasswordFunc func() ([]byte, error)
 
 // Load reads a private key file; see [Parse]. The key has no name yet
