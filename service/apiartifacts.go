@@ -38,7 +38,7 @@ func (s *Service) deleteArtifacts(r *http.Request) answer {
 	}
 	record := newRecord(removeArtifacts, request.SkipPublish)
 	for _, path := range request.Artifacts {
-		record = record.appendEntry(path, nil)
+		record = record.appendEntry(path, "")
 	}
 	return s.submit(r.Context(), s.nextID(), record, "Remove Artifact(s) successfully submitted.", orEmpty(request.Artifacts))
 }
@@ -52,6 +52,14 @@ func (s *Service) publishArtifacts(r *http.Request) answer {
 
 // decodeArtifacts reads the body of a request to add artifacts.
 func decodeArtifacts(body []byte, id taskID) (record, []string, error) {
+	if r, paths, ok := fastArtifacts(body, id); ok {
+		return r, paths, nil
+	}
+	return slowArtifacts(body, id)
+}
+
+// slowArtifacts reads any body, and says what is wrong with it.
+func slowArtifacts(body []byte, id taskID) (record, []string, error) {
 	request, err := rstuf.Decode[rstuf.AddArtifacts](body)
 	if err != nil {
 		return nil, nil, err
@@ -61,6 +69,9 @@ func decodeArtifacts(body []byte, id taskID) (record, []string, error) {
 	var form []byte
 	for i, a := range request.Artifacts {
 		paths[i] = a.Path
+		if string(a.Info.Custom) == "null" {
+			a.Info.Custom = nil
+		}
 		if request.AddTaskIDToCustom {
 			if a.Info.Custom, err = addTaskID(a.Info.Custom, id); err != nil {
 				return nil, nil, rstuf.ValidationError{fieldError(err, "body", "artifacts", i, "info", "custom")}
@@ -70,7 +81,7 @@ func decodeArtifacts(body []byte, id taskID) (record, []string, error) {
 		if err != nil {
 			return nil, nil, rstuf.ValidationError{fieldError(err, "body", "artifacts", i, "info")}
 		}
-		r = r.appendEntry(a.Path, form)
+		r = r.appendEntry(a.Path, string(form))
 	}
 	return r, paths, nil
 }
@@ -82,9 +93,6 @@ func addTaskID(custom json.RawMessage, id taskID) (json.RawMessage, error) {
 		if err := json.Unmarshal(custom, &fields); err != nil {
 			return nil, err
 		}
-	}
-	if fields == nil { // custom was null
-		fields = map[string]json.RawMessage{}
 	}
 	fields["added_by_task_id"] = json.RawMessage(`"` + id.String() + `"`)
 	return json.Marshal(fields)

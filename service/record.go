@@ -121,7 +121,7 @@ func (r record) check() error {
 
 // appendEntry adds an artifact: its path and its canonical description, which
 // is empty where the artifact is to be removed.
-func (r record) appendEntry(path string, form []byte) record {
+func (r record) appendEntry(path, form string) record {
 	r = append(binary.AppendUvarint(r, uint64(len(path))), path...)
 	return append(binary.AppendUvarint(r, uint64(len(form))), form...)
 }

@@ -1,0 +1,190 @@
+package service_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf"
+	"example.org/rstuf/ceremony"
+	"example.org/rstuf/keys"
+	"example.org/rstuf/service"
+)
+
+// durable is a service that waits for the disk, as in use.
+type durable struct {
+	testing.TB
+	api  http.Handler
+	made int
+}
+
+// newDurable bootstraps a service with hash bins; it returns how long the
+// bootstrap took, from the request to the end of the task.
+func newDurable(b testing.TB, bins int) (*durable, time.Duration) {
+	b.Helper()
+	alice, bob, online := benchKey(b, "alice"), benchKey(b, "bob"), benchKey(b, "online")
+	draft, err := ceremony.New(ceremony.Policy{
+		RootKeys: []keys.Public{alice.Public(), bob.Public()}, Threshold: 2, OnlineKey: online.Public(), HashBins: bins,
+	})
+	require.NoError(b, err)
+	require.NoError(b, draft.Sign(b.Context(), alice))
+	require.NoError(b, draft.Sign(b.Context(), bob))
+	svc, err := service.Open(b.Context(), service.Config{Dir: b.TempDir(), OnlineKeys: []keys.Signer{online}})
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, svc.Close(context.Background())) })
+	d := &durable{TB: b, api: svc.Handler()}
+	payload, err := json.Marshal(draft.Payload())
+	require.NoError(b, err)
+	began := time.Now()
+	d.finish(d.submit("POST", "/bootstrap/", payload))
+	return d, time.Since(began)
+}
+
+func benchKey(b testing.TB, name string) *keys.Private {
+	key, err := keys.Generate(keys.Ed25519, name)
+	require.NoError(b, err)
+	return key
+}
+
+// submit sends a request and returns its task's id.
+func (d *durable) submit(method, path string, body []byte) string {
+	got := call(d.api, method, "/api/v1"+path, body)
+	var accepted rstuf.Response[rstuf.Accepted]
+	require.NoError(d, json.Unmarshal(got.Body.Bytes(), &accepted))
+	require.Equal(d, http.StatusAccepted, got.Code, got.Body)
+	return accepted.Data.TaskID
+}
+
+// finish waits until a task has succeeded.
+func (d *durable) finish(id string) {
+	for {
+		got := call(d.api, "GET", "/api/v1/task/?task_id="+id, nil)
+		var task rstuf.Response[rstuf.Task]
+		require.NoError(d, json.Unmarshal(got.Body.Bytes(), &task))
+		if task.Data.State.Terminal() {
+			require.Equal(d, rstuf.TaskSuccess, task.Data.State, got.Body)
+			return
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+// artifacts is a request of n new artifacts.
+func (d *durable) artifacts(n int) []byte {
+	body := artifactsBody(d.made, n)
+	d.made += n
+	return body
+}
+
+func artifactsBody(first, n int) []byte {
+	out := []byte(`{"artifacts":[`)
+	for i := first; i < first+n; i++ {
+		if i > first {
+			out = append(out, ',')
+		}
+		out = fmt.Appendf(out, `{"path":"pkg/%07d/file.tar.gz","info":{"length":%d,"hashes":{"sha256":"%064x"}}}`, i, i, i)
+	}
+	return append(out, `]}`...)
+}
+
+// One artifact, request to published: 5 ms.
+func BenchmarkOneArtifact(b *testing.B) {
+	d, _ := newDurable(b, 256)
+	for b.Loop() {
+		d.finish(d.submit("POST", "/artifacts/", d.artifacts(1)))
+	}
+}
+
+// A thousand artifacts in one request, 256 bins: 50 ms.
+func BenchmarkThousandInOneRequest(b *testing.B) {
+	d, _ := newDurable(b, 256)
+	for b.Loop() {
+		d.finish(d.submit("POST", "/artifacts/", d.artifacts(1000)))
+	}
+}
+
+// A hundred requests of two, submitted one after another, all published: 0.3 s.
+func BenchmarkHundredRequestsOfTwo(b *testing.B) {
+	d, _ := newDurable(b, 256)
+	for b.Loop() {
+		var ids []string
+		for range 100 {
+			ids = append(ids, d.submit("POST", "/artifacts/", d.artifacts(2)))
+		}
+		for _, id := range ids {
+			d.finish(id)
+		}
+	}
+}
+
+// Bootstrap with 16,384 bins: 1.2 s.
+func BenchmarkBootstrap16384Bins(b *testing.B) {
+	for b.Loop() {
+		_, took := newDurable(b, 16384)
+		b.ReportMetric(took.Seconds(), "s/bootstrap")
+	}
+}
+
+// Bump all 16,384 bins: 1.2 s.
+func BenchmarkBump16384Bins(b *testing.B) {
+	d, _ := newDurable(b, 16384)
+	for b.Loop() {
+		d.finish(d.submit("POST", "/metadata/online", []byte(`{"roles":[]}`)))
+	}
+}
+
+// One more artifact on top of a million: 15 ms.
+func BenchmarkOneMoreOnAMillion(b *testing.B) {
+	d, _ := newDurable(b, 16384)
+	d.million()
+	for b.Loop() {
+		d.finish(d.submit("POST", "/artifacts/", d.artifacts(1)))
+	}
+}
+
+func (d *durable) million() {
+	var ids []string
+	for range 20 {
+		ids = append(ids, d.submit("POST", "/artifacts/", d.artifacts(50_000)))
+	}
+	for _, id := range ids {
+		d.finish(id)
+	}
+}
+
+// A million artifacts, without client and network, into 16,384 bins.
+func BenchmarkMillion(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		d, _ := newDurable(b, 16384)
+		b.StartTimer()
+		d.million()
+	}
+}
+
+// 64 clients that add requests of ten: 5,000 artifacts a second.
+func BenchmarkConcurrentClients(b *testing.B) {
+	d, _ := newDurable(b, 256)
+	var made atomic.Int64
+	began := time.Now()
+	total := 0
+	for b.Loop() {
+		var group sync.WaitGroup
+		for range 64 {
+			group.Go(func() {
+				first := int(made.Add(10)) - 10
+				d.finish(d.submit("POST", "/artifacts/", artifactsBody(first, 10)))
+			})
+		}
+		group.Wait()
+		total += 640
+	}
+	b.ReportMetric(float64(total)/time.Since(began).Seconds(), "artifacts/s")
+}
