@@ -1,0 +1,105 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+
+	"example.org/rstuf"
+)
+
+// FromKey takes a key object of a TUF document as it is. Kinds of keys that
+// are not known here, and Sigstore keys, are accepted: their signatures give
+// [ErrUnverifiable]. A known kind with a malformed, weak or mismatched public
+// value is an error.
+func FromKey(k rstuf.Key) (Public, error) {
+	id, err := KeyID(k)
+	if err != nil {
+		return Public{}, err
+	}
+	p := Public{key: k, id: id}
+	p.key = p.Key() // a copy, so that the caller's maps stay his own
+	switch {
+	case k.KeyType == "" || k.Scheme == "" || len(k.Value) == 0:
+		return Public{}, fmt.Errorf("key: keytype, scheme and keyval must all be set")
+	case k.KeyType == rstuf.KeyTypeEd25519 && k.Scheme == rstuf.SchemeEd25519:
+		p.crypto, err = parseHexEd25519(k.Public())
+	case isKnownPEM(k):
+		p.crypto, err = parseKnownPEM(k)
+	case k.KeyType == rstuf.KeyTypeSigstore:
+		if k.Value["identity"] == "" || k.Value["issuer"] == "" {
+			err = fmt.Errorf("keyval: identity and issuer must be set")
+		}
+	}
+	if err != nil {
+		return Public{}, fmt.Errorf("key %s: %w", id[:16], err)
+	}
+	return p, nil
+}
+
+func parseHexEd25519(public string) (crypto.PublicKey, error) {
+	raw, err := hex.DecodeString(public)
+	if err != nil || len(raw) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("keyval.public: an ed25519 key is %d hex digits", 2*ed25519.PublicKeySize)
+	}
+	return ed25519.PublicKey(raw), nil
+}
+
+// isKnownPEM reports whether a key is of a type and scheme whose public value
+// is a PEM that is understood. The keytypes that repeat the scheme are the
+// specification's older names for "ecdsa".
+func isKnownPEM(k rstuf.Key) bool {
+	switch k.Scheme {
+	case rstuf.SchemeRSAPSS256:
+		return k.KeyType == rstuf.KeyTypeRSA
+	case rstuf.SchemeECDSAP256, rstuf.SchemeECDSAP384:
+		return k.KeyType == rstuf.KeyTypeECDSA || k.KeyType == k.Scheme
+	}
+	return false
+}
+
+func parseKnownPEM(k rstuf.Key) (crypto.PublicKey, error) {
+	block, _ := pem.Decode([]byte(k.Public()))
+	if block == nil {
+		return nil, fmt.Errorf("keyval.public: want a PEM public key")
+	}
+	pub, err := parseDERPublic(block.Type, block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("keyval.public: %w", err)
+	}
+	if err := checkCrypto(pub); err != nil {
+		return nil, fmt.Errorf("keyval.public: %w", err)
+	}
+	scheme := ""
+	switch pub := pub.(type) {
+	case *rsa.PublicKey:
+		scheme = rstuf.SchemeRSAPSS256
+	case *ecdsa.PublicKey:
+		scheme = ecdsaScheme(pub.Curve)
+	}
+	if scheme != k.Scheme {
+		return nil, fmt.Errorf("keyval.public: the key does not fit scheme %s", k.Scheme)
+	}
+	return pub, nil
+}
+
+// Sigstore is a key of the kind sigstore-oidc: whoever can log in as identity
+// at issuer. Its signatures are Sigstore bundles, which are carried unchanged;
+// [Public.Verify] gives [ErrUnverifiable].
+func Sigstore(identity, issuer, name string) Public {
+	k := rstuf.Key{
+		KeyType: rstuf.KeyTypeSigstore,
+		Scheme:  rstuf.SchemeFulcio,
+		Value:   map[string]string{"identity": identity, "issuer": issuer},
+		Name:    name,
+	}
+	p, err := FromKey(k)
+	if err != nil {
+		return Public{}
+	}
+	return p
+}
