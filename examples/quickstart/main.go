@@ -80,7 +80,7 @@ func (o options) folder() (dir string, remove func(), err error) {
 		dir, err = os.MkdirTemp("", "rstuf-quickstart-")
 		return dir, func() { os.RemoveAll(dir) }, err
 	}
-	for _, name := range []string{"keys", "artifacts"} {
+	for _, name := range []string{"keys", "people", "artifacts"} {
 		if list, err := os.ReadDir(filepath.Join(o.keep, name)); err == nil && len(list) > 0 {
 			return "", nil, fmt.Errorf("%s is not empty: name a new folder", filepath.Join(o.keep, name))
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"example.org/rstuf"
@@ -60,21 +61,26 @@ func (s *story) tell(ctx context.Context, o options) error {
 }
 
 // makeKeys makes two root keys and the online key, which goes where the
-// service looks for it.
+// service looks for it. Real root keys would be encrypted, each on its owner's
+// machine.
 func (s *story) makeKeys() (err error) {
 	for _, k := range []struct {
-		key  **keys.Private
-		name string
-	}{{&s.alice, "alice"}, {&s.bob, "bob"}, {&s.online, "online"}} {
+		key          **keys.Private
+		folder, name string
+	}{{&s.alice, "people", "alice"}, {&s.bob, "people", "bob"}, {&s.online, "keys", "online"}} {
 		if *k.key, err = keys.Generate(keys.Ed25519, k.name); err != nil {
 			return err
 		}
-	}
-	if err := os.MkdirAll(s.path("keys"), 0o700); err != nil {
-		return err
-	}
-	if err := s.online.Save(s.path("keys", s.online.Public().ID()), keys.SaveOptions{Plain: true}); err != nil {
-		return err
+		if err := os.MkdirAll(s.path(k.folder), 0o700); err != nil {
+			return err
+		}
+		file := k.name
+		if k.key == &s.online {
+			file = s.online.Public().ID() // the URI of an online key is fn:<key id>
+		}
+		if err := (*k.key).Save(s.path(k.folder, file), keys.SaveOptions{Plain: true}); err != nil {
+			return err
+		}
 	}
 	s.say("keys", "alice %s and bob %s for root, online %s, all ed25519",
 		short(s.alice.Public().ID()), short(s.bob.Public().ID()), short(s.online.Public().ID()))
@@ -97,9 +103,21 @@ func (s *story) holdCeremony(ctx context.Context) (err error) {
 		if err := s.draft.Sign(ctx, signer); err != nil {
 			return err
 		}
-		s.say("", "%s has signed; %s", signer.Public().Name(), s.draft.Status())
+		s.say("", "%s has signed; %s", signer.Public().Name(), progress(s.draft.Status()))
 	}
 	return bootstrap.WriteFile(s.path("payload.json"), s.draft.Payload())
+}
+
+// progress says who has signed and who is missing.
+func progress(status ceremony.Status) string {
+	if status.Complete() {
+		return fmt.Sprintf("%d of %d, complete", len(status.Document.Signed), status.Document.Threshold)
+	}
+	var missing []string
+	for _, key := range status.Missing() {
+		missing = append(missing, key.Name)
+	}
+	return fmt.Sprintf("%d of %d, missing: %s", len(status.Document.Signed), status.Document.Threshold, strings.Join(missing, ", "))
 }
 
 // reach finds the service, or starts one.
