@@ -72,11 +72,11 @@ func TestSuccinctRoles(t *testing.T) {
 		assert.Error(t, err, "%q", name)
 	}
 
-	wide := metadata.SuccinctRoles{BitLength: 32, NamePrefix: "b"}
+	wide := metadata.SuccinctRoles{BitLength: 30, NamePrefix: "b"}
 	many, err := wide.Bins()
 	require.NoError(t, err)
-	assert.Equal(t, 1<<32, many.Count())
-	assert.Equal(t, "b-ffffffff", many.Name(many.Count()-1))
+	assert.Equal(t, 1<<30, many.Count())
+	assert.Equal(t, "b-3fffffff", many.Name(many.Count()-1))
 }
 
 func TestRolesFor(t *testing.T) {
