@@ -3,7 +3,8 @@
 //
 // Start with [Generate] for a new key, [Load] for a private key file in any
 // format that RSTUF people have, [LoadPublic] for a public one, [NewSigner] for
-// a [crypto.Signer] (HSM, TPM, ssh-agent), [OpenURI] for the key URI that a
+// a [crypto.Signer] (HSM, TPM), [NewSignerFunc] for anything else that signs
+// (ssh-agent, a service), [OpenURI] for the key URI that a
 // root carries for its online key, and [FromKey] for a key object of a
 // document.
 //

@@ -3,6 +3,7 @@ package keys_test
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
@@ -10,6 +11,9 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 
 	"example.org/rstuf/keys"
 )
@@ -67,7 +71,7 @@ func ExampleLoad() {
 	// bbfb8b2cda27121a99a435fbb197cb8821e2e8e6af21458b22f4d8ebd353863d
 }
 
-// A crypto.Signer from an HSM, a TPM or an ssh-agent signs like a file does.
+// A crypto.Signer, such as a key in an HSM or a TPM, signs like a file does.
 // Here Go's own type stands in for one.
 func ExampleNewSigner() {
 	device, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -88,6 +92,45 @@ func ExampleNewSigner() {
 	// Output:
 	// <nil>
 	// true
+}
+
+// Keys in an ssh-agent sign too. An agent speaks SSH's signature format, which
+// for Ed25519 is the plain signature. (ECDSA signatures would have to be put
+// into ASN.1 first; RSA ones cannot be used, since agents know no PSS.)
+func ExampleNewSignerFunc() {
+	sshAgent := agent.NewKeyring() // agent.NewClient for the one at SSH_AUTH_SOCK
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := sshAgent.Add(agent.AddedKey{PrivateKey: private, Comment: "alice@laptop"}); err != nil {
+		log.Fatal(err)
+	}
+	held, err := sshAgent.List()
+	if err != nil {
+		log.Fatal(err)
+	}
+	sshKey, err := ssh.ParsePublicKey(held[0].Blob)
+	if err != nil {
+		log.Fatal(err)
+	}
+	public, err := keys.FromCrypto(sshKey.(ssh.CryptoPublicKey).CryptoPublicKey(), held[0].Comment)
+	if err != nil {
+		log.Fatal(err)
+	}
+	signer := keys.NewSignerFunc(public, func(_ context.Context, message []byte) ([]byte, error) {
+		sig, err := sshAgent.Sign(sshKey, message)
+		if err != nil {
+			return nil, err
+		}
+		return sig.Blob, nil
+	})
+	sig, err := signer.Sign(context.Background(), []byte("the signed part of a root"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(signer.Public().Name(), len(sig))
+	// Output: alice@laptop 64
 }
 
 // The online key's URI in a root names the file in a worker's key directory.

@@ -9,8 +9,8 @@ import (
 	"fmt"
 )
 
-// Signer signs with one key. [Private], HSMs, agents, Vault and cloud KMS are
-// all behind it.
+// Signer signs with one key. [Private], HSMs, ssh-agents, Vault and cloud KMS
+// are all behind it.
 type Signer interface {
 	// Public is the key that verifies the signatures.
 	Public() Public
@@ -19,8 +19,8 @@ type Signer interface {
 	Sign(ctx context.Context, message []byte) ([]byte, error)
 }
 
-// NewSigner makes a Signer of a [crypto.Signer], such as a key in an HSM, a
-// TPM or an ssh-agent. The name is the key's display name.
+// NewSigner makes a Signer of a [crypto.Signer], such as a key in an HSM or a
+// TPM. The name is the key's display name.
 //
 // A crypto.Signer knows no context, so a call that has begun is not cut short.
 func NewSigner(s crypto.Signer, name string) (Signer, error) {
@@ -37,8 +37,9 @@ func NewSigner(s crypto.Signer, name string) (Signer, error) {
 }
 
 // NewSignerFunc makes a Signer of a function that signs a message with the
-// private part of pub, for keys that are neither a file nor a crypto.Signer:
-// Ed25519 signs the message, ECDSA its SHA-256 (P-384: SHA-384) in ASN.1, RSA
+// private part of pub, for keys that are neither a file nor a crypto.Signer,
+// such as those of an ssh-agent or a remote service. The function must sign as
+// the key's scheme says: Ed25519 signs the message, ECDSA its SHA-256 (P-384: SHA-384) in ASN.1, RSA
 // its SHA-256 with PSS. What the function returns is verified before it is
 // passed on.
 func NewSignerFunc(pub Public, sign func(ctx context.Context, message []byte) ([]byte, error)) Signer {

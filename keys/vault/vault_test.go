@@ -24,7 +24,7 @@ const token = "s.hvs-test-token"
 // double is a transit engine's HTTP API as far as signing needs it. Each key
 // has one version, number 2.
 type double struct {
-	t    *testing.T
+	t    assert.TestingT
 	keys map[string]*keys.Private
 }
 
