@@ -18,7 +18,7 @@ func (d *Delegations) Put(role rstuf.DelegatedRole, known map[string]rstuf.Key, 
 		return errors.New("hash bins and named roles cannot be mixed")
 	}
 	if !rstuf.IsDelegatedRoleName(role.Name) {
-		return fmt.Errorf("the role name %q is not allowed: use letters, digits, - and _", role.Name)
+		return fmt.Errorf("the role name %q is not allowed: use letters, digits, - and _", clip(role.Name))
 	}
 	if len(role.Paths)+len(role.PathHashPrefixes) == 0 {
 		return fmt.Errorf("the role %s has no paths", role.Name)

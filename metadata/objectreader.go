@@ -61,8 +61,7 @@ func (e *fieldError) Unwrap() error { return e.err }
 // names of nested fields.
 func atField(name string, err error) error {
 	name = clip(name)
-	var inner *fieldError
-	if errors.As(err, &inner) {
+	if inner, ok := err.(*fieldError); ok {
 		return &fieldError{name + "." + inner.path, inner.err}
 	}
 	return &fieldError{name, err}

@@ -108,7 +108,7 @@ func (w *writer) append(dst []byte) ([]byte, error) {
 // appendText appends the canonical form of a string, which must be UTF-8.
 func appendText(dst []byte, s string) ([]byte, error) {
 	if !utf8.ValidString(s) {
-		return dst, fmt.Errorf("%q is not valid UTF-8", s)
+		return dst, fmt.Errorf("%q is not valid UTF-8", clip(s))
 	}
 	return canonical.AppendString(dst, s), nil
 }

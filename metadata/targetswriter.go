@@ -46,7 +46,7 @@ func NewTargetsWriter(t *Targets) (*TargetsWriter, error) {
 func (w *TargetsWriter) Add(path string, info rstuf.ArtifactInfo) error {
 	form, err := TargetFile{ArtifactInfo: info}.AppendCanonical(w.info[:0])
 	if err != nil {
-		return fmt.Errorf("artifact %q: %w", path, err)
+		return fmt.Errorf("artifact %q: %w", clip(path), err)
 	}
 	w.info = form
 	return w.AddCanonical(path, form)
@@ -60,11 +60,11 @@ func (w *TargetsWriter) AddCanonical(path string, info []byte) error {
 	size := len(w.out) + grown + 2*len(path) + len(info) + len(w.tail)
 	switch {
 	case w.count > 0 && path <= w.last:
-		return fmt.Errorf("artifact %q: its path must come after %q", path, w.last)
+		return fmt.Errorf("artifact %q: its path must come after %q", clip(path), clip(w.last))
 	case !utf8.ValidString(path):
-		return fmt.Errorf("artifact %q: the path is not valid UTF-8", path)
+		return fmt.Errorf("artifact %q: the path is not valid UTF-8", clip(path))
 	case size > maxUnsigned:
-		return fmt.Errorf("artifact %q: the role would be larger than %d bytes: spread its artifacts over more roles", path, maxUnsigned)
+		return fmt.Errorf("artifact %q: the role would be larger than %d bytes: spread its artifacts over more roles", clip(path), maxUnsigned)
 	}
 	w.grown = grown
 	if need := len(path) + len(info) + len(w.tail) + 16; cap(w.out)-len(w.out) < need {
