@@ -43,6 +43,9 @@ type Draft struct {
 	// bootstrap is nil but for a first root that was made here.
 	bootstrap *bootstrapPart
 	trust     trust
+	// pinned is the root that the signer pinned, where it is not the base
+	// itself but one before it.
+	pinned *metadata.Document
 }
 
 // bootstrapPart is what a first root's payload needs beside the root.

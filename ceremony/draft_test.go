@@ -246,6 +246,8 @@ func TestBadDrafts(t *testing.T) {
 		"no draft":             {"{}", "rstuf_draft: 0 is not the format 1"},
 		"later format":         {with(good, `"rstuf_draft":1`, `"rstuf_draft":2`), "rstuf_draft: 2 is not the format 1"},
 		"unknown field":        {with(good, `"rstuf_draft":1`, `"rstuf_draft":1,"pinned":true`), `unknown field "pinned"`},
+		"other case":           {with(good, `"rstuf_draft":1`, `"rstuf_draft":1,"Role":"dev"`), `unknown field "Role"`},
+		"settings, other case": {with(good, `"timeout":300`, `"timeout":300,"Settings":{}`), `unknown field "Settings"`},
 		"field twice":          {with(good, `"rstuf_draft":1`, `"rstuf_draft":1,"rstuf_draft":1`), `the field "rstuf_draft" twice`},
 		"field twice, inside":  {with(good, `"consistent_snapshot":true`, `"consistent_snapshot":true,"consistent_snapshot":true`), "twice"},
 		"trailing":             {good + "{}", "text after the end"},

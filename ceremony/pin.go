@@ -16,14 +16,15 @@ import (
 // Roots are the pinned root and, if that is not the newest one any more, those
 // that followed it, in order; the chain of their signatures is checked. The
 // last must be the root before the draft's, or the one whose online key signed
-// the targets that delegate to the draft's role. For a first root that a
+// the targets that delegate to the draft's role. A review then shows all that
+// is different from the pinned root. For a first root that a
 // deployment holds, the pinned root is the one that was agreed on, and must
 // have the same content.
 func (d *Draft) Pin(roots ...*metadata.Document) error {
 	if err := d.pin(roots); err != nil {
 		return fmt.Errorf("pin the root of %s: %w", d, err)
 	}
-	d.trust = pinned
+	d.trust, d.pinned = pinned, clone(roots[0])
 	return nil
 }
 

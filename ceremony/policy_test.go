@@ -251,6 +251,18 @@ func TestLoadPolicy(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "https://example.com/artifacts/", draft.TargetsBaseURL())
 
+	partial := filepath.Join(dir, "partial.yml")
+	require.NoError(t, os.WriteFile(partial, []byte("root_keys: [{name: alice, file: alice.pub}]\n"), 0o644))
+	policy, err = ceremony.LoadPartialPolicy(partial)
+	require.NoError(t, err)
+	assert.Equal(t, ceremony.Policy{RootKeys: []keys.Public{public("alice")}}, policy)
+	assert.Error(t, policy.Validate())
+	require.NoError(t, os.WriteFile(partial, []byte("root_keys: [{name: alice, file: none.pub}]\n"), 0o644))
+	_, err = ceremony.LoadPartialPolicy(partial)
+	assert.ErrorContains(t, err, "root key 1: load public key")
+	_, err = ceremony.LoadPartialPolicy(filepath.Join(dir, "none.yml"))
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+
 	_, err = ceremony.LoadPolicy(filepath.Join(dir, "none.yml"))
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
@@ -277,12 +289,17 @@ func TestBadPolicyFiles(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":             {"", "the file is empty"},
-		"no mapping":        {"- a\n", "cannot unmarshal"},
-		"unknown field":     {with("threshold: 2", "treshold: 2"), "field treshold not found"},
+		"no mapping":        {"- a\n", "cannot unmarshal !!seq into policy"},
+		"unknown field":     {with("threshold: 2", "treshold: 2"), "field treshold not found in type policy"},
 		"unknown key field": {with("file: alice.pub", "file: alice.pub, color: red"), "field color not found"},
 		"field twice":       {text + "threshold: 3\n", "already defined"},
 		"two documents":     {text + "---\n" + text, "something follows the policy"},
-		"wrong type":        {with("threshold: 2", "threshold: two"), "cannot unmarshal"},
+		"wrong type":        {with("threshold: 2", "threshold: two"), `line 7: "two" is not a whole number`},
+		"fraction":          {with("threshold: 2", "threshold: 2.7"), `line 7: "2.7" is not a whole number`},
+		"text for number":   {with("threshold: 2", `threshold: "2"`), `line 7: "2" is not a whole number`},
+		"fraction in role":  {with("expiration: 30", "expiration: 30.5"), `"30.5" is not a whole number`},
+		"JSON fraction":     {`{"threshold": 2.7}`, "cannot unmarshal number 2.7"},
+		"JSON, other case":  {`{"threshold": 2, "Threshold": 1}`, `unknown field "Threshold"`},
 		"explicit zero":     {with("threshold: 2", "threshold: 0"), "threshold: 0 is not possible; leave it out for the default"},
 		"unknown role":      {with("root: 100", "roots: 100"), `expirations: there is no role "roots"`},
 		"days of zero":      {with("root: 100", "root: 0"), "expiration of root: 0 is not possible"},

@@ -23,25 +23,36 @@ const maxPolicySize = 1 << 20
 // policyFile is a policy as people write it. Numbers are pointers where zero
 // must not pass for absent.
 type policyFile struct {
-	RootKeys                []keyEntry      `yaml:"root_keys" json:"root_keys"`
-	Threshold               *int            `yaml:"threshold" json:"threshold"`
-	OnlineKey               keyEntry        `yaml:"online_key" json:"online_key"`
-	HashBins                *int            `yaml:"hash_bins" json:"hash_bins"`
-	Delegations             []roleEntry     `yaml:"delegations" json:"delegations"`
-	Expirations             map[string]*int `yaml:"expirations" json:"expirations"`
-	TargetsBaseURL          string          `yaml:"targets_base_url" json:"targets_base_url"`
-	Timeout                 *int            `yaml:"timeout" json:"timeout"`
-	FirstGeneration         bool            `yaml:"first_generation" json:"first_generation"`
-	AllowThresholdOneUnsafe bool            `yaml:"allow_threshold_one_unsafe" json:"allow_threshold_one_unsafe"`
+	RootKeys                []keyEntry         `yaml:"root_keys" json:"root_keys"`
+	Threshold               *number            `yaml:"threshold" json:"threshold"`
+	OnlineKey               keyEntry           `yaml:"online_key" json:"online_key"`
+	HashBins                *number            `yaml:"hash_bins" json:"hash_bins"`
+	Delegations             []roleEntry        `yaml:"delegations" json:"delegations"`
+	Expirations             map[string]*number `yaml:"expirations" json:"expirations"`
+	TargetsBaseURL          string             `yaml:"targets_base_url" json:"targets_base_url"`
+	Timeout                 *number            `yaml:"timeout" json:"timeout"`
+	FirstGeneration         bool               `yaml:"first_generation" json:"first_generation"`
+	AllowThresholdOneUnsafe bool               `yaml:"allow_threshold_one_unsafe" json:"allow_threshold_one_unsafe"`
 }
 
 type roleEntry struct {
 	Name           string     `yaml:"name" json:"name"`
 	Paths          []string   `yaml:"paths" json:"paths"`
 	Keys           []keyEntry `yaml:"keys" json:"keys"`
-	Threshold      int        `yaml:"threshold" json:"threshold"`
-	Expiration     int        `yaml:"expiration" json:"expiration"`
+	Threshold      number     `yaml:"threshold" json:"threshold"`
+	Expiration     number     `yaml:"expiration" json:"expiration"`
 	NotTerminating bool       `yaml:"not_terminating" json:"not_terminating"`
+}
+
+// number is a whole number: YAML would take 2.7 for 2.
+type number int
+
+// UnmarshalYAML reads the number.
+func (n *number) UnmarshalYAML(node *yaml.Node) error {
+	if node.ShortTag() != "!!int" {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is not a whole number", node.Line, node.Value)}}
+	}
+	return node.Decode((*int)(n))
 }
 
 // keyEntry is a public key: exactly one of File, Public and Sigstore.
@@ -196,8 +207,10 @@ func oneLine(err error) error {
 		return err
 	}
 	var found problems
+	names := strings.NewReplacer("ceremony.policyFile", "policy", "ceremony.roleEntry", "delegation",
+		"ceremony.keyEntry", "key", "ceremony.sigstoreEntry", "sigstore")
 	for _, text := range types.Errors {
-		found.add("%s", text)
+		found.add("%s", names.Replace(text))
 	}
 	return found.err("yaml")
 }
@@ -214,18 +227,18 @@ func (f *policyFile) policy(found *problems, dir string) Policy {
 	for i, entry := range f.RootKeys {
 		p.RootKeys = append(p.RootKeys, entry.load(found, fmt.Sprintf("root key %d", i+1), dir))
 	}
-	number := func(at string, n *int) int {
+	given := func(at string, n *number) int {
 		switch {
 		case n == nil:
 			return 0
 		case *n == 0:
 			found.add("%s: 0 is not possible; leave it out for the default", at)
 		}
-		return *n
+		return int(*n)
 	}
-	p.Threshold = number("threshold", f.Threshold)
-	p.HashBins = number("hash bins", f.HashBins)
-	p.Timeout = number("timeout", f.Timeout)
+	p.Threshold = given("threshold", f.Threshold)
+	p.HashBins = given("hash bins", f.HashBins)
+	p.Timeout = given("timeout", f.Timeout)
 	into := map[string]*int{
 		rstuf.RoleRoot: &p.Expirations.Root, rstuf.RoleTargets: &p.Expirations.Targets, rstuf.RoleSnapshot: &p.Expirations.Snapshot,
 		rstuf.RoleTimestamp: &p.Expirations.Timestamp, rstuf.RoleBins: &p.Expirations.Bins,
@@ -235,12 +248,12 @@ func (f *policyFile) policy(found *problems, dir string) Policy {
 			found.add("expirations: there is no role %q", role)
 			continue
 		}
-		*into[role] = number("expiration of "+role, f.Expirations[role])
+		*into[role] = given("expiration of "+role, f.Expirations[role])
 	}
 	for _, entry := range f.Delegations {
 		role := Role{
-			Name: entry.Name, Paths: entry.Paths, Threshold: entry.Threshold,
-			Days: entry.Expiration, NotTerminating: entry.NotTerminating,
+			Name: entry.Name, Paths: entry.Paths, Threshold: int(entry.Threshold),
+			Days: int(entry.Expiration), NotTerminating: entry.NotTerminating,
 		}
 		for i, key := range entry.Keys {
 			role.Keys = append(role.Keys, key.load(found, fmt.Sprintf("delegation %q: key %d", entry.Name, i+1), dir))

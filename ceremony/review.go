@@ -24,8 +24,8 @@ type Review struct {
 	RestsOn string `json:"rests_on"`
 	// Pinned tells that the signer's own pinned root was compared.
 	Pinned bool `json:"pinned"`
-	// Changes are all differences to the root before; empty for other
-	// documents.
+	// Changes are all differences to the root that was pinned, or else to
+	// the root before; empty for other documents.
 	Changes []Difference `json:"changes,omitempty"`
 	// Contents is the whole of the document.
 	Contents []Item `json:"contents"`
@@ -64,13 +64,26 @@ func (d *Draft) restsOn() string {
 		if d.bootstrap != nil {
 			return "nothing: it is the first root, and every key below must be right"
 		}
-		return [...]string{"nothing: it is the first root, and came from the deployment", "the first root that you pinned: it has the same content", "the word of the deployment alone"}[d.trust]
+		switch d.trust {
+		case pinned:
+			return "the first root that you pinned: it has the same content"
+		case unsafe:
+			return "the word of the deployment alone"
+		}
+		return "nothing: it is the first root, and came from the deployment"
 	}
 	name := fmt.Sprintf("%s version %d", d.base.Type(), d.base.Version())
-	if d.role == rstuf.RoleRoot {
-		return name + [...]string{", which came with the draft", ", which you pinned", ", which came with the draft and which you chose to trust"}[d.trust]
+	switch {
+	case d.trust == unpinned:
+		return name + ", which came with the draft"
+	case d.trust == unsafe:
+		return name + ", which came with the draft and which you chose to trust"
+	case d.role != rstuf.RoleRoot:
+		return name + ", signed as your pinned root says"
+	case d.pinned != nil && d.pinned.Version() != d.base.Version():
+		return fmt.Sprintf("%s, which follows from version %d, which you pinned", name, d.pinned.Version())
 	}
-	return name + [...]string{", which came with the draft", ", signed as your pinned root says", ", which came with the draft and which you chose to trust"}[d.trust]
+	return name + ", which you pinned"
 }
 
 func (d *Draft) reviewTrust(r *Review, now time.Time) {
@@ -112,7 +125,10 @@ func (r *Review) item(field, format string, args ...any) {
 
 func (d *Draft) reviewRoot(r *Review) {
 	root := mustRoot(d.document)
-	if d.base != nil {
+	switch {
+	case d.base != nil && d.pinned != nil:
+		r.Changes = rootDifferences(mustRoot(d.pinned), root)
+	case d.base != nil:
 		r.Changes = rootDifferences(mustRoot(d.base), root)
 	}
 	role := root.Roles[rstuf.RoleRoot]

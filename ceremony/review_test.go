@@ -79,6 +79,31 @@ signatures: `+review.Status.String()+`
 	assert.Equal(t, review, again)
 }
 
+// TestReviewAgainstThePinnedRoot: whoever pinned an older root sees all that
+// has changed since.
+func TestReviewAgainstThePinnedRoot(t *testing.T) {
+	t.Parallel()
+	first := roots(t, 1)[0]
+	draft, err := ceremony.Next(t.Context(), first, ceremony.Change{AddRootKeys: []keys.Public{public("dave")}, Now: testNow})
+	require.NoError(t, err)
+	sign(t, draft, "alice", "bob")
+	second := draft.Document()
+	draft, err = ceremony.Next(t.Context(), second, ceremony.Change{Threshold: 3, Now: testNow})
+	require.NoError(t, err)
+	fields := func(r ceremony.Review) (names []string) {
+		for _, change := range r.Changes {
+			names = append(names, change.Field)
+		}
+		return names
+	}
+	draft = carry(t, draft)
+	assert.Equal(t, []string{"root threshold"}, fields(draft.Review(testNow)))
+	require.NoError(t, draft.Pin(first, second))
+	review := draft.Review(testNow)
+	assert.Equal(t, []string{"root threshold", "root key"}, fields(review))
+	assert.Equal(t, "root version 2, which follows from version 1, which you pinned", review.RestsOn)
+}
+
 func TestReviewFirstRoot(t *testing.T) {
 	t.Parallel()
 	draft := carry(t, newDraft(t, func(p *ceremony.Policy) {

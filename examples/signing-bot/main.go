@@ -9,7 +9,7 @@
 // follows from the pinned root, which came by another way than from the
 // deployment; a review has nothing to warn of; it lives no longer than
 // -max-days; and a root changes nothing but its expiry. All else is left to
-// people. After a root rotation, repeat -root for each newer root.
+// people. After a root rotation, give it the new root.
 package main
 
 import (
@@ -40,7 +40,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	var rootFiles, roles list
+	var roles list
 	flags := flag.NewFlagSet("signing-bot", flag.ContinueOnError)
 	flags.SetOutput(out)
 	url := flags.String("api", "", "`URL` of the deployment")
@@ -48,12 +48,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	maxDays := flags.Int("max-days", 90, "longest life of a document in `days`")
 	every := flags.Duration("every", 30*time.Second, "time between two looks")
 	once := flags.Bool("once", false, "look once and end")
-	flags.Var(&rootFiles, "root", "the pinned root, a `file`; repeat it for each newer root, in order")
+	rootFile := flags.String("root", "", "the pinned root, a `file`")
 	flags.Var(&roles, "role", "`name` of a role to sign; may be repeated")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *url == "" || *keyFile == "" || len(rootFiles) == 0 || len(roles) == 0 || *every <= 0 {
+	if *url == "" || *keyFile == "" || *rootFile == "" || len(roles) == 0 || *every <= 0 {
 		return fmt.Errorf("-api, -key, -root and -role are needed, and -every must be positive")
 	}
 	api, err := client.New(*url, client.Config{})
@@ -65,14 +65,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer key.Close()
-	b := bot{api: api, key: key, roles: roles, maxLife: time.Duration(*maxDays) * 24 * time.Hour, out: out, said: map[string]string{}}
-	for _, path := range rootFiles {
-		root, err := readRoot(path)
-		if err != nil {
-			return err
-		}
-		b.roots = append(b.roots, root)
+	root, err := readRoot(*rootFile)
+	if err != nil {
+		return err
 	}
+	b := bot{api: api, key: key, root: root, roles: roles, maxLife: time.Duration(*maxDays) * 24 * time.Hour, out: out, said: map[string]string{}}
 	if *once {
 		return b.look(ctx)
 	}
@@ -95,7 +92,7 @@ func readRoot(path string) (*metadata.Document, error) {
 type bot struct {
 	api     ceremony.API
 	key     keys.Signer
-	roots   []*metadata.Document
+	root    *metadata.Document
 	roles   []string
 	maxLife time.Duration
 	out     io.Writer
@@ -146,7 +143,12 @@ func (b *bot) look(ctx context.Context) error {
 }
 
 func (b *bot) hasSigned(draft *ceremony.Draft) bool {
-	return slices.ContainsFunc(draft.Status().Document.Signed, func(k metadata.KeyRef) bool { return k.KeyID == b.key.Public().ID() })
+	status := draft.Status()
+	signed := status.Document.Signed
+	if status.RootBefore != nil {
+		signed = slices.Concat(signed, status.RootBefore.Signed)
+	}
+	return slices.ContainsFunc(signed, func(k metadata.KeyRef) bool { return k.KeyID == b.key.Public().ID() })
 }
 
 // approve is the policy.
@@ -154,7 +156,7 @@ func (b *bot) approve(draft *ceremony.Draft, now time.Time) error {
 	if !slices.Contains(b.roles, draft.Role()) {
 		return fmt.Errorf("%s is not among the roles to sign", draft.Role())
 	}
-	if err := draft.Pin(b.roots...); err != nil {
+	if err := draft.Pin(b.root); err != nil {
 		return err
 	}
 	review := draft.Review(now)

@@ -4,6 +4,7 @@ package files
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 
 	"example.org/rstuf/internal/canonical"
 )
@@ -39,15 +42,70 @@ func CheckJSON(data []byte) error {
 	return p.End()
 }
 
-// Decode is json.Unmarshal after [CheckJSON], and refuses fields that v does
-// not have.
+// Decode is json.Unmarshal after [CheckJSON], and takes fields only by the
+// exact names that v has for them: others, and names in other case, are errors.
+// Embedded structs are not supported.
 func Decode(data []byte, v any) error {
 	if err := CheckJSON(data); err != nil {
 		return err
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	return dec.Decode(v)
+	if err := json.Unmarshal(data, v); err != nil {
+		return err
+	}
+	return checkNames(reflect.TypeOf(v), data)
+}
+
+var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+
+// checkNames looks for fields in a JSON value that its type does not have. The
+// value has been decoded into the type before. Types that decode themselves
+// are left to do so.
+func checkNames(t reflect.Type, data json.RawMessage) error {
+	if t.Implements(unmarshaler) || reflect.PointerTo(t).Implements(unmarshaler) || string(data) == "null" {
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return checkNames(t.Elem(), data)
+	case reflect.Slice:
+		var items []json.RawMessage
+		if t.Elem().Kind() == reflect.Uint8 || json.Unmarshal(data, &items) != nil {
+			return nil // a text
+		}
+		for _, item := range items {
+			if err := checkNames(t.Elem(), item); err != nil {
+				return err
+			}
+		}
+	case reflect.Map, reflect.Struct:
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(data, &fields); err != nil {
+			return err
+		}
+		for name, value := range fields {
+			inner := t
+			if t.Kind() == reflect.Map {
+				inner = t.Elem()
+			} else if inner = fieldType(t, name); inner == nil {
+				return fmt.Errorf("unknown field %q", name)
+			}
+			if err := checkNames(inner, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fieldType is the type of the field that JSON calls name, or nil.
+func fieldType(t reflect.Type, name string) reflect.Type {
+	for field := range t.Fields() {
+		tag, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if cmp.Or(tag, field.Name) == name && tag != "-" {
+			return field.Type
+		}
+	}
+	return nil
 }
 
 // Encode writes v as indented JSON for people to read, the same bytes for the
@@ -78,9 +136,9 @@ func write(path string, data []byte, replace bool) error {
 	}
 	defer os.Remove(tmp.Name())
 	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
+	// File systems without Unix permissions, such as those of USB sticks, may
+	// refuse; the file is no less whole.
+	_ = tmp.Chmod(0o644)
 	if err == nil {
 		err = tmp.Sync()
 	}
@@ -89,10 +147,33 @@ func write(path string, data []byte, replace bool) error {
 	}
 	if replace {
 		err = os.Rename(tmp.Name(), path)
-	} else if err = os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s: %w: choose another name or ask to replace it", path, fs.ErrExist)
+	} else {
+		err = placeNew(tmp.Name(), path, os.Link)
 	}
 	return errors.Join(err, syncDir(filepath.Dir(path)))
+}
+
+// placeNew gives a file its name unless that is taken. A link does both in one
+// step. Where there are no hard links, as on a USB stick, the name is taken
+// with an empty file first; a crash at that moment leaves it empty.
+func placeNew(tmp, path string, link func(from, to string) error) error {
+	err := link(tmp, path)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		var reserved *os.File
+		if reserved, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err == nil {
+			if err = reserved.Close(); err == nil {
+				err = os.Rename(tmp, path)
+			}
+			return err
+		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: %w: choose another name or ask to replace it", path, fs.ErrExist)
+	}
+	return err
 }
 
 func syncDir(path string) error {
