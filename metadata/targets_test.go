@@ -105,17 +105,24 @@ func TestTargetsWriterRefuses(t *testing.T) {
 func TestTargetFilesMerge(t *testing.T) {
 	t.Parallel()
 	checked := 0
+	documents := map[string]*metadata.Document{}
 	for name, data := range readVectors(t).documents {
-		d, err := metadata.Parse(data)
-		require.NoError(t, err, name)
+		documents[name] = parse(t, string(data))
+	}
+	for name, repository := range readPublished(t) {
+		for file, d := range repository {
+			documents[name+"/"+file] = d
+		}
+	}
+	for name, d := range documents {
 		files, err := d.TargetFiles()
 		if d.Type() != rstuf.RoleTargets {
 			assert.Error(t, err)
 			continue
 		}
-		require.NoError(t, err)
+		require.NoError(t, err, name)
 		targets, err := d.Targets()
-		require.NoError(t, err)
+		require.NoError(t, err, name)
 		header := *targets
 		header.Targets = nil
 		w, err := metadata.NewTargetsWriter(&header)
@@ -133,7 +140,7 @@ func TestTargetFilesMerge(t *testing.T) {
 			break
 		}
 	}
-	assert.NotZero(t, checked, "no artifacts in the vectors")
+	assert.NotZero(t, checked, "no artifacts in any document")
 
 	_, err := parse(t, signed("_type", `"targets"`, "meta", "")).TargetFiles()
 	assert.ErrorContains(t, err, "targets: must be an object")
