@@ -64,7 +64,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the service,
 	flags.StringVarP(&a.configPath, "config", "c", defaultConfigPath(), "settings `FILE`")
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	root.AddCommand(newAdminCommand(a), newKeyCommand(a), newServeCommand(a), newTaskCommand(a), newVersionCommand(a), newCompletionCommand())
+	root.AddCommand(newAdminCommand(a), newArtifactCommand(a), newKeyCommand(a), newServeCommand(a), newTaskCommand(a), newVersionCommand(a), newCompletionCommand())
 	setDefaults(root)
 	return root
 }
@@ -140,6 +140,20 @@ func optionalString(cmd *cobra.Command, target *string, name, short, def, text s
 	flag.NoOptDefVal = def
 	flag.Annotations = map[string][]string{optionalValue: nil}
 	flag.Annotations[optionalValue] = []string{def}
+}
+
+// required is the error of flags that must be given and are not.
+func required(cmd *cobra.Command, names ...string) error {
+	var missing []string
+	for _, name := range names {
+		if !cmd.Flags().Changed(name) {
+			missing = append(missing, "--"+name)
+		}
+	}
+	if len(missing) > 0 {
+		return usagef("%s needs %s", cmd.CommandPath(), strings.Join(missing, ", "))
+	}
+	return nil
 }
 
 func defaultConfigPath() string {

@@ -160,6 +160,9 @@ format that "rstuf key show" reads can be converted.`,
   rstuf key convert --to tuf --name alice alice.pub`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := required(cmd, "to"); err != nil {
+				return err
+			}
 			if form == "private" {
 				return a.convertPrivate(cmd.Context(), args[0], &secret, &save)
 			}
@@ -194,7 +197,6 @@ format that "rstuf key show" reads can be converted.`,
 	flags.StringVar(&uri, "uri", "", "`URI` where a worker finds the private key, of the TUF key object")
 	secret.add(flags, "password", "the present password")
 	save.add(cmd, "new-password")
-	cobra.CheckErr(cmd.MarkFlagRequired("to"))
 	return cmd
 }
 

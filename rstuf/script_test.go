@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,9 +39,11 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"control":  control,
-			"service":  startService,
-			"samejson": sameJSON,
+			"control":      control,
+			"exits":        exits,
+			"service":      startService,
+			"bootstrapped": startBootstrapped,
+			"samejson":     sameJSON,
 		},
 	})
 }
@@ -60,6 +65,28 @@ func startService(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	ts.Setenv("API", api.URL)
 	ts.Setenv("METADATA", files.URL)
+}
+
+// bootstrapped FOLDER is service with a repository: root keys alice and bob,
+// threshold 2, four hash bins or the roles of FOLDER.yml, and root.json.
+func startBootstrapped(ts *testscript.TestScript, neg bool, args []string) {
+	startService(ts, neg, args)
+	dir := filepath.Join(ts.MkAbs(args[0]), "keys")
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ts.Check(ts.Exec("rstuf", "key", "generate", "--type", "ed25519", "--file", "alice", "--plain"))
+	ts.Check(ts.Exec("rstuf", "key", "generate", "--type", "ecdsa", "--file", "bob", "--plain"))
+	ts.Check(ts.Exec("rstuf", "key", "generate", "--type", "ed25519", "--file", filepath.Join(dir, "online"), "--plain"))
+	policy := "root_keys: [{name: alice, file: alice.pub}, {name: bob, file: bob.pub}]\nthreshold: 2\n" +
+		"online_key: {name: online, file: " + filepath.Join(dir, "online.pub") + ", uri: 'fn:online'}\n"
+	spread := "hash_bins: 4\n"
+	if roles, err := os.ReadFile(ts.MkAbs(args[0] + ".yml")); err == nil {
+		spread = string(roles)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("bootstrapped.yml"), []byte(policy+spread), 0o600))
+	ts.Check(ts.Exec("rstuf", "admin", "--api-server", ts.Getenv("API"), "ceremony", "--policy", "bootstrapped.yml", "--defaults", "--key", "alice", "--key", "bob"))
+	root, err := os.ReadFile(filepath.Join(ts.MkAbs(args[0]), "metadata", "1.root.json"))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("root.json"), root, 0o600))
 }
 
 // samejson FILE FILE [FIELD...] compares two JSON files but for the values of
@@ -91,6 +118,23 @@ func dropFields(v any, names []string) {
 		for _, child := range v {
 			dropFields(child, names)
 		}
+	}
+}
+
+// exits CODE COMMAND... runs a command that must end with an exit code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	code := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if args[0] != strconv.Itoa(code) {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
 }
 

@@ -133,11 +133,11 @@ func (a *app) perform(ctx context.Context, send func(context.Context, *client.Cl
 	if err := a.printTask(task, true); err != nil {
 		return err
 	}
-	return errors.Join(failedRoles(task), a.stillWaiting(ctx, api, mayWait))
+	return errors.Join(shortfall(task), a.stillWaiting(ctx, api, mayWait))
 }
 
-// failedRoles is the error of a task that succeeded without doing all.
-func failedRoles(task rstuf.Task) error {
+// shortfall is the error of a task that succeeded without doing all.
+func shortfall(task rstuf.Task) error {
 	if task.Result == nil || task.Result.Details == nil {
 		return nil
 	}
@@ -147,6 +147,10 @@ func failedRoles(task rstuf.Task) error {
 		return fmt.Errorf("%d roles were not changed", len(d.FailedRoles))
 	case len(d.InvalidRoles) > 0:
 		return fmt.Errorf("%d roles do not exist", len(d.InvalidRoles))
+	case len(d.NotFoundArtifacts) > 0:
+		return fmt.Errorf("%d artifacts were not there", len(d.NotFoundArtifacts))
+	case len(d.InvalidPaths) > 0:
+		return fmt.Errorf("%d artifacts match no delegation", len(d.InvalidPaths))
 	}
 	return nil
 }

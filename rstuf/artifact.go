@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"example.org/rstuf"
+	"example.org/rstuf/client"
+	"example.org/rstuf/metadata"
+	"github.com/spf13/cobra"
+)
+
+func newArtifactCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "artifact",
+		Short: "Add, delete, list, publish and download artifacts",
+		Example: `  rstuf artifact --api-server https://rstuf.example.com add dist/*.tar.gz -p releases
+  rstuf artifact download releases/app.tar.gz`,
+	}
+	a.api.add(cmd)
+	cmd.AddCommand(newArtifactAddCommand(a), newArtifactDeleteCommand(a), newArtifactPublishCommand(a),
+		newArtifactInfoCommand(a), newArtifactListCommand(a), newRepositoryCommand(a))
+	return cmd
+}
+
+func newArtifactDeleteCommand(a *app) *cobra.Command {
+	var noWait, noPublish bool
+	cmd := &cobra.Command{
+		Use:   "delete PATH...",
+		Short: "Remove artifacts",
+		Long: `Remove artifacts by their paths in the repository, "-" for a list on standard
+input, and wait until that is published. A path that is not there is an error;
+the others are removed all the same.`,
+		Example: `  rstuf artifact delete releases/app-1.0.tar.gz
+  cat old.txt | rstuf artifact delete -`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			paths, err := a.withList(args)
+			if err != nil {
+				return err
+			}
+			request := rstuf.DeleteArtifacts{Artifacts: paths, SkipPublish: noPublish}
+			return a.change(cmd.Context(), noWait || noPublish, func(ctx context.Context, api *client.Client) (*client.Task, error) {
+				return api.DeleteArtifacts(ctx, request)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait for the task")
+	cmd.Flags().BoolVar(&noPublish, "no-publish", false, "leave it to rstuf artifact publish; the task waits for that")
+	return cmd
+}
+
+// change sends a request about artifacts, and waits for it unless told not to.
+func (a *app) change(ctx context.Context, noWait bool, send func(context.Context, *client.Client) (*client.Task, error)) error {
+	if !noWait {
+		return a.perform(ctx, send)
+	}
+	api, err := a.connect()
+	if err != nil {
+		return err
+	}
+	task, err := send(ctx, api)
+	if err != nil {
+		return err
+	}
+	return a.result(map[string]string{"task_id": task.ID()}, func() { a.printf("task %s", task.ID()) })
+}
+
+// withList puts the lines of standard input in the place of "-".
+func (a *app) withList(args []string) ([]string, error) {
+	if !slices.Contains(args, "-") {
+		return args, nil
+	}
+	var all []string
+	for _, arg := range args {
+		if arg != "-" {
+			all = append(all, arg)
+			continue
+		}
+		lines := bufio.NewScanner(a.stdin)
+		lines.Buffer(nil, 64<<10)
+		for lines.Scan() {
+			if line := strings.TrimSuffix(lines.Text(), "\r"); line != "" {
+				all = append(all, line)
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("the list on standard input: %w", err)
+		}
+	}
+	if len(all) == 0 {
+		return nil, usagef("the list on standard input is empty")
+	}
+	return all, nil
+}
+
+func newArtifactPublishCommand(a *app) *cobra.Command {
+	var noWait bool
+	cmd := &cobra.Command{
+		Use:     "publish",
+		Short:   "Publish what was added or removed with --no-publish",
+		Example: "  rstuf artifact publish",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.change(cmd.Context(), noWait, func(ctx context.Context, api *client.Client) (*client.Task, error) {
+				return api.Publish(ctx)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait for the task")
+	return cmd
+}
+
+// artifactInfo is what is shown of one artifact.
+type artifactInfo struct {
+	Path string `json:"path"`
+	Role string `json:"role"`
+	rstuf.ArtifactInfo
+}
+
+func newArtifactInfoCommand(a *app) *cobra.Command {
+	var repo repositoryFlags
+	cmd := &cobra.Command{
+		Use:   "info PATH",
+		Short: "Show what the repository's metadata says of an artifact",
+		Long: `Show what the repository's metadata says of an artifact: size, hashes, custom
+data, and the role that speaks for it. All is verified from the trusted root
+on, and expired metadata is an error.`,
+		Example: "  rstuf artifact info releases/app-1.0.tar.gz -m https://metadata.example.com -r root.json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := a.load(cmd.Context(), &repo)
+			if err != nil {
+				return err
+			}
+			now := time.Now()
+			if err := r.CheckExpiry(now); err != nil {
+				return err
+			}
+			file, role, found, err := r.Find(cmd.Context(), args[0], now)
+			if err != nil {
+				return err
+			}
+			if !found {
+				return fmt.Errorf("the repository has no artifact %q", args[0])
+			}
+			info := artifactInfo{args[0], role, file.ArtifactInfo}
+			return a.result(info, func() {
+				a.printf("path:    %s\nrole:    %s\nlength:  %d", info.Path, role, info.Length)
+				for _, algorithm := range sortedKeys(info.Hashes) {
+					a.printf("%s: %s", algorithm, info.Hashes[algorithm])
+				}
+				if len(info.Custom) > 0 {
+					a.printf("custom:  %s", info.Custom)
+				}
+			})
+		},
+	}
+	repo.add(cmd)
+	return cmd
+}
+
+func newArtifactListCommand(a *app) *cobra.Command {
+	var repo repositoryFlags
+	cmd := &cobra.Command{
+		Use:   "list [PATTERN]",
+		Short: "List the artifacts of a repository",
+		Long: `List the artifacts of a repository by its metadata, verified from the trusted
+root on; with a pattern (*, ? and [] do not match /) those whose path fits it.
+It reads every delegated role.`,
+		Example: `  rstuf artifact list 'releases/*' -m https://metadata.example.com -r root.json
+  rstuf artifact list --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := a.load(cmd.Context(), &repo)
+			if err != nil {
+				return err
+			}
+			if err := r.CheckExpiry(time.Now()); err != nil {
+				return err
+			}
+			list := []artifactInfo{}
+			for info, err := range artifacts(cmd.Context(), r) {
+				if err != nil {
+					return err
+				}
+				if len(args) == 0 || metadata.MatchPath(args[0], info.Path) {
+					list = append(list, info)
+				}
+			}
+			slices.SortFunc(list, func(x, y artifactInfo) int { return strings.Compare(x.Path, y.Path) })
+			return a.result(list, func() {
+				rows := make([][]string, len(list))
+				for i, info := range list {
+					rows[i] = []string{info.Path, fmt.Sprint(info.Length), info.Role}
+				}
+				a.table([]string{"path", "bytes", "role"}, rows)
+			})
+		},
+	}
+	repo.add(cmd)
+	return cmd
+}
+
+// pathPrefix is what -p puts before a name.
+func pathPrefix(prefix, name string) string { return path.Join(prefix, name) }
+
+// sortedKeys are the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+	"example.org/rstuf/rstuf/internal/mirror"
+)
+
+// artifacts yields all artifacts of a repository, role by role. A role that
+// nobody has signed yet has none.
+func artifacts(ctx context.Context, r *mirror.Repository) iter.Seq2[artifactInfo, error] {
+	return func(yield func(artifactInfo, error) bool) {
+		ofRole := func(role string, doc *metadata.Document) bool {
+			targets, err := doc.Targets()
+			if err != nil {
+				return yield(artifactInfo{}, err)
+			}
+			for path, file := range targets.Targets {
+				if !yield(artifactInfo{path, role, file.ArtifactInfo}, nil) {
+					return false
+				}
+			}
+			return true
+		}
+		if !ofRole(rstuf.RoleTargets, r.Targets) {
+			return
+		}
+		names, err := r.RoleNames()
+		if err != nil {
+			yield(artifactInfo{}, err)
+			return
+		}
+		for name := range names {
+			doc, err := r.Role(ctx, name)
+			if errors.Is(err, mirror.ErrUnpublished) {
+				continue
+			}
+			if err != nil {
+				yield(artifactInfo{}, err)
+				return
+			}
+			if !ofRole(name, doc) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"example.org/rstuf/metadata"
+	"example.org/rstuf/rstuf/internal/config"
+	"example.org/rstuf/rstuf/internal/mirror"
+	"github.com/spf13/cobra"
+)
+
+// repositoryFlags say which repository to read, and what to trust.
+type repositoryFlags struct {
+	name     string
+	metadata string
+	root     string
+	// unsafe trusts the first root that the server has.
+	unsafe bool
+}
+
+func (f *repositoryFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.name, "repository", "", "`NAME` of a repository of the settings; default the current one")
+	flags.StringVarP(&f.metadata, "metadata-url", "m", "", "`URL` of the metadata files")
+	flags.StringVarP(&f.root, "root", "r", "", "trusted root: a `FILE` or URL")
+	flags.BoolVar(&f.unsafe, "trust-first-root-unsafe", false, "without a trusted root, trust the first one that the server has")
+}
+
+// repository gives what the flags say, and from the settings what they leave
+// open.
+func (a *app) repository(f *repositoryFlags) (config.Repository, error) {
+	repo := config.Repository{}
+	settings, err := a.config()
+	if err != nil {
+		return repo, err
+	}
+	name := f.name
+	if name == "" && (f.metadata == "" || f.root == "") {
+		if name, err = settings.CurrentName(); err != nil {
+			return repo, err
+		}
+	}
+	if name != "" {
+		if repo, err = settings.Repository(name); err != nil {
+			return repo, err
+		}
+	}
+	if f.metadata != "" && f.metadata != repo.MetadataURL {
+		// The trusted root of one repository says nothing about another.
+		repo = config.Repository{MetadataURL: f.metadata, ArtifactBaseURL: repo.ArtifactBaseURL, HashPrefix: repo.HashPrefix, DownloadDir: repo.DownloadDir}
+	}
+	if repo.MetadataURL == "" {
+		return repo, usagef("no repository is named: give --metadata-url and --root, or add one with rstuf artifact repository add and choose it with set")
+	}
+	return repo, nil
+}
+
+// trustedRoot gives the root that trust starts from.
+func (a *app) trustedRoot(ctx context.Context, f *repositoryFlags, repo config.Repository) (*metadata.Document, error) {
+	data := repo.TrustedRoot
+	switch {
+	case f.root != "":
+		var err error
+		if data, err = readRoot(ctx, f.root); err != nil {
+			return nil, err
+		}
+	case len(data) == 0 && f.unsafe:
+		source, err := mirror.New(repo.MetadataURL)
+		if err != nil {
+			return nil, usage(err)
+		}
+		a.note("warning: the first root is trusted unseen, as the server at %s has it", repo.MetadataURL)
+		return source.FirstRoot(ctx)
+	case len(data) == 0:
+		return nil, usagef("no trusted root: give --root FILE, or --trust-first-root-unsafe to trust what the server has")
+	}
+	doc, err := metadata.Parse(data)
+	if err == nil {
+		err = metadata.VerifyRootChain([]*metadata.Document{doc})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the trusted root: %w", err)
+	}
+	return doc, nil
+}
+
+// readRoot reads a root from a file or a URL.
+func readRoot(ctx context.Context, source string) ([]byte, error) {
+	if !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://") {
+		info, err := os.Stat(source)
+		if err == nil && info.Size() > metadata.MaxSize {
+			err = errors.New("too large for metadata")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return os.ReadFile(source)
+	}
+	base, name, _ := cutLast(source, "/")
+	from, err := mirror.New(base)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return from.Get(ctx, name)
+}
+
+func cutLast(text, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(text, sep); i >= 0 {
+		return text[:i], text[i+len(sep):], true
+	}
+	return text, "", false
+}
+
+// load reads the metadata of the repository that the flags name.
+func (a *app) load(ctx context.Context, f *repositoryFlags) (*mirror.Repository, error) {
+	repo, err := a.repository(f)
+	if err != nil {
+		return nil, err
+	}
+	trusted, err := a.trustedRoot(ctx, f, repo)
+	if err != nil {
+		return nil, err
+	}
+	source, err := mirror.New(repo.MetadataURL)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return source.Load(ctx, trusted)
+}
