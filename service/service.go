@@ -58,11 +58,12 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	return s, nil
 }
 
-func open(ctx context.Context, cfg Config, d *disk) (s *Service, err error) {
-	if cfg, err = cfg.withDefaults(); err != nil {
+func open(ctx context.Context, cfg Config, d *disk) (*Service, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
 		return nil, err
 	}
-	s = &Service{
+	s := &Service{
 		cfg: cfg, disk: d, storage: cfg.Storage, live: map[taskID]*waiting{},
 		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),
 		draining: make(chan struct{}), accepted: make(chan struct{}), done: make(chan struct{}),
@@ -70,24 +71,8 @@ func open(ctx context.Context, cfg Config, d *disk) (s *Service, err error) {
 	if s.db, err = openDatabase(cfg.Dir, d.unsafe); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.db.Close())
-		}
-	}()
-	if s.storage == nil {
-		if s.storage, err = newFolder(filepath.Join(cfg.Dir, "metadata"), d); err != nil {
-			return nil, err
-		}
-	}
-	if err = s.signers.start(cfg); err != nil {
-		return nil, err
-	}
-	if err = s.load(); err != nil {
-		return nil, err
-	}
-	if err = s.repair(ctx); err != nil {
-		return nil, err
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.db.Close())
 	}
 	s.handler = s.newHandler()
 	run, cancel := context.WithCancel(context.Background())
@@ -95,6 +80,22 @@ func open(ctx context.Context, cfg Config, d *disk) (s *Service, err error) {
 	go s.acceptAll()
 	go s.publishAll(run)
 	return s, nil
+}
+
+// start makes everything ready to accept and to publish.
+func (s *Service) start(ctx context.Context) (err error) {
+	if s.storage == nil {
+		if s.storage, err = newFolder(filepath.Join(s.cfg.Dir, "metadata"), s.disk); err != nil {
+			return err
+		}
+	}
+	if err := s.signers.start(s.cfg); err != nil {
+		return err
+	}
+	if err := s.load(); err != nil {
+		return err
+	}
+	return s.repair(ctx)
 }
 
 // load reads the database.
