@@ -119,7 +119,7 @@ func parseDER(der []byte) (crypto.PrivateKey, error) {
 		}
 		var ec ecPrivateKey
 		if _, err := asn1.Unmarshal(der, &ec); err != nil {
-			return nil, fmt.Errorf("%w: the key is cut short or damaged", ErrNotKey)
+			return nil, fmt.Errorf("%w: neither PKCS#8 nor PKCS#1 nor SEC 1, or damaged", ErrNotKey)
 		}
 		if err := checkCurve(ec.Curve); err != nil {
 			return nil, err

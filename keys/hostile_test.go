@@ -51,6 +51,7 @@ func TestParseRefuses(t *testing.T) {
 		"white space":        {[]byte(" \n"), keys.ErrNotKey, "empty"},
 		"text":               {[]byte("hello"), keys.ErrNotKey, "neither PEM"},
 		"cut PEM":            {text[:len(text)-9], keys.ErrNotKey, "cut short"},
+		"PKCS#12 DER":        {[]byte("\x30\x0a\x02\x01\x03\x30\x05\x06\x03\x2a\x03\x04"), keys.ErrNotKey, "neither PKCS#8"},
 		"cut DER":            {block.Bytes[:20], keys.ErrNotKey, "cut short"},
 		"damaged PKCS#8":     {pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: block.Bytes[:40]}), keys.ErrNotKey, "damaged"},
 		"two keys":           {append(bytes.Clone(text), text...), keys.ErrNotKey, "more than one"},
@@ -129,6 +130,7 @@ func TestParsePublicRefuses(t *testing.T) {
 		"x25519":            {publicOf(x25519.PublicKey()), keys.ErrUnsupported, "use ed25519"},
 		"weak rsa":          {weak, keys.ErrUnsupported, "1024 bits is too weak"},
 		"huge rsa":          {huge, keys.ErrUnsupported, "too large"},
+		"cut OpenSSH":       {[]byte("ssh-ed25519 AAAA"), keys.ErrNotKey, "cut short"},
 		"not a key at all":  {[]byte("\x30\x03\x02\x01\x05"), keys.ErrNotKey, "neither a public key"},
 		"P-521 certificate": {certificate(t, p521, "x"), keys.ErrUnsupported, "P-521"},
 	}

@@ -75,3 +75,19 @@ func checkOpenSSH(header opensshHeader) error {
 	}
 	return nil
 }
+
+func isOpenSSHPublic(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("ssh-")) || bytes.HasPrefix(text, []byte("ecdsa-sha2-"))
+}
+
+func parseOpenSSHPublic(text []byte) (Public, error) {
+	key, comment, _, _, err := ssh.ParseAuthorizedKey(text)
+	if err != nil {
+		return Public{}, fmt.Errorf("%w: the OpenSSH public key is cut short or damaged", ErrNotKey)
+	}
+	holder, ok := key.(ssh.CryptoPublicKey)
+	if !ok {
+		return Public{}, fmt.Errorf("%w key type %s: use ed25519, ecdsa or rsa", ErrUnsupported, key.Type())
+	}
+	return FromCrypto(holder.CryptoPublicKey(), comment)
+}

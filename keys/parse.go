@@ -124,7 +124,7 @@ func recognise(data []byte) (container, error) {
 		return recogniseJSON(text)
 	case bytes.Contains(text, []byte(legacyDelimiter)):
 		return parseLegacyEncrypted(string(text))
-	case bytes.HasPrefix(text, []byte("ssh-")) || bytes.HasPrefix(text, []byte("ecdsa-sha2-")):
+	case isOpenSSHPublic(text):
 		return container{}, fmt.Errorf("%w: it is an OpenSSH public key", ErrNotPrivate)
 	}
 	return container{}, fmt.Errorf("%w: neither PEM nor DER nor a JSON key, or cut short", ErrNotKey)

@@ -30,7 +30,8 @@ func LoadPublic(path string) (Public, error) {
 // ParsePublic reads a public key and recognises its format by its content:
 // PEM or DER (SubjectPublicKeyInfo, PKCS#1), an X.509 certificate (its common
 // name becomes the key's name; it is not checked against any authority), a TUF
-// key object, and the .pub JSON of RSTUF's first generation.
+// key object, the .pub JSON of RSTUF's first generation, and the .pub line of
+// OpenSSH (its comment becomes the name).
 func ParsePublic(data []byte) (Public, error) {
 	p, err := parsePublic(data)
 	if err != nil {
@@ -54,8 +55,10 @@ func parsePublic(data []byte) (Public, error) {
 			return Public{}, fmt.Errorf("%w: the PEM is cut short or damaged", ErrNotKey)
 		}
 		return publicFromDER(block.Type, block.Bytes)
+	case isOpenSSHPublic(text):
+		return parseOpenSSHPublic(text)
 	}
-	return Public{}, fmt.Errorf("%w: neither PEM nor DER nor a JSON key object", ErrNotKey)
+	return Public{}, fmt.Errorf("%w: neither PEM nor DER nor a JSON key object nor an OpenSSH key", ErrNotKey)
 }
 
 // parsePublicJSON reads a key object. keyid and keyid_hash_algorithms, which

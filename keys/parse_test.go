@@ -154,8 +154,11 @@ func TestParsePublicForms(t *testing.T) {
 		require.NoError(t, err)
 		text, err := want.MarshalPEM()
 		require.NoError(t, err)
+		sshKey, err := ssh.NewPublicKey(want.Crypto())
+		require.NoError(t, err)
+		line := append(bytes.TrimSpace(ssh.MarshalAuthorizedKey(sshKey)), " alice@laptop\n"...)
 		for name, form := range map[string][]byte{
-			"": spki, "Alice of Example": cert, "alice": object,
+			"": spki, "Alice of Example": cert, "alice": object, "alice@laptop": line,
 		} {
 			got, err := keys.ParsePublic(form)
 			require.NoError(t, err)
@@ -170,7 +173,7 @@ func TestParsePublicForms(t *testing.T) {
 
 		// What is not private is named where a private key belongs, and the
 		// other way round.
-		for _, form := range [][]byte{spki, cert, object, text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})} {
+		for _, form := range [][]byte{spki, cert, object, text, line, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})} {
 			_, err := keys.Parse(form, password("pw"))
 			assert.ErrorIs(t, err, keys.ErrNotPrivate)
 		}
