@@ -17,7 +17,7 @@ import (
 // quarter each time, so that waiting costs at most a quarter more than the
 // task takes.
 const (
-	firstLook = 5 * time.Millisecond
+	firstLook = time.Millisecond
 	lastLook  = 2 * time.Second
 	// maxOutage is how long the service may be out of reach while a task is
 	// waited for.

@@ -1,0 +1,258 @@
+package client
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/go-retryablehttp"
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+	"github.com/theupdateframework/go-tuf/v2/metadata/updater"
+
+	"example.org/rstuf"
+	"example.org/rstuf/internal/files"
+)
+
+// DownloaderConfig says where a repository is. MetadataURL is required.
+type DownloaderConfig struct {
+	// MetadataURL is the folder of timestamp.json.
+	MetadataURL string
+	// ArtifactsURL is the folder that artifact paths are relative to; a
+	// prefix of all paths belongs to it.
+	ArtifactsURL string
+	// HashPrefix: the files are named <hash>.<name> in their folders. RSTUF
+	// deployments mostly serve them by their plain path.
+	HashPrefix bool
+	// Cache is a folder for this repository alone that keeps verified
+	// metadata. With it, a server can't pass off an older state of the
+	// repository as the newest. Default: nothing is kept.
+	Cache string
+	// HTTP says how to connect. Its headers and token go to the hosts of both
+	// URLs.
+	HTTP Config
+	// Progress, unless nil, is called while a file is read, with the number
+	// of bytes so far and in all.
+	Progress func(artifact string, done, total int64)
+}
+
+// Downloader downloads artifacts and checks them against the repository's
+// metadata, by go-tuf's updater: the client workflow of the TUF specification,
+// section 5.
+type Downloader struct {
+	cfg       DownloaderConfig
+	trust     Trust
+	metadata  *url.URL
+	artifacts *url.URL // nil if not configured
+
+	metadataHTTP, artifactHTTP *retryablehttp.Client
+
+	mu      sync.Mutex // guards what follows: the updater serves one at a time
+	fetcher *metadataFetcher
+	updater *updater.Updater
+}
+
+// NewDownloader makes a downloader that begins with what is trusted. Nothing
+// is fetched yet.
+func NewDownloader(cfg DownloaderConfig, trust Trust) (*Downloader, error) {
+	d := &Downloader{cfg: cfg, trust: trust}
+	d.fetcher = &metadataFetcher{downloader: d}
+	switch {
+	case trust.firstUse && cfg.Cache == "":
+		return nil, errors.New("trust on first use needs a cache folder to remember the root in")
+	case !trust.firstUse && len(trust.root) == 0:
+		return nil, errors.New("there is no trusted root: pass TrustRoot(the root document)")
+	}
+	base, auth, err := parseBase(cfg.MetadataURL)
+	if err == nil {
+		d.metadata = base
+		d.metadataHTTP, err = newHTTP(base, auth, cfg.HTTP)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("metadata: %w", err)
+	}
+	if cfg.ArtifactsURL != "" {
+		base, auth, err := parseBase(cfg.ArtifactsURL)
+		if err == nil {
+			d.artifacts = base
+			d.artifactHTTP, err = newHTTP(base, auth, cfg.HTTP)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("artifacts: %w", err)
+		}
+		d.artifactHTTP.HTTPClient.Timeout = 0 // a file may take its time; see stall
+	}
+	if cfg.Cache != "" {
+		if err := os.MkdirAll(cfg.Cache, 0o700); err != nil {
+			return nil, fmt.Errorf("cache folder: %w", err)
+		}
+	}
+	return d, nil
+}
+
+// Refresh brings the metadata up to date. The first [Downloader.Info] or
+// [Downloader.Download] does it by itself; a program that runs on calls it
+// whenever it wants to see what is new.
+func (d *Downloader) Refresh(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.refresh(ctx)
+}
+
+func (d *Downloader) refresh(ctx context.Context) error {
+	d.fetcher.ctx = ctx
+	up, err := d.newUpdater(ctx)
+	if err == nil {
+		err = guard(up.Refresh)
+	}
+	if err != nil {
+		return fmt.Errorf("metadata of %s: %w", d.metadata, err)
+	}
+	d.updater = up
+	return nil
+}
+
+// Info tells what the metadata says of an artifact. If no role has it, the
+// error is [ErrNotFound].
+func (d *Downloader) Info(ctx context.Context, artifact string) (rstuf.ArtifactInfo, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.updater == nil {
+		if err := d.refresh(ctx); err != nil {
+			return rstuf.ArtifactInfo{}, err
+		}
+	}
+	d.fetcher.ctx = ctx
+	var file *metadata.TargetFiles
+	err := guard(func() (err error) {
+		file, err = d.updater.GetTargetInfo(artifact)
+		return err
+	})
+	if err != nil {
+		if guard(func() error { return d.checkAbsent(artifact) }) == nil {
+			return rstuf.ArtifactInfo{}, fmt.Errorf("artifact %s: %w: no role of the repository has it", artifact, ErrNotFound)
+		}
+		return rstuf.ArtifactInfo{}, fmt.Errorf("metadata of artifact %s: %w", artifact, err)
+	}
+	info := rstuf.ArtifactInfo{Length: file.Length, Hashes: map[string]string{}}
+	for algorithm, digest := range file.Hashes {
+		info.Hashes[algorithm] = hex.EncodeToString(digest)
+	}
+	if file.Custom != nil {
+		info.Custom = json.RawMessage(*file.Custom)
+	}
+	return info, nil
+}
+
+// checkAbsent confirms that the roles which may have an artifact are all
+// loaded and none has it. go-tuf has no error of its own for that.
+func (d *Downloader) checkAbsent(artifact string) error {
+	trusted := d.updater.GetTrustedMetadataSet()
+	seen := map[string]bool{}
+	next := []string{metadata.TARGETS}
+	for len(next) > 0 {
+		name := next[0]
+		next = next[1:]
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		role := trusted.Targets[name]
+		if role == nil || role.Signed.Targets[artifact] != nil {
+			return fmt.Errorf("role %s was not searched", name)
+		}
+		if role.Signed.Delegations == nil {
+			continue
+		}
+		for _, child := range role.Signed.Delegations.GetRolesForTarget(artifact) {
+			next = append(next, child.Name)
+			if child.Terminating {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// guard keeps the panics of go-tuf on metadata that it does not expect away
+// from the caller.
+func guard(f func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("the metadata can't be used: %v", cause)
+		}
+	}()
+	return f()
+}
+
+// fetchMetadata gets one metadata file, in the way that go-tuf expects.
+func (d *Downloader) fetchMetadata(ctx context.Context, target string, most int64) ([]byte, error) {
+	req, err := retryablehttp.NewRequestWithContext(withRepeat(ctx), http.MethodGet, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	answered := false
+	var body []byte
+	handle := func(resp *http.Response) (err error) {
+		answered = true
+		defer resp.Body.Close()
+		switch {
+		case resp.StatusCode == http.StatusForbidden:
+			// Some object stores answer so for what they do not have.
+			return &metadata.ErrDownloadHTTP{StatusCode: http.StatusNotFound, URL: target}
+		case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
+			return fmt.Errorf("%w: %w", ErrUnavailable, &metadata.ErrDownloadHTTP{StatusCode: resp.StatusCode, URL: target})
+		case resp.StatusCode != http.StatusOK:
+			return &metadata.ErrDownloadHTTP{StatusCode: resp.StatusCode, URL: target}
+		}
+		body, err = files.ReadAll(resp.Body, most)
+		return err
+	}
+	req.SetResponseHandler(handle)
+	resp, err := d.metadataHTTP.Do(req)
+	if err == nil && !answered {
+		err = handle(resp)
+	}
+	return body, explainDownload(ctx, target, err)
+}
+
+// explainDownload marks failures of the network as ErrUnavailable.
+func explainDownload(ctx context.Context, target string, err error) error {
+	var outer *url.Error
+	switch {
+	case err == nil || ctx.Err() != nil || errors.Is(err, ErrUnavailable) || !errors.As(err, &outer):
+		return err
+	}
+	return fmt.Errorf("%s: %w: %w", target, ErrUnavailable, outer.Err)
+}
+
+// artifactURL is where the artifact's file is.
+func (d *Downloader) artifactURL(artifact string, info rstuf.ArtifactInfo) string {
+	if d.cfg.HashPrefix {
+		folder, name := path.Split(artifact)
+		artifact = folder + info.Hashes[preferredHash(info.Hashes)] + "." + name
+	}
+	return d.artifacts.String() + strings.TrimSuffix((&url.URL{Path: "/" + artifact}).EscapedPath(), "/")
+}
+
+// preferredHash is the algorithm whose digest names a file.
+func preferredHash(hashes map[string]string) string {
+	for _, algorithm := range []string{"sha256", "sha512", "blake2b-256"} {
+		if hashes[algorithm] != "" {
+			return algorithm
+		}
+	}
+	if len(hashes) == 0 {
+		return ""
+	}
+	return slices.Min(slices.Collect(maps.Keys(hashes)))
+}

@@ -1,0 +1,339 @@
+package client_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/blake2b"
+
+	"example.org/rstuf"
+	"example.org/rstuf/client"
+	"example.org/rstuf/rstuftest"
+)
+
+func downloader(t *testing.T, repo *rstuftest.Repository, change func(*client.DownloaderConfig)) *client.Downloader {
+	t.Helper()
+	cfg := client.DownloaderConfig{MetadataURL: repo.MetadataURL, ArtifactsURL: repo.ArtifactsURL, Cache: t.TempDir()}
+	if change != nil {
+		change(&cfg)
+	}
+	d, err := client.NewDownloader(cfg, client.TrustRoot(repo.RootJSON))
+	require.NoError(t, err)
+	return d
+}
+
+func TestDownload(t *testing.T) {
+	repo := rstuftest.New(t)
+	content := []byte("the first release")
+	repo.Publish(t, "dir/tool v1+ü.tgz", content)
+	dest := filepath.Join(t.TempDir(), "tool")
+	var done, total int64
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) {
+		cfg.Progress = func(_ string, d, t int64) { done, total = d, t }
+	})
+
+	info, err := d.Download(t.Context(), "dir/tool v1+ü.tgz", dest)
+	require.NoError(t, err)
+	assert.EqualValues(t, len(content), info.Length)
+	assert.Equal(t, fmt.Sprintf("%x", sha256.Sum256(content)), info.Hashes["sha256"])
+	assertFile(t, dest, content)
+	assert.Equal(t, info.Length, done)
+	assert.Equal(t, info.Length, total)
+
+	done = 0
+	_, err = d.Download(t.Context(), "dir/tool v1+ü.tgz", dest)
+	require.NoError(t, err)
+	assert.Zero(t, done, "what is there and right is left alone")
+}
+
+func assertFile(t *testing.T, name string, content []byte) {
+	t.Helper()
+	got, err := os.ReadFile(name)
+	require.NoError(t, err)
+	assert.Equal(t, content, got)
+	assert.NoFileExists(t, name+".part")
+}
+
+func TestDownloadRefusesWhatWasTamperedWith(t *testing.T) {
+	repo := rstuftest.New(t)
+	repo.Publish(t, "tool", []byte("the release"))
+	dest := filepath.Join(t.TempDir(), "tool")
+	for name, content := range map[string]string{"same length": "the_release", "longer": "the release, and more", "shorter": "the rel", "empty": ""} {
+		t.Run(name, func(t *testing.T) {
+			repo.Replace("tool", []byte(content))
+			for _, before := range []string{"", "what was there"} {
+				os.Remove(dest)
+				if before != "" {
+					require.NoError(t, os.WriteFile(dest, []byte(before), 0o600))
+				}
+				_, err := downloader(t, repo, nil).Download(t.Context(), "tool", dest)
+				require.ErrorIs(t, err, client.ErrMismatch)
+				if before != "" {
+					assertFile(t, dest, []byte(before))
+				} else {
+					assert.NoFileExists(t, dest)
+				}
+				assert.NoFileExists(t, dest+".part")
+			}
+		})
+	}
+}
+
+func TestDownloadOfWhatIsNotThere(t *testing.T) {
+	repo := rstuftest.New(t)
+	repo.Publish(t, "tool", []byte("the release"))
+	dest := filepath.Join(t.TempDir(), "tool")
+	d := downloader(t, repo, nil)
+	_, err := d.Download(t.Context(), "other", dest)
+	require.ErrorIs(t, err, client.ErrNotFound)
+	_, err = d.Info(t.Context(), "tool")
+	require.NoError(t, err)
+
+	repo.Remove(t, "tool")
+	_, err = d.Info(t.Context(), "tool")
+	require.NoError(t, err, "the metadata is as of the last refresh")
+	require.NoError(t, d.Refresh(t.Context()))
+	_, err = d.Download(t.Context(), "tool", dest)
+	require.ErrorIs(t, err, client.ErrNotFound, "though the file is still served")
+	assert.NoFileExists(t, dest)
+}
+
+func TestDownloadWithoutCache(t *testing.T) {
+	repo := rstuftest.New(t)
+	repo.Publish(t, "tool", []byte("the release"))
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.Cache = "" })
+	dest := filepath.Join(t.TempDir(), "tool")
+	_, err := d.Download(t.Context(), "tool", dest)
+	require.NoError(t, err)
+	assertFile(t, dest, []byte("the release"))
+}
+
+func TestDownloadTrustsItsRootAlone(t *testing.T) {
+	repo, other := rstuftest.New(t), rstuftest.New(t)
+	d, err := client.NewDownloader(client.DownloaderConfig{MetadataURL: repo.MetadataURL}, client.TrustRoot(other.RootJSON))
+	require.NoError(t, err)
+	_, err = d.Info(t.Context(), "tool")
+	require.Error(t, err)
+	assert.NotErrorIs(t, err, client.ErrNotFound)
+
+	for name, trust := range map[string]client.Trust{"none": {}, "empty": client.TrustRoot(nil), "unpinned": client.TrustOnFirstUseUnsafe()} {
+		_, err := client.NewDownloader(client.DownloaderConfig{MetadataURL: repo.MetadataURL}, trust)
+		assert.Error(t, err, name)
+	}
+	for _, root := range []string{"{", "{}", `{"signed":{"_type":"root"}}`, `{"signatures":null,"signed":null}`, "[]"} {
+		d, err := client.NewDownloader(client.DownloaderConfig{MetadataURL: repo.MetadataURL}, client.TrustRoot([]byte(root)))
+		require.NoError(t, err)
+		_, err = d.Info(t.Context(), "tool")
+		assert.Error(t, err, root)
+	}
+}
+
+func TestTrustOnFirstUse(t *testing.T) {
+	repo, other := rstuftest.New(t), rstuftest.New(t)
+	repo.Publish(t, "tool", []byte("the release"))
+	cache := t.TempDir()
+	first, err := client.NewDownloader(client.DownloaderConfig{MetadataURL: repo.MetadataURL, Cache: cache}, client.TrustOnFirstUseUnsafe())
+	require.NoError(t, err)
+	_, err = first.Info(t.Context(), "tool")
+	require.NoError(t, err)
+
+	again, err := client.NewDownloader(client.DownloaderConfig{MetadataURL: repo.MetadataURL, Cache: cache}, client.TrustOnFirstUseUnsafe())
+	require.NoError(t, err)
+	_, err = again.Info(t.Context(), "tool")
+	require.NoError(t, err)
+
+	swapped, err := client.NewDownloader(client.DownloaderConfig{MetadataURL: other.MetadataURL, Cache: cache}, client.TrustOnFirstUseUnsafe())
+	require.NoError(t, err)
+	require.Error(t, swapped.Refresh(t.Context()), "the root that was pinned stays")
+}
+
+// TestCacheRemembers: a server can't go back to an older state.
+func TestCacheRemembers(t *testing.T) {
+	repo := rstuftest.New(t)
+	repo.Publish(t, "tool", []byte("one"))
+	old := snapshotOf(t, repo)
+	repo.Publish(t, "tool", []byte("two"))
+	cache := t.TempDir()
+	require.NoError(t, downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.Cache = cache }).Refresh(t.Context()))
+
+	replayed := httptest.NewServer(old)
+	defer replayed.Close()
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.Cache, cfg.MetadataURL = cache, replayed.URL })
+	require.Error(t, d.Refresh(t.Context()))
+	fresh := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.MetadataURL = replayed.URL })
+	require.NoError(t, fresh.Refresh(t.Context()), "without the cache nobody could tell")
+}
+
+// snapshotOf is a server of the repository's metadata as it is now.
+func snapshotOf(t *testing.T, repo *rstuftest.Repository) http.Handler {
+	resp, err := http.Get(repo.MetadataURL + "timestamp.json")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var timestamp bytes.Buffer
+	_, err = timestamp.ReadFrom(resp.Body)
+	require.NoError(t, err)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/timestamp.json" {
+			w.Write(timestamp.Bytes())
+			return
+		}
+		http.Redirect(w, r, repo.MetadataURL+strings.TrimPrefix(r.URL.Path, "/"), http.StatusFound)
+	})
+}
+
+// brittle serves one file and breaks off after so many bytes of an answer.
+type brittle struct {
+	content []byte
+	most    int
+	ranges  bool
+
+	mu   sync.Mutex
+	seen []string // Range headers
+	path string
+}
+
+func (b *brittle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b.mu.Lock()
+	b.seen = append(b.seen, r.Header.Get("Range"))
+	b.path = r.URL.Path
+	b.mu.Unlock()
+	if !b.ranges {
+		r.Header.Del("Range")
+	}
+	http.ServeContent(&breaking{w, b.most}, r, "", time.Time{}, bytes.NewReader(b.content))
+}
+
+type breaking struct {
+	http.ResponseWriter
+	left int
+}
+
+func (b *breaking) Write(p []byte) (int, error) {
+	if len(p) > b.left {
+		b.ResponseWriter.Write(p[:b.left])
+		b.ResponseWriter.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	b.left -= len(p)
+	return b.ResponseWriter.Write(p)
+}
+
+func TestDownloadGoesOnWhereItBrokeOff(t *testing.T) {
+	repo := rstuftest.New(t)
+	content := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
+	repo.Publish(t, "big", content)
+	server := &brittle{content: content, most: 100_000, ranges: true}
+	web := httptest.NewServer(server)
+	defer web.Close()
+	dest := filepath.Join(t.TempDir(), "big")
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.ArtifactsURL = web.URL })
+	_, err := d.Download(t.Context(), "big", dest)
+	require.NoError(t, err)
+	assertFile(t, dest, content)
+	assert.Equal(t, "", server.seen[0])
+	assert.Contains(t, server.seen[1:], "bytes=100000-")
+
+	// The rest of an earlier run is used, unless it is of another file.
+	for name, start := range map[string][]byte{"of this file": content[:250_000], "of another file": bytes.Repeat([]byte("x"), 250_000), "too long": append(content[:len(content):len(content)], 'x')} {
+		t.Run(name, func(t *testing.T) {
+			server.seen, server.most = nil, len(content)
+			dest := filepath.Join(t.TempDir(), "big")
+			require.NoError(t, os.WriteFile(dest+".part", start, 0o600))
+			_, err := d.Download(t.Context(), "big", dest)
+			require.NoError(t, err)
+			assertFile(t, dest, content)
+			if name == "of this file" {
+				assert.Equal(t, []string{"bytes=250000-"}, server.seen)
+			}
+		})
+	}
+}
+
+func TestDownloadFromAServerWithoutRanges(t *testing.T) {
+	repo := rstuftest.New(t)
+	content := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
+	repo.Publish(t, "big", content)
+	server := &brittle{content: content, most: 200_000}
+	web := httptest.NewServer(server)
+	defer web.Close()
+	dest := filepath.Join(t.TempDir(), "big")
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) {
+		cfg.ArtifactsURL, cfg.HTTP.Retries = web.URL, 2
+	})
+	_, err := d.Download(t.Context(), "big", dest)
+	require.ErrorIs(t, err, client.ErrUnavailable)
+	assert.LessOrEqual(t, len(server.seen), 4, "it does not go on for ever")
+	server.most = len(content)
+	_, err = d.Download(t.Context(), "big", dest)
+	require.NoError(t, err)
+	assertFile(t, dest, content)
+}
+
+func TestDownloadThatStalls(t *testing.T) {
+	repo := rstuftest.New(t)
+	repo.Publish(t, "tool", []byte("the release"))
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Write([]byte("the"))
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	defer web.Close()
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) {
+		cfg.ArtifactsURL, cfg.HTTP.Timeout, cfg.HTTP.Retries = web.URL, 50*time.Millisecond, -1
+	})
+	require.NoError(t, d.Refresh(t.Context()))
+	_, err := d.Download(t.Context(), "tool", filepath.Join(t.TempDir(), "tool"))
+	require.ErrorIs(t, err, client.ErrUnavailable)
+	assert.Contains(t, err.Error(), "sent nothing")
+}
+
+func TestDownloadByHashPrefix(t *testing.T) {
+	repo := rstuftest.New(t)
+	repo.Publish(t, "dir/tool", []byte("the release"))
+	server := &brittle{content: []byte("the release"), most: 100}
+	web := httptest.NewServer(server)
+	defer web.Close()
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) {
+		cfg.ArtifactsURL, cfg.HashPrefix = web.URL+"/files/", true
+	})
+	_, err := d.Download(t.Context(), "dir/tool", filepath.Join(t.TempDir(), "tool"))
+	require.NoError(t, err)
+	assert.Equal(t, fmt.Sprintf("/files/dir/%x.tool", sha256.Sum256([]byte("the release"))), server.path)
+}
+
+// TestDownloadByOtherHashes: RSTUF's own command writes blake2b-256 alone.
+func TestDownloadByOtherHashes(t *testing.T) {
+	repo := rstuftest.New(t)
+	content := []byte("the release")
+	repo.Replace("blake", content)
+	repo.Replace("weak", content)
+	sum := blake2b.Sum256(content)
+	add := func(path, algorithm, digest string) {
+		task, err := repo.Client.AddArtifacts(t.Context(), rstuf.AddArtifacts{Artifacts: []rstuf.Artifact{{Path: path,
+			Info: rstuf.ArtifactInfo{Length: int64(len(content)), Hashes: map[string]string{algorithm: digest}}}}})
+		require.NoError(t, err)
+		_, err = task.Wait(t.Context())
+		require.NoError(t, err)
+	}
+	add("blake", "blake2b-256", fmt.Sprintf("%x", sum))
+	add("weak", "md5", strings.Repeat("0", 32))
+	d := downloader(t, repo, nil)
+	dest := filepath.Join(t.TempDir(), "f")
+	_, err := d.Download(t.Context(), "blake", dest)
+	require.NoError(t, err)
+	assertFile(t, dest, content)
+	_, err = d.Download(t.Context(), "weak", dest+"2")
+	require.Error(t, err)
+	assert.NoFileExists(t, dest+"2")
+}
