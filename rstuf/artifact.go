@@ -24,7 +24,7 @@ func newArtifactCommand(a *app) *cobra.Command {
 	}
 	a.api.add(cmd)
 	cmd.AddCommand(newArtifactAddCommand(a), newArtifactDeleteCommand(a), newArtifactPublishCommand(a),
-		newArtifactInfoCommand(a), newArtifactListCommand(a), newRepositoryCommand(a))
+		newArtifactDownloadCommand(a), newArtifactInfoCommand(a), newArtifactListCommand(a), newRepositoryCommand(a))
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -41,6 +42,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"control":      control,
 			"exits":        exits,
+			"files":        serveFiles,
 			"service":      startService,
 			"bootstrapped": startBootstrapped,
 			"samejson":     sameJSON,
@@ -65,6 +67,16 @@ func startService(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	ts.Setenv("API", api.URL)
 	ts.Setenv("METADATA", files.URL)
+}
+
+// files FOLDER serves the files of a folder and sets FILES to the URL.
+func serveFiles(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: files FOLDER")
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+	ts.Defer(server.Close)
+	ts.Setenv("FILES", server.URL)
 }
 
 // bootstrapped FOLDER is service with a repository: root keys alice and bob,
