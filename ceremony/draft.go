@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.org/rstuf"
@@ -40,6 +41,9 @@ type Draft struct {
 	// base vouches for the document: the root before it, or the targets that
 	// delegate to it; nil for a first root.
 	base *metadata.Document
+	// signers are all whose thresholds the document must reach, the base's
+	// first; see [Draft.check].
+	signers []metadata.Delegation
 	// bootstrap is nil but for a first root that was made here.
 	bootstrap *bootstrapPart
 	trust     trust
@@ -91,12 +95,13 @@ func New(policy Policy) (*Draft, error) {
 	} else {
 		roles.Bins = &rstuf.BinsSettings{Expiration: days.Bins, NumberOfDelegatedBins: policy.HashBins}
 	}
-	return &Draft{role: rstuf.RoleRoot, document: document, trust: pinned, bootstrap: &bootstrapPart{
+	d := &Draft{role: rstuf.RoleRoot, document: document, trust: pinned, bootstrap: &bootstrapPart{
 		Settings:        rstuf.Settings{Roles: roles},
 		Timeout:         policy.Timeout,
 		TargetsBaseURL:  policy.TargetsBaseURL,
 		FirstGeneration: policy.FirstGeneration,
-	}}, nil
+	}}
+	return d, d.check()
 }
 
 // firstRoot is version 1 of root for a valid policy with its defaults.
@@ -157,7 +162,7 @@ func (d *Draft) Sign(ctx context.Context, signer keys.Signer) error {
 	if err := d.checkPinned(); err != nil {
 		return fmt.Errorf("sign %s: %w", d, err)
 	}
-	id, _, err := d.findKey(func(_ string, key keys.Public) bool { return key.ID() == signer.Public().ID() })
+	id, err := d.keyID(signer.Public())
 	if err != nil {
 		return fmt.Errorf("sign %s with key %s: %w", d, signer.Public(), err)
 	}
@@ -169,34 +174,38 @@ func (d *Draft) Sign(ctx context.Context, signer keys.Signer) error {
 }
 
 // AddSignature adds a signature that was made elsewhere, after checking that
-// it is right and by a key that counts. Nothing changes if it is not.
+// it is right and by a key that counts. Nothing changes if it is not. The
+// signature of a Sigstore key can't be checked here and is refused
+// ([keys.ErrUnverifiable]).
 func (d *Draft) AddSignature(sig rstuf.Signature) error {
-	_, key, err := d.findKey(func(id string, _ keys.Public) bool { return id == sig.KeyID })
-	if err != nil {
-		return fmt.Errorf("add a signature by key %s to %s: %w", short(sig.KeyID), d, err)
+	for _, delegation := range d.signers {
+		if !slices.Contains(delegation.KeyIDs, sig.KeyID) {
+			continue
+		}
+		key, err := keys.FromKey(delegation.Keys[sig.KeyID])
+		if err != nil {
+			return fmt.Errorf("add a signature to %s: %w", d, err)
+		}
+		return d.document.AddSignature(sig, key)
 	}
-	return d.document.AddSignature(sig, key)
+	return fmt.Errorf("add a signature by key %s to %s: %w", short(sig.KeyID), d, ErrNotSigner)
 }
 
-// findKey looks for a key among those whose signatures count.
-func (d *Draft) findKey(wanted func(id string, key keys.Public) bool) (string, keys.Public, error) {
-	delegations, err := d.delegations()
-	if err != nil {
-		return "", keys.Public{}, err
-	}
-	for _, delegation := range delegations {
+// keyID is the id under which a key counts: one of the first generation is
+// another than the key's own.
+func (d *Draft) keyID(key keys.Public) (string, error) {
+	for _, delegation := range d.signers {
 		for _, id := range delegation.KeyIDs {
-			key, err := keys.FromKey(delegation.Keys[id])
-			if err == nil && wanted(id, key) {
-				return id, key, nil
+			if other, err := keys.FromKey(delegation.Keys[id]); err == nil && other.ID() == key.ID() {
+				return id, nil
 			}
 		}
 	}
-	return "", keys.Public{}, ErrNotSigner
+	return "", ErrNotSigner
 }
 
-// delegations are all that the document must satisfy, the base's first.
-func (d *Draft) delegations() ([]metadata.Delegation, error) {
+// findSigners reads who must sign.
+func (d *Draft) findSigners() ([]metadata.Delegation, error) {
 	if d.role != rstuf.RoleRoot {
 		targets, err := d.base.Targets()
 		if err != nil {

@@ -114,29 +114,37 @@ func readDraft(r io.Reader) (*Draft, error) {
 	return d, d.check()
 }
 
-// check finds out whether the parts of a draft fit each other. Thereafter
-// [Draft.delegations] can't fail.
-func (d *Draft) check() error {
-	if d.role != rstuf.RoleRoot {
-		return d.checkDelegated()
+// check finds out whether the parts of a draft fit each other, and who signs
+// it. Every draft goes through it before anybody gets it.
+func (d *Draft) check() (err error) {
+	if d.role == rstuf.RoleRoot {
+		err = d.checkRoot()
+	} else {
+		err = d.checkDelegated()
 	}
-	if d.document.Type() != rstuf.RoleRoot {
-		return fmt.Errorf("document: it is of type %s, and the role is root", d.document.Type())
-	}
-	if _, err := d.delegations(); err != nil {
+	if err != nil {
 		return err
 	}
+	if d.signers, err = d.findSigners(); err != nil {
+		return err
+	}
+	if d.bootstrap != nil {
+		return d.checkBootstrap()
+	}
+	return nil
+}
+
+func (d *Draft) checkRoot() error {
 	version := d.document.Version()
 	switch {
+	case d.document.Type() != rstuf.RoleRoot:
+		return fmt.Errorf("document: it is of type %s, and the role is root", d.document.Type())
 	case d.base == nil && version != 1:
 		return fmt.Errorf("trusted: root version %d needs the root before it", version)
 	case d.base != nil && d.bootstrap != nil:
 		return errors.New("bootstrap: settings belong to a first root, and this one has a root before it")
 	case d.base != nil && version != d.base.Version()+1:
 		return fmt.Errorf("document: root version %d can't follow version %d", version, d.base.Version())
-	}
-	if d.bootstrap != nil {
-		return d.checkBootstrap()
 	}
 	return nil
 }
@@ -152,10 +160,7 @@ func (d *Draft) checkDelegated() error {
 	case d.bootstrap != nil:
 		return errors.New("bootstrap: settings belong to a first root")
 	}
-	if _, err := d.document.Targets(); err != nil {
-		return err
-	}
-	_, err := d.delegations()
+	_, err := d.document.Targets()
 	return err
 }
 

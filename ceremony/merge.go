@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-
-	"example.org/rstuf/metadata"
 )
 
 // Merge adds the signatures of another draft of the same content, each checked
@@ -17,8 +15,9 @@ func (d *Draft) Merge(other *Draft) error {
 	}
 	merged := *d
 	merged.document = d.Document()
+	there := d.Status().signed()
 	for _, sig := range other.document.Signatures() {
-		if d.hasSignature(sig.KeyID) {
+		if there[sig.KeyID] {
 			continue
 		}
 		if err := merged.AddSignature(sig); err != nil {
@@ -27,23 +26,6 @@ func (d *Draft) Merge(other *Draft) error {
 	}
 	d.document = merged.document
 	return nil
-}
-
-// hasSignature tells whether a key's signature is there and right.
-func (d *Draft) hasSignature(keyID string) bool {
-	status := d.Status()
-	lists := [][]metadata.KeyRef{status.Document.Signed}
-	if status.RootBefore != nil {
-		lists = append(lists, status.RootBefore.Signed)
-	}
-	for _, list := range lists {
-		for _, key := range list {
-			if key.KeyID == keyID {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // sameContent compares all but signatures and trust.

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"example.org/rstuf"
-	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
 
@@ -142,10 +141,10 @@ func (d *Draft) held(ctx context.Context, api API) (*Draft, error) {
 // adds it to the deployment's draft, which checks it: nothing that is wrong is
 // sent.
 func (d *Draft) unsent(held *Draft) (signature rstuf.Signature, found bool, err error) {
-	there := held.document.Signatures()
+	there, right := held.document.Signatures(), held.Status().signed()
 	for _, signature := range d.document.Signatures() {
 		same := func(s rstuf.Signature) bool { return s.KeyID == signature.KeyID && s.Sig == signature.Sig }
-		if held.hasSignature(signature.KeyID) || slices.ContainsFunc(there, same) {
+		if right[signature.KeyID] || slices.ContainsFunc(there, same) {
 			continue
 		}
 		return signature, true, held.AddSignature(signature)
@@ -171,8 +170,10 @@ func submit(ctx context.Context, api API, role string, signature rstuf.Signature
 // keyRef names one of the keys that count.
 func (d *Draft) keyRef(id string) metadata.KeyRef {
 	ref := metadata.KeyRef{KeyID: id}
-	if _, key, err := d.findKey(func(other string, _ keys.Public) bool { return other == id }); err == nil {
-		ref.Name = key.Name()
+	for _, delegation := range d.signers {
+		if key, ok := delegation.Keys[id]; ok {
+			ref.Name = key.DisplayName()
+		}
 	}
 	return ref
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -159,4 +160,41 @@ func TestPendingSkipsWhatIsBroken(t *testing.T) {
 	pending = pendingRoot(roots(t, 2)[1], nil)
 	_, err = ceremony.Pending(t.Context(), newDeployment(t, pending))
 	assert.ErrorContains(t, err, "needs the root before it")
+}
+
+// FuzzPending reads what any deployment may answer.
+func FuzzPending(f *testing.F) {
+	answers := 0
+	for _, name := range []string{"distributed-signing", "hash-bins", "custom-delegations"} {
+		data, err := os.ReadFile("testdata/recordings/" + name + ".json")
+		require.NoError(f, err)
+		var steps []struct {
+			Step     string
+			Response struct {
+				Body struct{ Data json.RawMessage }
+			}
+		}
+		require.NoError(f, json.Unmarshal(data, &steps))
+		for _, s := range steps {
+			if strings.HasPrefix(s.Step, "sign.get") && s.Response.Body.Data != nil {
+				f.Add([]byte(s.Response.Body.Data))
+				answers++
+			}
+		}
+	}
+	require.GreaterOrEqual(f, answers, 4)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var pending rstuf.PendingMetadata
+		if json.Unmarshal(data, &pending) != nil {
+			return
+		}
+		drafts, err := ceremony.Pending(t.Context(), newDeployment(t, pending))
+		if err == nil {
+			assert.Len(t, drafts, len(pending.Roles))
+		}
+		for _, draft := range drafts {
+			_ = draft.Review(testNow).String()
+			assert.ErrorIs(t, draft.Sign(t.Context(), exampleKey("alice")), ceremony.ErrNotPinned)
+		}
+	})
 }

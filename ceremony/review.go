@@ -103,20 +103,17 @@ func (d *Draft) reviewTrust(r *Review, now time.Time) {
 			r.warn("what it rests on has expired: %v", err)
 		}
 	}
-	invalid := slices.Clone(r.Status.Document.Invalid)
-	if r.Status.RootBefore != nil {
-		invalid = append(invalid, r.Status.RootBefore.Invalid...)
-	}
-	for _, bad := range invalid {
-		r.warn("the signature by %s does not count: %s", bad.KeyRef, bad.Reason)
+	seen := map[string]bool{}
+	for _, bad := range r.Status.invalid() {
+		if !seen[bad.KeyID] {
+			r.warn("the signature by %s does not count: %s", bad.KeyRef, bad.Reason)
+		}
+		seen[bad.KeyID] = true
 	}
 }
 
 func (r *Review) warn(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if !slices.Contains(r.Warnings, text) {
-		r.Warnings = append(r.Warnings, text)
-	}
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 }
 
 func (r *Review) item(field, format string, args ...any) {
@@ -195,11 +192,14 @@ func (d *Draft) reviewSettings(r *Review) {
 	}
 }
 
-func days(n int) string {
+func days(n int) string { return count(n, "day") }
+
+// count is a number of things: "1 day", "2 days".
+func count(n int, thing string) string {
 	if n == 1 {
-		return "1 day"
+		return "1 " + thing
 	}
-	return fmt.Sprint(n, " days")
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func (d *Draft) reviewTargets(r *Review) {
@@ -212,6 +212,7 @@ func (d *Draft) reviewTargets(r *Review) {
 		r.item("delegation", "%s", describeRole(role, nil))
 	}
 	r.item("artifacts", "%d", len(targets.Targets))
+	var outside []string
 	for _, path := range slices.Sorted(maps.Keys(targets.Targets)) {
 		file := targets.Targets[path]
 		var hashes strings.Builder
@@ -220,8 +221,11 @@ func (d *Draft) reviewTargets(r *Review) {
 		}
 		r.item("artifact", "%s, %d bytes%s", path, file.Length, hashes.String())
 		if role.Name != "" && !metadata.Covers(role, path) {
-			r.warn("artifact %s is outside the paths of the role: clients will not accept it", path)
+			outside = append(outside, path)
 		}
+	}
+	if len(outside) > 0 {
+		r.warn("%s outside the paths of the role, which clients will not accept, such as %s", count(len(outside), "artifact"), outside[0])
 	}
 	if targets.Delegations != nil {
 		r.warn("the role delegates to others itself, which RSTUF does not do")

@@ -215,7 +215,7 @@ func TestReviewDelegatedRole(t *testing.T) {
 	api.pending.Roles["dev"] = strange.Bytes()
 	text = onlyPending(t, api).Review(now).String()
 	assert.Contains(t, text, "nobody has compared the trusted root with a pinned one")
-	assert.Contains(t, text, "is outside the paths of the role")
+	assert.Contains(t, text, "1 artifact outside the paths of the role")
 	assert.NotContains(t, text, "\x1b", "what a terminal would obey is quoted")
 }
 

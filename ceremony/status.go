@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.org/rstuf/metadata"
@@ -9,16 +10,11 @@ import (
 
 // Status says who has signed and who is missing.
 func (d *Draft) Status() Status {
-	delegations, err := d.delegations()
-	if err != nil {
-		// The draft was checked when it was made.
-		panic("ceremony: " + err.Error())
-	}
-	last := delegations[len(delegations)-1].Verify(d.document)
-	if len(delegations) == 1 {
+	last := d.signers[len(d.signers)-1].Verify(d.document)
+	if len(d.signers) == 1 {
 		return Status{Document: last}
 	}
-	before := delegations[0].Verify(d.document)
+	before := d.signers[0].Verify(d.document)
 	return Status{Document: last, RootBefore: &before}
 }
 
@@ -57,6 +53,27 @@ func (s Status) Missing() []metadata.KeyRef {
 	}
 	add(s.Document)
 	return missing
+}
+
+// signed are the ids of the keys whose signatures are right.
+func (s Status) signed() map[string]bool {
+	ids := map[string]bool{}
+	list := s.Document.Signed
+	if s.RootBefore != nil {
+		list = slices.Concat(list, s.RootBefore.Signed)
+	}
+	for _, key := range list {
+		ids[key.KeyID] = true
+	}
+	return ids
+}
+
+// invalid are the signatures that do not count; one key may be there twice.
+func (s Status) invalid() []metadata.InvalidSignature {
+	if s.RootBefore == nil {
+		return s.Document.Invalid
+	}
+	return slices.Concat(s.Document.Invalid, s.RootBefore.Invalid)
 }
 
 // String is one line: complete, or what is missing.
