@@ -74,11 +74,6 @@ func (p *publication) artifacts(batch []*waiting, records []record) error {
 			touched = append(touched, role)
 		}
 	}
-	if len(touched) > 0 {
-		if _, err := p.online(); err != nil {
-			return err
-		}
-	}
 	changed := make([]bool, len(changes))
 	err = each(p, touched, func(role int) (err error) {
 		changed[role], err = p.change(route.names[role], changes[role], tasks)
@@ -144,7 +139,10 @@ func (r *router) namesOf(roles []int) []string {
 // change applies changes to one role and tells whether it is another role then.
 func (p *publication) change(role string, list []entry, tasks []artifactTask) (bool, error) {
 	slices.SortStableFunc(list, func(a, b entry) int { return strings.Compare(a.path, b.path) })
-	isOnline := p.next.online(role, p.signers[0].id)
+	isOnline, err := p.isOnline(role)
+	if err != nil {
+		return false, err
+	}
 	old, err := p.read(role)
 	if waits := p.old.signing[role]; waits != nil && !isOnline {
 		old, err = waits, nil

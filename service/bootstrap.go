@@ -129,7 +129,11 @@ func (p *publication) createRepository(root *metadata.Document, message string) 
 
 // firstVersion publishes an empty role, or puts it up for signatures.
 func (p *publication) firstVersion(role string) error {
-	if p.next.online(role, p.signers[0].id) {
+	online, err := p.isOnline(role)
+	if err != nil {
+		return err
+	}
+	if online {
 		return p.resign(role)
 	}
 	doc, err := withTargets(p.targetsBody(role), nil)

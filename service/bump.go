@@ -63,9 +63,6 @@ func (p *publication) due(before time.Time) []string {
 
 // bump signs roles anew.
 func (p *publication) bump(roles []string) error {
-	if _, err := p.online(); err != nil {
-		return err
-	}
 	var targets []string
 	for _, role := range roles {
 		if role == rstuf.RoleSnapshot || role == rstuf.RoleTimestamp {

@@ -295,6 +295,19 @@ func (r *replay) task(e *exchange) {
 	got := r.wait(r.ids[id])
 	last := e.TaskStates[len(e.TaskStates)-1]
 	r.same(e.Step, last.Body.(map[string]any)["data"], any(got))
+	if call(r.files, "GET", "/timestamp.json", nil).Code == http.StatusOK {
+		_, err := audit.Verify(r.read, audit.Options{Now: r.now(), Unsigned: func(string) bool { return true }})
+		require.NoError(r, err, e.Step)
+	}
+}
+
+// read reads a published file.
+func (r *replay) read(name string) ([]byte, error) {
+	got := call(r.files, "GET", "/"+name, nil)
+	if got.Code == http.StatusNotFound {
+		return nil, os.ErrNotExist
+	}
+	return got.Body.Bytes(), nil
 }
 
 var taskStates = []string{"PENDING", "RECEIVED", "PRE_RUN", "STARTED", "RUNNING"}
@@ -542,14 +555,7 @@ func (r *replay) normalDelegations(d map[string]any) any {
 func (r *replay) repository() {
 	dir := filepath.Join(*recordings, r.name+".repository")
 	theirs := r.readRepository(dir)
-	read := func(name string) ([]byte, error) {
-		got := call(r.files, "GET", "/"+name, nil)
-		if got.Code == http.StatusNotFound {
-			return nil, os.ErrNotExist
-		}
-		return got.Body.Bytes(), nil
-	}
-	ours, err := audit.Verify(read, audit.Options{Now: r.now(), Unsigned: func(role string) bool { return theirs.snapshot[role] == nil }})
+	ours, err := audit.Verify(r.read, audit.Options{Now: r.now(), Unsigned: func(role string) bool { return theirs.snapshot[role] == nil }})
 	require.NoError(r, err)
 	for role := range ours.Roles {
 		if !r.gone[role] { // removed roles stay in the snapshot
@@ -558,13 +564,13 @@ func (r *replay) repository() {
 	}
 	for role := range theirs.snapshot {
 		if assert.Contains(r, ours.Roles, role, "our snapshot does not list it") {
-			data, err := read(metadata.Filename(role, ours.Roles[role]))
+			data, err := r.read(metadata.Filename(role, ours.Roles[role]))
 			require.NoError(r, err)
 			r.same("repository: "+role, theirs.snapshot[role], parse(r, data))
 		}
 	}
 	for name, root := range theirs.roots {
-		data, err := read(name)
+		data, err := r.read(name)
 		require.NoError(r, err, name)
 		r.same(name, root, parse(r, data))
 	}

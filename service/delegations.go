@@ -69,7 +69,11 @@ func (p *publication) updateDelegation(role rstuf.DelegatedRole, given map[strin
 	if _, err := p.delegate(role, given); err != nil {
 		return refuse(role.Name, "%v", err)
 	}
-	if p.next.online(role.Name, p.signers[0].id) {
+	online, err := p.isOnline(role.Name)
+	if err != nil {
+		return err
+	}
+	if online {
 		delete(p.next.signing, role.Name)
 		return p.resign(role.Name)
 	}

@@ -29,7 +29,7 @@ type publication struct {
 	// signers sign what this publication makes. While the online key changes
 	// there are two, and top-level roles carry both signatures, so that
 	// clients with the old root and with the new one can read them.
-	signers []onlineSigner
+	signers []onlineSigner // by openSigners
 	ended   []ended
 
 	mu      sync.Mutex
@@ -45,14 +45,31 @@ func (p *publication) published() bool { return len(p.changed) > 0 || p.next.roo
 
 // online opens the online key of the next root.
 func (p *publication) online() (onlineSigner, error) {
+	signers, err := p.openSigners()
+	if err != nil {
+		return onlineSigner{}, err
+	}
+	return signers[0], nil
+}
+
+// openSigners are the signers, the online key of the next root first.
+func (p *publication) openSigners() ([]onlineSigner, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if len(p.signers) == 0 {
 		signer, err := p.s.signers.forRoot(p.ctx, p.next.root)
 		if err != nil {
-			return onlineSigner{}, err
+			return nil, err
 		}
 		p.signers = []onlineSigner{signer}
 	}
-	return p.signers[0], nil
+	return p.signers, nil
+}
+
+// isOnline tells whether the online key signs a role.
+func (p *publication) isOnline(role string) (bool, error) {
+	online, err := p.online()
+	return p.next.online(role, online.id), err
 }
 
 // version is the number of the next version of a role.
@@ -61,7 +78,18 @@ func (p *publication) version(role string) int64 { return p.old.roles[role].vers
 // put signs a role's next version and writes its file. Other goroutines may do
 // the same with other roles.
 func (p *publication) put(role string, doc *metadata.Document) error {
-	for i, signer := range p.signers {
+	if err := p.sign(role, doc); err != nil {
+		return err
+	}
+	return p.putSigned(role, doc)
+}
+
+func (p *publication) sign(role string, doc *metadata.Document) error {
+	signers, err := p.openSigners()
+	if err != nil {
+		return err
+	}
+	for i, signer := range signers {
 		if i > 0 && !rstuf.IsTopLevelRole(role) {
 			break
 		}
@@ -69,7 +97,7 @@ func (p *publication) put(role string, doc *metadata.Document) error {
 			return fmt.Errorf("%s: %w", role, err)
 		}
 	}
-	return p.putSigned(role, doc)
+	return nil
 }
 
 // putSigned writes the file of a role that is signed already.
@@ -190,9 +218,6 @@ func withTargets(body *metadata.Targets, from *metadata.Document) (*metadata.Doc
 // files are durable, and commits.
 func (p *publication) finish() error {
 	if len(p.changed) > 0 {
-		if _, err := p.online(); err != nil {
-			return err
-		}
 		if err := p.putSnapshot(); err != nil {
 			return err
 		}
@@ -240,10 +265,8 @@ func (p *publication) putTimestamp() error {
 	if err != nil {
 		return err
 	}
-	for _, signer := range p.signers {
-		if err := signer.sign(p.ctx, doc); err != nil {
-			return fmt.Errorf("timestamp: %w", err)
-		}
+	if err := p.sign(rstuf.RoleTimestamp, doc); err != nil {
+		return err
 	}
 	p.next.timestamp = doc.Bytes()
 	p.changed[rstuf.RoleTimestamp] = roleInfo{doc.Version(), doc.Expires(), sha256.Sum256(doc.Bytes())}

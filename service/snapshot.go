@@ -34,8 +34,12 @@ func (p *publication) signSnapshot(version int64, expires time.Time, versions it
 	form = append(form, `},"spec_version":"`+metadata.SpecVersion+`","version":`...)
 	form = append(strconv.AppendInt(form, version, 10), '}')
 
-	signatures := make([]rstuf.Signature, len(p.signers))
-	for i, signer := range p.signers {
+	signers, err := p.openSigners()
+	if err != nil {
+		return nil, err
+	}
+	signatures := make([]rstuf.Signature, len(signers))
+	for i, signer := range signers {
 		sig, err := signer.Sign(p.ctx, form)
 		if err != nil {
 			return nil, fmt.Errorf("snapshot: %w", err)

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"example.org/rstuf/keys"
+	"example.org/rstuf/service"
+)
+
+// serve is what the child process does: the service on a loopback port, whose
+// address it prints.
+func serve(ctx context.Context, dir string) error {
+	svc, err := service.Open(ctx, service.Config{
+		Dir:        filepath.Join(dir, "service"),
+		Keys:       keys.URIConfig{Dir: filepath.Join(dir, "keys")},
+		BumpBefore: 23*time.Hour + 59*time.Minute + 58*time.Second, // so that it happens
+		BumpEvery:  100 * time.Millisecond,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(listener.Addr())
+	server := &http.Server{Handler: svc.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		<-ctx.Done()
+		server.Close()
+	}()
+	if err := server.Serve(listener); err != http.ErrServerClosed {
+		return err
+	}
+	return svc.Close(context.Background())
+}
+
+// child is one life of the service.
+type child struct {
+	cmd *exec.Cmd
+	url string
+}
+
+func startChild(dir string) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, "-child", "-dir", dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return nil, fmt.Errorf("the service did not start: %v, %v", err, cmd.Wait())
+	}
+	return &child{cmd, "http://" + strings.TrimSpace(line) + "/api/v1"}, nil
+}
+
+// kill ends the process at once.
+func (c *child) kill() error {
+	if err := c.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	c.cmd.Wait() // it says that the process was killed
+	return nil
+}

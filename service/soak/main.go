@@ -1,0 +1,70 @@
+// Command soak runs a service under load and kills it again and again, at
+// random instants, with SIGKILL. After each kill it verifies the whole
+// repository as the crash left it; after each restart it accounts for every
+// acknowledged request, and compares what is published with what was asked.
+//
+//	go run ./service/soak -kills 300
+//	go run ./service/soak -duration 8h -dir /srv/soak
+//
+// It ends with an error, and keeps the folder, at the first thing that is not
+// as promised.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	kills    int
+	duration time.Duration
+	dir      string
+	seed     uint64
+	child    bool
+}
+
+func run(ctx context.Context, args []string) error {
+	var o options
+	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
+	flags.IntVar(&o.kills, "kills", 300, "how often to kill the service")
+	flags.DurationVar(&o.duration, "duration", 0, "how long to go on, in place of -kills")
+	flags.StringVar(&o.dir, "dir", "", "folder to work in (default: a temporary one)")
+	flags.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices")
+	flags.BoolVar(&o.child, "child", false, "run the service itself (internal)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.child {
+		return serve(ctx, o.dir)
+	}
+	if o.dir == "" {
+		dir, err := os.MkdirTemp("", "rstuf-soak")
+		if err != nil {
+			return err
+		}
+		o.dir = dir
+	}
+	began := time.Now()
+	s := newSoak(o)
+	err := s.run(ctx)
+	fmt.Printf("seed %d: %d kills, %d requests acknowledged, %d artifacts published, %d publications, %s\n",
+		o.seed, s.kills, s.acked, len(s.base), s.timestamp, time.Since(began).Round(time.Second))
+	if err != nil {
+		return fmt.Errorf("%w (the folder is kept: %s)", err, o.dir)
+	}
+	return os.RemoveAll(o.dir)
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+
+	"example.org/rstuf"
+)
+
+// work sends random requests until the service ends. The first worker also
+// does what changes the repository as a whole.
+func (s *soak) work(c *child, worker int, random *rand.Rand, stopped <-chan struct{}) {
+	for n := 0; ; n++ {
+		select {
+		case <-stopped:
+			return
+		default:
+		}
+		ok := true
+		if worker == 0 && (n == 0 || random.IntN(8) == 0) {
+			ok = s.govern(c, random)
+		} else {
+			ok = s.artifacts(c, worker, random)
+		}
+		if !ok {
+			return
+		}
+	}
+}
+
+// artifacts adds or removes some artifacts. Each worker has its own paths.
+func (s *soak) artifacts(c *child, worker int, random *rand.Rand) bool {
+	effect := map[string]int64{}
+	for range 1 + random.IntN(5) {
+		effect[fmt.Sprintf("pub/%d-%d", worker, random.IntN(60))] = s.next()
+	}
+	skip := random.IntN(5) == 0
+	if random.IntN(4) == 0 {
+		request := rstuf.DeleteArtifacts{Artifacts: slices.Sorted(maps.Keys(effect)), SkipPublish: skip}
+		for path := range effect {
+			effect[path] = gone
+		}
+		return s.send(c, worker, "POST", "/artifacts/delete", request, effect) && (!skip || s.publish(c, worker))
+	}
+	request := rstuf.AddArtifacts{SkipPublish: skip}
+	for path, length := range effect {
+		request.Artifacts = append(request.Artifacts, rstuf.Artifact{Path: path, Info: rstuf.ArtifactInfo{
+			Length: length, Hashes: map[string]string{"sha256": strings.Repeat("5a", 32)},
+		}})
+	}
+	return s.send(c, worker, "POST", "/artifacts/", request, effect) && (!skip || s.publish(c, worker))
+}
+
+func (s *soak) publish(c *child, worker int) bool {
+	return s.send(c, worker, "POST", "/artifacts/publish/", nil, nil)
+}
+
+// next is a number that no other artifact has as its length.
+func (s *soak) next() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counter++
+	return s.counter
+}
+
+// govern bootstraps, changes settings, bumps, changes the online key, or
+// changes delegations.
+func (s *soak) govern(c *child, random *rand.Rand) bool {
+	resp, err := s.http.Get(c.url + "/config/")
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	var settings rstuf.Response[rstuf.RepositorySettings]
+	if resp.StatusCode == http.StatusNotFound {
+		return s.send(c, 0, "POST", "/bootstrap/", s.people.payload, nil)
+	}
+	if json.NewDecoder(resp.Body).Decode(&settings) != nil || settings.Data == nil {
+		return false
+	}
+	switch random.IntN(4) {
+	case 0:
+		return s.send(c, 0, "PUT", "/config/", rstuf.SettingsUpdate{Settings: rstuf.ExpirationSettings{
+			Expiration: map[string]int{"targets": 1 + random.IntN(400)},
+		}}, nil)
+	case 1:
+		return s.send(c, 0, "POST", "/metadata/online", rstuf.OnlineBump{Roles: []string{}}, nil)
+	case 2:
+		root, err := s.people.nextRoot(settings.Data.TrustedRoot)
+		if err != nil {
+			fmt.Println("next root:", err)
+			return false
+		}
+		// Another one may take effect before it: see state.
+		return s.send(c, 0, "POST", "/metadata/", rstuf.MetadataUpdate{Metadata: map[string]json.RawMessage{"root": root}}, nil)
+	}
+	if !s.people.delegations {
+		return true
+	}
+	name := fmt.Sprintf("extra-%d", s.next())
+	role := rstuf.DelegatedRole{Name: name, Threshold: 1, Terminating: true, Paths: []string{name + "/*"}, ExpirePolicy: 30}
+	if !s.send(c, 0, "POST", "/delegations/", rstuf.DelegationsUpdate{Delegations: rstuf.Delegations{Keys: map[string]rstuf.Key{}, Roles: []rstuf.DelegatedRole{role}}}, nil) {
+		return false
+	}
+	if random.IntN(2) == 0 {
+		return true
+	}
+	return s.send(c, 0, "POST", "/delegations/delete", rstuf.DelegationsDelete{Delegations: rstuf.DelegationNames{Roles: []rstuf.DelegationName{{Name: name}}}}, nil)
+}
+
+// send sends a request and notes what became of it. It returns false if no
+// answer came: then the service has ended, and nobody knows.
+func (s *soak) send(c *child, worker int, method, path string, body any, effect map[string]int64) bool {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	r, err := http.NewRequest(method, c.url+path, bytes.NewReader(raw))
+	if err != nil {
+		panic(err)
+	}
+	resp, err := s.http.Do(r)
+	done := request{effect: effect}
+	if err == nil {
+		defer resp.Body.Close()
+		var accepted rstuf.Response[rstuf.Accepted]
+		if resp.StatusCode == http.StatusNotFound {
+			return true // before the bootstrap
+		}
+		if err = json.NewDecoder(resp.Body).Decode(&accepted); err == nil && accepted.Data != nil {
+			done.task = accepted.Data.TaskID
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.history[worker] = append(s.history[worker], done)
+	if done.task == "" {
+		return false
+	}
+	s.acked++
+	s.open[done.task] = true
+	return true
+}
