@@ -119,7 +119,7 @@ func readBody(resp *http.Response, most int64) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case n > most:
-		return nil, &contentError{reason: fmt.Sprintf("the answer is larger than %d bytes, see Config.MaxAnswer", most)}
+		return nil, &contentError{reason: fmt.Sprintf("the answer is larger than %d bytes", most)}
 	}
 	return buf.Bytes(), nil
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata/updater"
 
 	"example.org/rstuf"
-	"example.org/rstuf/internal/files"
 )
 
 // DownloaderConfig says where a repository is. MetadataURL is required.
@@ -202,19 +201,13 @@ func (d *Downloader) fetchMetadata(ctx context.Context, target string, most int6
 	}
 	answered := false
 	var body []byte
+	var refused error // what the answer says; only failing to read it is worth another try
 	handle := func(resp *http.Response) (err error) {
 		answered = true
 		defer resp.Body.Close()
-		switch {
-		case resp.StatusCode == http.StatusForbidden:
-			// Some object stores answer so for what they do not have.
-			return &metadata.ErrDownloadHTTP{StatusCode: http.StatusNotFound, URL: target}
-		case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
-			return fmt.Errorf("%w: %w", ErrUnavailable, &metadata.ErrDownloadHTTP{StatusCode: resp.StatusCode, URL: target})
-		case resp.StatusCode != http.StatusOK:
-			return &metadata.ErrDownloadHTTP{StatusCode: resp.StatusCode, URL: target}
+		if refused = metadataStatus(target, resp.StatusCode); refused == nil {
+			body, err = readBody(resp, most)
 		}
-		body, err = files.ReadAll(resp.Body, most)
 		return err
 	}
 	req.SetResponseHandler(handle)
@@ -222,7 +215,25 @@ func (d *Downloader) fetchMetadata(ctx context.Context, target string, most int6
 	if err == nil && !answered {
 		err = handle(resp)
 	}
+	if err == nil {
+		err = refused
+	}
 	return body, explainDownload(ctx, target, err)
+}
+
+// metadataStatus is the error for an answer, of the type that go-tuf looks
+// for: a 404 for the next root means that there is none.
+func metadataStatus(target string, status int) error {
+	err := &metadata.ErrDownloadHTTP{StatusCode: status, URL: target}
+	switch {
+	case status == http.StatusOK:
+		return nil
+	case status == http.StatusForbidden:
+		err.StatusCode = http.StatusNotFound // so some object stores answer for what they do not have
+	case status == http.StatusTooManyRequests || status >= 500:
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
 }
 
 // explainDownload marks failures of the network as ErrUnavailable.
