@@ -95,8 +95,11 @@ func readDraft(r io.Reader) (*Draft, error) {
 	if err := files.Decode(data, &file); err != nil {
 		return nil, err
 	}
-	if file.Format != draftFormat {
-		return nil, fmt.Errorf("rstuf_draft: %d is not the format %d of a draft", file.Format, draftFormat)
+	switch {
+	case file.Format == 0 || file.Document == nil:
+		return nil, errors.New("it has no rstuf_draft or no document: this is not the draft of a ceremony")
+	case file.Format != draftFormat:
+		return nil, fmt.Errorf("rstuf_draft: the format is %d, and only %d is known here", file.Format, draftFormat)
 	}
 	document, err := metadata.Parse(file.Document)
 	if err != nil {

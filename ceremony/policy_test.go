@@ -298,7 +298,7 @@ func TestBadPolicyFiles(t *testing.T) {
 		"fraction":          {with("threshold: 2", "threshold: 2.7"), `line 7: "2.7" is not a whole number`},
 		"text for number":   {with("threshold: 2", `threshold: "2"`), `line 7: "2" is not a whole number`},
 		"fraction in role":  {with("expiration: 30", "expiration: 30.5"), `"30.5" is not a whole number`},
-		"JSON fraction":     {`{"threshold": 2.7}`, "cannot unmarshal number 2.7"},
+		"JSON fraction":     {`{"threshold": 2.7}`, "threshold: it must be a whole number, not number 2.7"},
 		"JSON, other case":  {`{"threshold": 2, "Threshold": 1}`, `unknown field "Threshold"`},
 		"explicit zero":     {with("threshold: 2", "threshold: 0"), "threshold: 0 is not possible; leave it out for the default"},
 		"unknown role":      {with("root: 100", "roots: 100"), `expirations: there is no role "roots"`},

@@ -22,7 +22,8 @@ type Review struct {
 	Expires time.Time `json:"expires"`
 	// RestsOn says what vouches for the document and why that is believed.
 	RestsOn string `json:"rests_on"`
-	// Pinned tells that the signer's own pinned root was compared.
+	// Pinned tells that the signer's own pinned root was compared; there is
+	// none to compare with a first root that is not sent yet.
 	Pinned bool `json:"pinned"`
 	// Changes are all differences to the root that was pinned, or else to
 	// the root before; empty for other documents.
@@ -48,7 +49,7 @@ const maxLines = 200
 func (d *Draft) Review(now time.Time) Review {
 	r := Review{
 		Role: d.role, Version: d.document.Version(), Expires: d.document.Expires(),
-		RestsOn: d.restsOn(), Pinned: d.trust == pinned, Status: d.Status(),
+		RestsOn: d.restsOn(), Pinned: d.trust == pinned && d.bootstrap == nil, Status: d.Status(),
 	}
 	if d.role == rstuf.RoleRoot {
 		d.reviewRoot(&r)

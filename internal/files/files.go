@@ -50,9 +50,29 @@ func Decode(data []byte, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return err
+		return wrongType(err)
 	}
 	return checkNames(reflect.TypeOf(v), data)
+}
+
+// wrongType says in JSON's words what encoding/json says in Go's.
+func wrongType(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	want := "a text"
+	switch wrong.Type.Kind() {
+	case reflect.Struct, reflect.Map, reflect.Pointer:
+		want = "an object"
+	case reflect.Slice:
+		want = "a list"
+	case reflect.Bool:
+		want = "true or false"
+	case reflect.Int, reflect.Int64:
+		want = "a whole number"
+	}
+	return fmt.Errorf("%s: it must be %s, not %s", cmp.Or(wrong.Field, "the value"), want, wrong.Value)
 }
 
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
