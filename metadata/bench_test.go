@@ -38,6 +38,7 @@ func artifacts(n int) []rstuf.Artifact {
 func write(t testing.TB, list []rstuf.Artifact) *metadata.Document {
 	w, err := metadata.NewTargetsWriter(&metadata.Targets{Version: 1, Expires: expires})
 	require.NoError(t, err)
+	w.Grow(150 * len(list))
 	for _, a := range list {
 		if err := w.Add(a.Path, a.Info); err != nil {
 			t.Fatal(err)
@@ -95,6 +96,7 @@ func BenchmarkMerge(b *testing.B) {
 		require.NoError(b, err)
 		w, err := metadata.NewTargetsWriter(&metadata.Targets{Version: 2, Expires: expires})
 		require.NoError(b, err)
+		w.Grow(len(old.Bytes()))
 		for path, info := range files {
 			if err := w.AddCanonical(path, info); err != nil {
 				b.Fatal(err)
