@@ -141,9 +141,9 @@ func TestParsePublicRefuses(t *testing.T) {
 	}
 }
 
-func secretbox(kdf string, n, r, p int) []byte {
+func secretbox(kdf string, n, r, p int64) []byte {
 	box := map[string]any{
-		"kdf":        map[string]any{"name": kdf, "params": map[string]int{"N": n, "r": r, "p": p}, "salt": make([]byte, 32)},
+		"kdf":        map[string]any{"name": kdf, "params": map[string]int64{"N": n, "r": r, "p": p}, "salt": make([]byte, 32)},
 		"cipher":     map[string]any{"name": "nacl/secretbox", "nonce": make([]byte, 24)},
 		"ciphertext": make([]byte, 64),
 	}
@@ -204,11 +204,11 @@ func TestAbsurdWorkIsRefused(t *testing.T) {
 	scrypt := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11591, 4, 11}
 	type iterated struct {
 		Salt       []byte
-		Iterations int
+		Iterations int64
 	}
 	type scryptParams struct {
 		Salt    []byte
-		N, R, P int
+		N, R, P int64
 	}
 	salt := []byte("salt")
 	absurd := map[string][]byte{
