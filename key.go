@@ -1,6 +1,9 @@
 package rstuf
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+)
 
 // Key types and schemes that RSTUF accepts (TUF specification, section 4.2).
 const (
@@ -36,13 +39,13 @@ type Key struct {
 	Extra map[string]json.RawMessage
 }
 
-// keyWire is Key without its methods and without Extra.
-type keyWire struct {
-	KeyType   string            `json:"keytype"`
-	Scheme    string            `json:"scheme"`
-	Value     map[string]string `json:"keyval"`
-	Name      string            `json:"x-rstuf-key-name,omitempty"`
-	OnlineURI string            `json:"x-rstuf-online-key-uri,omitempty"`
+// keyWire is a key object without its extra fields.
+type keyWire[V any] struct {
+	KeyType   string `json:"keytype"`
+	Scheme    string `json:"scheme"`
+	Value     V      `json:"keyval"`
+	Name      string `json:"x-rstuf-key-name,omitempty"`
+	OnlineURI string `json:"x-rstuf-online-key-uri,omitempty"`
 }
 
 // DisplayName is the key's name: x-rstuf-key-name, or the "name" that the
@@ -64,17 +67,31 @@ func (k Key) Public() string { return k.Value["public"] }
 
 // MarshalJSON writes the key object with its extra fields.
 func (k Key) MarshalJSON() ([]byte, error) {
-	return marshalWithExtra(keyWire{k.KeyType, k.Scheme, k.Value, k.Name, k.OnlineURI}, k.Extra)
+	if odd, ok := k.Extra["keyval"]; ok {
+		extra := maps.Clone(k.Extra)
+		delete(extra, "keyval")
+		return marshalWithExtra(keyWire[json.RawMessage]{k.KeyType, k.Scheme, odd, k.Name, k.OnlineURI}, extra)
+	}
+	return marshalWithExtra(keyWire[map[string]string]{k.KeyType, k.Scheme, k.Value, k.Name, k.OnlineURI}, k.Extra)
 }
 
-// UnmarshalJSON reads a key object and keeps the fields it does not know.
+// UnmarshalJSON reads a key object and keeps the fields it does not know. A
+// keyval that holds anything but strings, as keys of unknown types may have
+// it, is kept whole in Extra["keyval"].
 func (k *Key) UnmarshalJSON(data []byte) error {
-	var w keyWire
+	var w keyWire[json.RawMessage]
 	extra, err := unmarshalWithExtra(data, &w, "keytype", "scheme", "keyval", "x-rstuf-key-name", "x-rstuf-online-key-uri")
 	if err != nil {
 		return err
 	}
-	*k = Key{w.KeyType, w.Scheme, w.Value, w.Name, w.OnlineURI, extra}
+	*k = Key{KeyType: w.KeyType, Scheme: w.Scheme, Name: w.Name, OnlineURI: w.OnlineURI, Extra: extra}
+	if len(w.Value) == 0 || json.Unmarshal(w.Value, &k.Value) == nil {
+		return nil
+	}
+	if k.Extra == nil {
+		k.Extra = map[string]json.RawMessage{}
+	}
+	k.Value, k.Extra["keyval"] = nil, w.Value
 	return nil
 }
 

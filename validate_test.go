@@ -146,6 +146,7 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 		into any
 	}{
 		"key":     {`{"keytype":"a","scheme":"b","keyval":{"public":"c","x":"d"},"x-rstuf-key-name":"n","x-acme":[1,{"a":null}]}`, new(rstuf.Key)},
+		"odd key": {`{"keytype":"a","scheme":"b","keyval":{"public":{"x":[1]}},"x-acme":1}`, new(rstuf.Key)},
 		"role":    {`{"name":"a","terminating":true,"keyids":[],"threshold":1,"paths":["p"],"x-acme":12345678901234567890}`, new(rstuf.DelegatedRole)},
 		"details": {`{"added_artifacts":[],"x":{"y":1}}`, new(rstuf.TaskDetails)},
 		"setting": {`{"bootstrap":"id","targets_online_key":true,"root_signing":null,"colour":"red","a_b_expiration":3}`, new(rstuf.RepositorySettings)},
