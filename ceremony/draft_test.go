@@ -98,6 +98,24 @@ func TestDraftTravels(t *testing.T) {
 	}
 }
 
+// TestPayloadIsACopy: whoever changes a payload does not change the draft.
+func TestPayloadIsACopy(t *testing.T) {
+	t.Parallel()
+	draft := newDraft(t, func(p *ceremony.Policy) {
+		p.Delegations = []ceremony.Role{{Name: "r", Paths: []string{"*"}, Days: 1}}
+	}, "alice")
+	before := encode(t, draft)
+	payload := draft.Payload()
+	payload.Settings.Roles.Delegations.Roles[0].Name = "changed"
+	payload.Settings.Roles.Delegations.Keys["x"] = rstuf.Key{}
+	payload.Metadata["root"][0] = 'x'
+	draft.Document().Bytes()[0] = 'x'
+	bins := newDraft(t, nil)
+	bins.Payload().Settings.Roles.Bins.NumberOfDelegatedBins = 3
+	assert.Equal(t, before, encode(t, draft))
+	assert.Equal(t, 256, bins.Payload().Settings.Roles.Bins.NumberOfDelegatedBins)
+}
+
 func TestSaveKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	draft := newDraft(t, nil, "alice")
@@ -267,6 +285,9 @@ func TestBadDrafts(t *testing.T) {
 		"version skipped":      {strings.Replace(nextText, `"version":2`, `"version":3`, 1), "can't follow"},
 		"settings and trusted": {with(nextText, `"role":"root"`, `"role":"root","bootstrap":{"settings":{"roles":{}},"timeout":1}`), "settings belong to a first root"},
 		"bad settings":         {with(good, `"number_of_delegated_bins":256`, `"number_of_delegated_bins":3`), "power of two"},
+		"online key of root":   {with(good, `"x-rstuf-key-name":"online"`, `"x-rstuf-key-name":"online","x-rstuf-online-key-uri":1`), "x-rstuf-online-key-uri"},
+		"no consistency":       {with(good, `"consistent_snapshot":true`, `"consistent_snapshot":false`), "consistent_snapshot: must be true"},
+		"base URL":             {with(good, `"timeout":300`, `"timeout":300,"targets_base_url":"javascript:alert(1)"`), "targets base URL"},
 		"unknown settings":     {with(good, `"timeout":300`, `"timeout":300,"x":1`), `unknown field "x"`},
 		"duplicate key ids": {with(good, `"signatures":[`, `"signatures":[{"keyid":"`+public("alice").ID()+`","sig":""},`),
 			"two signatures"},

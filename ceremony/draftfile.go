@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/files"
@@ -167,9 +168,18 @@ func (d *Draft) checkDelegated() error {
 	return err
 }
 
-// checkBootstrap applies the API's own rules, since the settings of a loaded
-// draft may come from anybody.
+// checkBootstrap applies RSTUF's rules, since the settings and the root of a
+// loaded draft may come from anybody. Whether the root has expired is for a
+// review to say.
 func (d *Draft) checkBootstrap() error {
+	if err := metadata.CheckRoot(d.document, d.document.Expires().Add(-time.Second)); err != nil {
+		return err
+	}
+	var found problems
+	checkBaseURL(&found, d.bootstrap.TargetsBaseURL)
+	if err := found.err("bootstrap"); err != nil {
+		return err
+	}
 	if d.bootstrap.FirstGeneration {
 		return d.FirstGenerationPayload().Validate()
 	}

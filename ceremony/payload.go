@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"example.org/rstuf"
@@ -17,11 +18,21 @@ func (d *Draft) Payload() *rstuf.BootstrapPayload {
 	if d.bootstrap == nil {
 		return nil
 	}
-	return &rstuf.BootstrapPayload{
+	payload := &rstuf.BootstrapPayload{
 		Settings: d.bootstrap.Settings,
 		Metadata: d.signedRoot(),
 		Timeout:  d.bootstrap.Timeout,
 	}
+	// The caller may change the payload, and the draft must not change with it.
+	roles := &payload.Settings.Roles
+	if roles.Bins != nil {
+		bins := *roles.Bins
+		roles.Bins = &bins
+	}
+	if roles.Delegations != nil {
+		roles.Delegations = &rstuf.Delegations{Keys: maps.Clone(roles.Delegations.Keys), Roles: slices.Clone(roles.Delegations.Roles)}
+	}
+	return payload
 }
 
 // FirstGenerationPayload is the payload as RSTUF's first releases take it. It

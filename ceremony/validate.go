@@ -159,11 +159,17 @@ func (p Policy) checkTargets(found *problems) {
 		found.add("hash bins: %d is not a power of two from %d to %d", n, rstuf.MinHashBins, rstuf.MaxHashBins)
 	}
 	checkRoles(found, p.Delegations, p.OnlineKey)
-	if p.TargetsBaseURL != "" {
-		u, err := url.Parse(p.TargetsBaseURL)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			found.add("targets base URL: it must be like https://example.com/path/, without user, query and fragment")
-		}
+	checkBaseURL(found, p.TargetsBaseURL)
+}
+
+// checkBaseURL wants the URL of a folder, or nothing.
+func checkBaseURL(found *problems, text string) {
+	if text == "" {
+		return
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		found.add("targets base URL: it must be like https://example.com/path/, without user, query and fragment")
 	}
 }
 
