@@ -3,6 +3,7 @@ package keys
 import (
 	"bytes"
 	"crypto"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -128,6 +129,26 @@ func recognise(data []byte) (container, error) {
 		return container{}, fmt.Errorf("%w: it is an OpenSSH public key", ErrNotPrivate)
 	}
 	return container{}, fmt.Errorf("%w: neither PEM nor DER nor a JSON key, or cut short", ErrNotKey)
+}
+
+// recogniseJSON tells apart the JSON objects that hold private keys.
+func recogniseJSON(text []byte) (container, error) {
+	var j struct {
+		legacyKey
+		Ciphertext json.RawMessage `json:"ciphertext"`
+	}
+	if err := json.Unmarshal(text, &j); err != nil {
+		return container{}, fmt.Errorf("%w: the JSON is cut short or damaged", ErrNotKey)
+	}
+	switch {
+	case j.Ciphertext != nil:
+		return parseSecretbox(text)
+	case j.Value.Private != "":
+		return container{open: func([]byte) (crypto.PrivateKey, error) { return j.open() }}, nil
+	case j.Value.Public != "" || j.KeyType != "":
+		return container{}, fmt.Errorf("%w: it is a public key object", ErrNotPrivate)
+	}
+	return container{}, fmt.Errorf("%w: a JSON object without keyval or ciphertext", ErrNotKey)
 }
 
 // recognisePEM takes the one private key among the blocks.

@@ -8,35 +8,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"golang.org/x/crypto/nacl/secretbox"
-
 	"example.org/rstuf"
 )
-
-// recogniseJSON tells apart the JSON objects that hold private keys.
-func recogniseJSON(text []byte) (container, error) {
-	var j struct {
-		legacyKey
-		Ciphertext json.RawMessage `json:"ciphertext"`
-	}
-	if err := json.Unmarshal(text, &j); err != nil {
-		return container{}, fmt.Errorf("%w: the JSON is cut short or damaged", ErrNotKey)
-	}
-	switch {
-	case j.Ciphertext != nil:
-		return parseSecretbox(text)
-	case j.Value.Private != "":
-		return container{open: func([]byte) (crypto.PrivateKey, error) { return j.open() }}, nil
-	case j.Value.Public != "" || j.KeyType != "":
-		return container{}, fmt.Errorf("%w: it is a public key object", ErrNotPrivate)
-	}
-	return container{}, fmt.Errorf("%w: a JSON object without keyval or ciphertext", ErrNotKey)
-}
 
 // legacyKey is a private key as RSTUF's first generation stored it.
 type legacyKey struct {
@@ -83,8 +60,8 @@ func (k legacyKey) private() (crypto.PrivateKey, error) {
 // first generation: salt, iterations, HMAC, initial vector, ciphertext.
 const legacyDelimiter = "@@@@"
 
-// parseLegacyEncrypted reads such a key: PBKDF2-HMAC-SHA256 gives one key, with which
-// the JSON is encrypted (AES-256-CTR) and the ciphertext authenticated
+// parseLegacyEncrypted reads such a key: PBKDF2-HMAC-SHA256 gives one key, with
+// which the JSON is encrypted (AES-256-CTR) and the ciphertext authenticated
 // (HMAC-SHA256).
 func parseLegacyEncrypted(text string) (container, error) {
 	parts := strings.Split(text, legacyDelimiter)
@@ -125,49 +102,6 @@ func parseLegacyEncrypted(text string) (container, error) {
 		plain := make([]byte, len(ciphertext))
 		defer clear(plain)
 		cipher.NewCTR(block, iv).XORKeyStream(plain, ciphertext)
-		return openPlain(plain)
-	}}, err
-}
-
-// parseSecretbox reads the encrypted JSON of go-securesystemslib's package
-// encrypted, which cosign wraps in PEM: scrypt and NaCl's secretbox around a
-// key in any of the plain formats.
-func parseSecretbox(text []byte) (container, error) {
-	var box struct {
-		KDF struct {
-			Name   string `json:"name"`
-			Params struct {
-				N int `json:"N"`
-				R int `json:"r"`
-				P int `json:"p"`
-			} `json:"params"`
-			Salt []byte `json:"salt"`
-		} `json:"kdf"`
-		Cipher struct {
-			Name  string `json:"name"`
-			Nonce []byte `json:"nonce"`
-		} `json:"cipher"`
-		Ciphertext []byte `json:"ciphertext"`
-	}
-	if err := json.Unmarshal(text, &box); err != nil || len(box.Cipher.Nonce) != 24 {
-		return container{}, fmt.Errorf("%w: the encrypted JSON is cut short or damaged", ErrNotKey)
-	}
-	if box.KDF.Name != "scrypt" || box.Cipher.Name != "nacl/secretbox" {
-		return container{}, fmt.Errorf("%w encryption %q with %q: want nacl/secretbox with scrypt",
-			ErrUnsupported, clip(box.Cipher.Name), clip(box.KDF.Name))
-	}
-	derive, err := newScrypt(box.KDF.Salt, box.KDF.Params.N, box.KDF.Params.R, box.KDF.Params.P)
-	return container{encrypted: true, open: func(password []byte) (crypto.PrivateKey, error) {
-		key, err := derive(password, 32)
-		if err != nil {
-			return nil, err
-		}
-		defer clear(key)
-		plain, ok := secretbox.Open(nil, box.Ciphertext, (*[24]byte)(box.Cipher.Nonce), (*[32]byte)(key))
-		if !ok {
-			return nil, ErrPassword
-		}
-		defer clear(plain)
 		return openPlain(plain)
 	}}, err
 }
