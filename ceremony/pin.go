@@ -21,6 +21,7 @@ import (
 // deployment holds, the pinned root is the one that was agreed on, and must
 // have the same content.
 func (d *Draft) Pin(roots ...*metadata.Document) error {
+	d.trust, d.pinned = unpinned, nil
 	if err := d.pin(roots); err != nil {
 		return fmt.Errorf("pin the root of %s: %w", d, err)
 	}

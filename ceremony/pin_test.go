@@ -97,6 +97,16 @@ func TestPinFirstRoot(t *testing.T) {
 	assert.True(t, draft.Status().Complete())
 }
 
+// TestPinRefusesDrafts: a signer who has a root is not made to sign the first
+// root of something else.
+func TestPinRefusesDrafts(t *testing.T) {
+	t.Parallel()
+	draft := carry(t, newDraft(t, func(p *ceremony.Policy) { p.RootKeys[2] = public("mallory") }))
+	assert.ErrorIs(t, draft.Pin(roots(t, 1)...), ceremony.ErrNotPinned)
+	assert.ErrorIs(t, draft.Sign(t.Context(), exampleKey("alice")), ceremony.ErrNotPinned)
+	assert.Contains(t, draft.Review(testNow).Warnings[0], "nobody has compared")
+}
+
 // TestPinDelegatedRole: the targets that came along must be signed as the
 // pinned root says.
 func TestPinDelegatedRole(t *testing.T) {
