@@ -33,7 +33,20 @@ type router struct {
 	roles []rstuf.DelegatedRole
 }
 
-func (r *repository) router() (*router, error) {
+// router is called by the publisher alone. The router of 16,384 bins is not
+// made for each publication.
+func (s *Service) router(r *repository) (*router, error) {
+	if s.route != nil && s.routeOf == r.delegations {
+		return s.route, nil
+	}
+	route, err := r.newRouter()
+	if err == nil {
+		s.route, s.routeOf = route, r.delegations
+	}
+	return route, err
+}
+
+func (r *repository) newRouter() (*router, error) {
 	if r.state.Bins > 0 {
 		bins, err := metadata.NewHashBins(r.state.Bins)
 		return &router{names: slices.Collect(bins.Names()), bins: &bins}, err
@@ -56,7 +69,7 @@ func (r *router) add(path string) int {
 
 // artifacts gathers artifact requests into the changes of roles.
 func (p *publication) artifacts(batch []*waiting, records []record) error {
-	route, err := p.old.router()
+	route, err := p.s.router(p.old)
 	if err != nil {
 		return err
 	}

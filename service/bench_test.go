@@ -140,6 +140,14 @@ func BenchmarkBump16384Bins(b *testing.B) {
 	}
 }
 
+// One artifact among 16,384 empty bins.
+func BenchmarkOneIn16384Bins(b *testing.B) {
+	d, _ := newDurable(b, 16384)
+	for b.Loop() {
+		d.finish(d.submit("POST", "/artifacts/", d.artifacts(1)))
+	}
+}
+
 // One more artifact on top of a million: 15 ms.
 func BenchmarkOneMoreOnAMillion(b *testing.B) {
 	d, _ := newDurable(b, 16384)

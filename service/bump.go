@@ -47,7 +47,7 @@ func (p *publication) onlineRoles() []string {
 		return nil
 	}
 	var list []string
-	for role := range p.old.roles {
+	for role := range p.old.roles.all() {
 		if p.old.online(role, id) {
 			list = append(list, role)
 		}
@@ -58,7 +58,7 @@ func (p *publication) onlineRoles() []string {
 
 // due are the online roles that end before a time.
 func (p *publication) due(before time.Time) []string {
-	return slices.DeleteFunc(p.onlineRoles(), func(role string) bool { return p.old.roles[role].expires.After(before) })
+	return slices.DeleteFunc(p.onlineRoles(), func(role string) bool { return p.old.roles.get(role).expires.After(before) })
 }
 
 // bump signs roles anew.

@@ -74,7 +74,7 @@ func (s *Service) Status() Status {
 // firstEnd is the role that ends first.
 func (r *repository) firstEnd() (time.Time, string) {
 	end, name := r.root.Expires(), rstuf.RoleRoot
-	for role, info := range r.roles {
+	for role, info := range r.roles.all() {
 		if _, delegated := r.delegated(role); !delegated && !r.isBin(role) && !rstuf.IsTopLevelRole(role) {
 			continue // it was removed
 		}

@@ -73,7 +73,7 @@ func (p *publication) isOnline(role string) (bool, error) {
 }
 
 // version is the number of the next version of a role.
-func (p *publication) version(role string) int64 { return p.old.roles[role].version + 1 }
+func (p *publication) version(role string) int64 { return p.old.roles.get(role).version + 1 }
 
 // put signs a role's next version and writes its file. Other goroutines may do
 // the same with other roles.
@@ -140,8 +140,8 @@ func each[T any](p *publication, list []T, do func(T) error) error {
 
 // read returns the published document of a role; nil if there is none.
 func (p *publication) read(role string) (*metadata.Document, error) {
-	info, ok := p.old.roles[role]
-	if !ok {
+	info := p.old.roles.get(role)
+	if info.version == 0 {
 		return nil, nil
 	}
 	data, err := p.s.readRole(p.ctx, role, info)
@@ -227,7 +227,7 @@ func (p *publication) finish() error {
 		if err := p.s.storage.Sync(p.ctx); err != nil {
 			return fmt.Errorf("sync metadata files: %w", err)
 		}
-		p.mergeRoles()
+		p.next.roles = p.old.roles.with(p.changed)
 	}
 	return p.s.commit(p)
 }
@@ -237,15 +237,8 @@ func (p *publication) putSnapshot() error {
 	if _, only := p.changed[rstuf.RoleTimestamp]; only && len(p.changed) == 1 {
 		return nil
 	}
-	versions := func(yield func(string, int64) bool) {
-		for role, info := range p.nextRoles() {
-			if !yield(role, info.version) {
-				return
-			}
-		}
-	}
 	version, expires := p.version(rstuf.RoleSnapshot), p.next.expires(rstuf.RoleSnapshot, p.now)
-	data, err := p.signSnapshot(version, expires, versions)
+	data, err := p.signSnapshot(version, expires, p.old.roles.with(p.changed))
 	if err != nil {
 		return err
 	}
@@ -255,7 +248,7 @@ func (p *publication) putSnapshot() error {
 func (p *publication) putTimestamp() error {
 	snapshot, ok := p.changed[rstuf.RoleSnapshot]
 	if !ok {
-		snapshot = p.old.roles[rstuf.RoleSnapshot]
+		snapshot = p.old.roles.get(rstuf.RoleSnapshot)
 	}
 	doc, err := metadata.New(&metadata.Timestamp{
 		Version: p.version(rstuf.RoleTimestamp),
@@ -275,51 +268,7 @@ func (p *publication) putTimestamp() error {
 
 // touch notes that the timestamp, or the snapshot too, is to be made anew
 // though nothing else changes.
-func (p *publication) touch(role string) { p.changed[role] = p.old.roles[role] }
-
-// nextRoles yields the roles of the next snapshot in the order of their file
-// names.
-func (p *publication) nextRoles() func(yield func(string, roleInfo) bool) {
-	names := p.old.names
-	for role := range p.changed {
-		if _, known := p.old.roles[role]; !known && role != rstuf.RoleSnapshot && role != rstuf.RoleTimestamp {
-			names = nil
-			break
-		}
-	}
-	if names == nil {
-		names = p.newNames()
-	}
-	p.next.names = names
-	return func(yield func(string, roleInfo) bool) {
-		for _, role := range names {
-			info, ok := p.changed[role]
-			if !ok {
-				info = p.old.roles[role]
-			}
-			if !yield(role, info) {
-				return
-			}
-		}
-	}
-}
-
-func (p *publication) newNames() []string {
-	names := slices.Clone(p.old.names)
-	for role := range p.changed {
-		if _, known := p.old.roles[role]; !known && role != rstuf.RoleSnapshot && role != rstuf.RoleTimestamp {
-			names = append(names, role)
-		}
-	}
-	sortByFilename(names)
-	return names
-}
-
-// mergeRoles brings the changed roles into the next repository.
-func (p *publication) mergeRoles() {
-	p.next.roles = maps.Clone(p.old.roles)
-	maps.Copy(p.next.roles, p.changed)
-}
+func (p *publication) touch(role string) { p.changed[role] = p.old.roles.get(role) }
 
 // store writes what changed into the database.
 func (p *publication) store(tx *bolt.Tx) error {

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -23,10 +22,7 @@ type repository struct {
 	delegations *metadata.Delegations
 	// roles is what is published, without root. Roles that were removed stay:
 	// a client that saw a role in a snapshot refuses one without it.
-	roles map[string]roleInfo
-	// names are the roles that the snapshot lists, in the order of their file
-	// names.
-	names []string
+	roles *roleTable
 	// signing holds the documents that wait for signatures.
 	signing map[string]*metadata.Document
 }
@@ -39,23 +35,6 @@ func (r *repository) clone() *repository {
 	next.state.Signed = maps.Clone(r.state.Signed)
 	next.signing = maps.Clone(r.signing)
 	return &next
-}
-
-// sortNames makes names out of roles.
-func (r *repository) sortNames() {
-	r.names = make([]string, 0, len(r.roles))
-	for role := range r.roles {
-		if role != rstuf.RoleSnapshot && role != rstuf.RoleTimestamp {
-			r.names = append(r.names, role)
-		}
-	}
-	sortByFilename(r.names)
-}
-
-// sortByFilename sorts roles as the snapshot lists them: "a-b.json" comes
-// before "a.json".
-func sortByFilename(roles []string) {
-	slices.SortFunc(roles, func(a, b string) int { return cmp.Compare(a+".json", b+".json") })
 }
 
 // bootstrapped tells whether the repository exists.

@@ -36,6 +36,10 @@ type Service struct {
 	accepted chan struct{}      // closed when all that was accepted is queued
 	done     chan struct{}      // closed when the publisher has ended
 
+	// route and routeOf belong to the publisher.
+	route   *router
+	routeOf *metadata.Delegations
+
 	// mu guards what follows. A repository is replaced, never changed.
 	mu            sync.RWMutex
 	repo          *repository
@@ -126,7 +130,7 @@ func (s *Service) repair(ctx context.Context) error {
 	if err := s.announce(ctx, r, true); err != nil {
 		return err
 	}
-	info := r.roles[rstuf.RoleTargets]
+	info := r.roles.get(rstuf.RoleTargets)
 	data, err := s.readRole(ctx, rstuf.RoleTargets, info)
 	if err != nil {
 		return err
@@ -139,7 +143,7 @@ func (s *Service) repair(ctx context.Context) error {
 		return err
 	}
 	r.delegations = view.Delegations
-	if _, err := s.readRole(ctx, rstuf.RoleSnapshot, r.roles[rstuf.RoleSnapshot]); err != nil {
+	if _, err := s.readRole(ctx, rstuf.RoleSnapshot, r.roles.get(rstuf.RoleSnapshot)); err != nil {
 		return err
 	}
 	return s.removeUnpublished(ctx)
@@ -181,7 +185,7 @@ func (s *Service) removeUnpublished(ctx context.Context) error {
 	}
 	for _, name := range names {
 		version, role, ok := splitFilename(name)
-		if strings.HasSuffix(name, temporary) || ok && role != rstuf.RoleRoot && version > s.repo.roles[role].version {
+		if strings.HasSuffix(name, temporary) || ok && role != rstuf.RoleRoot && version > s.repo.roles.get(role).version {
 			if err := s.storage.Remove(ctx, name); err != nil {
 				return fmt.Errorf("remove %s: %w", name, err)
 			}

@@ -4,31 +4,33 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
 	"time"
 
 	"example.org/rstuf"
-	"example.org/rstuf/internal/canonical"
 	"example.org/rstuf/metadata"
 )
 
 // signSnapshot writes a snapshot straight into canonical form. With 16,384
 // hash bins that is many times faster than to build a [metadata.Snapshot], and
 // each publication needs one.
-func (p *publication) signSnapshot(version int64, expires time.Time, versions iter.Seq2[string, int64]) ([]byte, error) {
-	form := append([]byte(nil), `{"_type":"snapshot","expires":"`...)
+func (p *publication) signSnapshot(version int64, expires time.Time, roles *roleTable) ([]byte, error) {
+	form := append(make([]byte, 0, 256+40*len(roles.names)), `{"_type":"snapshot","expires":"`...)
 	form = expires.UTC().AppendFormat(form, "2006-01-02T15:04:05Z")
 	form = append(form, `","meta":{`...)
 	first := true
-	for role, version := range versions {
+	for role, info := range roles.all() {
+		if role == rstuf.RoleSnapshot || role == rstuf.RoleTimestamp {
+			continue
+		}
 		if !first {
 			form = append(form, ',')
 		}
 		first = false
-		form = canonical.AppendString(form, role+".json")
-		form = strconv.AppendInt(append(form, `:{"version":`...), version, 10)
+		// Names of roles hold nothing that would have to be escaped.
+		form = append(append(append(form, '"'), role...), `.json"`...)
+		form = strconv.AppendInt(append(form, `:{"version":`...), info.version, 10)
 		form = append(form, '}')
 	}
 	form = append(form, `},"spec_version":"`+metadata.SpecVersion+`","version":`...)

@@ -116,7 +116,7 @@ func openDatabase(dir string, unsafe bool) (*bolt.DB, error) {
 
 // loadRepository reads what the database knows of the repository.
 func loadRepository(tx *bolt.Tx) (*repository, error) {
-	r := &repository{roles: map[string]roleInfo{}, signing: map[string]*metadata.Document{}}
+	r := &repository{signing: map[string]*metadata.Document{}}
 	values := tx.Bucket(bucketState)
 	if raw := values.Get(keyState); raw != nil {
 		if err := json.Unmarshal(raw, &r.state); err != nil {
@@ -130,14 +130,15 @@ func loadRepository(tx *bolt.Tx) (*repository, error) {
 		}
 	}
 	r.timestamp = bytes.Clone(values.Get(keyTimestamp))
+	roles := map[string]roleInfo{}
 	err = tx.Bucket(bucketRoles).ForEach(func(name, raw []byte) (err error) {
-		r.roles[string(name)], err = decodeRoleInfo(raw)
+		roles[string(name)], err = decodeRoleInfo(raw)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.sortNames()
+	r.roles = newRoleTable(roles)
 	return r, tx.Bucket(bucketSigning).ForEach(func(role, raw []byte) error {
 		doc, err := metadata.Parse(raw)
 		if err != nil {
