@@ -10,13 +10,14 @@
 // them. [Draft.Status] always knows who is missing. What comes out is
 // [Draft.Payload] for a bootstrap, [Draft.Update] for a deployment that exists,
 // or [Draft.Send] for single signatures. [PlanRoles] turns changes of custom
-// delegated roles, which the online key signs, into requests.
+// delegated roles into requests; the online key signs the outcome.
 //
 // What it promises:
 //
 //   - Nothing is signed unseen: a draft that came from elsewhere is not signed
 //     before the signer's own root was compared with the one that it rests on
-//     ([Draft.Pin]), and a review shows all that the document changes.
+//     ([Draft.Pin]), and a review shows all that the document changes. Only
+//     the draft of a first root rests on nothing but its review.
 //   - Nothing wrong is added or sent: every signature is checked first, with
 //     the keys that the trusted root or targets name, and drafts of different
 //     content never merge.

@@ -23,7 +23,7 @@ import (
 func (d *Draft) Pin(roots ...*metadata.Document) error {
 	d.trust, d.pinned = unpinned, nil
 	if err := d.pin(roots); err != nil {
-		return fmt.Errorf("pin the root of %s: %w", d, err)
+		return fmt.Errorf("pin a root for %s: %w", d, err)
 	}
 	d.trust, d.pinned = pinned, clone(roots[0])
 	return nil
