@@ -24,7 +24,7 @@ func FromKey(k rstuf.Key) (Public, error) {
 	p := Public{key: k, id: id}
 	p.key = p.Key() // a copy, so that the caller's maps stay his own
 	switch {
-	case k.KeyType == "" || k.Scheme == "" || len(k.Value) == 0:
+	case k.KeyType == "" || k.Scheme == "" || len(k.Value) == 0 && k.Extra["keyval"] == nil:
 		return Public{}, fmt.Errorf("key: keytype, scheme and keyval must all be set")
 	case k.KeyType == rstuf.KeyTypeEd25519 && k.Scheme == rstuf.SchemeEd25519:
 		p.crypto, err = parseHexEd25519(k.Public())

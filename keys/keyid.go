@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,39 +17,57 @@ import (
 // KeyID is the key's id in metadata, 64 lower-case hex digits: SHA-256 of the
 // canonical JSON of {keytype, scheme, keyval}. Names, URIs and other fields of
 // the key object are not covered, as RSTUF and securesystemslib have it.
-// It works for any kind of key; only text that is not UTF-8 is an error.
+//
+// A Sigstore key is the exception: RSTUF covers an x-rstuf-key-name there too,
+// which is the identity whatever the key is called afterwards. See
+// [Public.HasID] for the other ids that documents may use.
+//
+// KeyID works for any kind of key; only text that is not UTF-8, or a keyval
+// that has no canonical form, is an error.
 func KeyID(k rstuf.Key) (string, error) {
-	return hashKey(k, "")
+	if k.KeyType == rstuf.KeyTypeSigstore && k.Scheme == rstuf.SchemeFulcio {
+		return hashKey(k, "", `,"x-rstuf-key-name":`+string(canonical.AppendString(nil, k.Value["identity"])))
+	}
+	return hashKey(k, "", "")
 }
 
-// hashKey hashes the key's canonical form. hashAlgorithms is a canonical
-// keyid_hash_algorithms member, or empty.
-func hashKey(k rstuf.Key, hashAlgorithms string) (string, error) {
-	for _, s := range []string{k.KeyType, k.Scheme} {
-		if !utf8.ValidString(s) {
-			return "", fmt.Errorf("key id: keytype or scheme is not UTF-8")
-		}
+// hashKey hashes the key's canonical form, with more canonical members before
+// keytype and after scheme.
+func hashKey(k rstuf.Key, before, after string) (string, error) {
+	if !utf8.ValidString(k.KeyType) || !utf8.ValidString(k.Scheme) {
+		return "", errors.New("key id: keytype or scheme is not UTF-8")
 	}
-	buf := append([]byte("{"), hashAlgorithms...)
-	buf = append(buf, `"keytype":`...)
-	buf = canonical.AppendString(buf, k.KeyType)
-	buf = append(buf, `,"keyval":{`...)
+	keyval, err := canonicalKeyval(k)
+	if err != nil {
+		return "", fmt.Errorf("key id: %w", err)
+	}
+	buf := append([]byte("{"), before...)
+	buf = canonical.AppendString(append(buf, `"keytype":`...), k.KeyType)
+	buf = append(append(buf, `,"keyval":`...), keyval...)
+	buf = canonical.AppendString(append(buf, `,"scheme":`...), k.Scheme)
+	buf = append(append(buf, after...), '}')
+	sum := sha256.Sum256(buf)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// canonicalKeyval is the canonical form of keyval. One that holds more than
+// strings, of a kind of key that is not known here, is among the extra fields.
+func canonicalKeyval(k rstuf.Key) ([]byte, error) {
+	if raw, ok := k.Extra["keyval"]; ok && k.Value == nil {
+		return canonical.Transform(raw)
+	}
+	buf := []byte("{")
 	for i, name := range slices.Sorted(maps.Keys(k.Value)) {
 		if !utf8.ValidString(name) || !utf8.ValidString(k.Value[name]) {
-			return "", fmt.Errorf("key id: keyval is not UTF-8")
+			return nil, errors.New("keyval is not UTF-8")
 		}
 		if i > 0 {
 			buf = append(buf, ',')
 		}
-		buf = canonical.AppendString(buf, name)
-		buf = append(buf, ':')
+		buf = append(canonical.AppendString(buf, name), ':')
 		buf = canonical.AppendString(buf, k.Value[name])
 	}
-	buf = append(buf, `},"scheme":`...)
-	buf = canonical.AppendString(buf, k.Scheme)
-	buf = append(buf, '}')
-	sum := sha256.Sum256(buf)
-	return hex.EncodeToString(sum[:]), nil
+	return append(buf, '}'), nil
 }
 
 // legacyKeyID is the id that the first generation of RSTUF gave the key. It
@@ -59,5 +78,5 @@ func legacyKeyID(k rstuf.Key) (string, error) {
 		k.Value = maps.Clone(k.Value)
 		k.Value["public"] = strings.TrimSpace(k.Value["public"])
 	}
-	return hashKey(k, `"keyid_hash_algorithms":["sha256","sha512"],`)
+	return hashKey(k, `"keyid_hash_algorithms":["sha256","sha512"],`, "")
 }

@@ -48,6 +48,17 @@ func (p Public) LegacyID() string {
 	return id
 }
 
+// HasID reports whether an id in a document stands for this key: its ID, its
+// LegacyID, or, for a Sigstore key, the one that covers no name, which
+// securesystemslib computes by itself.
+func (p Public) HasID(id string) bool {
+	if id == "" {
+		return false
+	}
+	plain, err := hashKey(p.key, "", "")
+	return id == p.id || err == nil && id == plain || id == p.LegacyID()
+}
+
 // Name is the display name; empty if it has none.
 func (p Public) Name() string { return p.key.DisplayName() }
 

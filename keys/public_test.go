@@ -51,9 +51,6 @@ func TestKeyIDCoversTypeSchemeAndValueOnly(t *testing.T) {
 func TestUnverifiableKeys(t *testing.T) {
 	t.Parallel()
 	sigstore := keys.Sigstore("a@example.com", "https://issuer.example.com", "alice")
-	text := `{"keytype":"sigstore-oidc","keyval":{"identity":"a@example.com","issuer":"https://issuer.example.com"},"scheme":"Fulcio"}`
-	sum := sha256.Sum256([]byte(text))
-	assert.Equal(t, hex.EncodeToString(sum[:]), sigstore.ID())
 	unknown, err := keys.FromKey(rstuf.Key{KeyType: "ml-dsa", Scheme: "ml-dsa-44", Value: map[string]string{"public": "pq"}})
 	require.NoError(t, err)
 	otherScheme := generate(t, keys.RSA2048, "").Public().Key()
@@ -71,6 +68,47 @@ func TestUnverifiableKeys(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(object), "public", "a Sigstore key has no public value, not even an empty one")
 	assert.Empty(t, keys.Sigstore("", "https://issuer.example.com", "x").ID())
+}
+
+// RSTUF's id of a Sigstore key covers the name that its ceremony proposes, the
+// identity. The id is that of the key in root-mixed-keys of the vectors.
+func TestSigstoreKeyID(t *testing.T) {
+	t.Parallel()
+	const identity, issuer = "kim@example.com", "https://github.com/login/oauth"
+	const want = "4d85eabb87603d9a54b29f2bab27d4d9f89ecfeb469e92e3f088b2535bded63a"
+	for _, name := range []string{identity, "", "Kim of Example"} {
+		pub := keys.Sigstore(identity, issuer, name)
+		assert.Equal(t, want, pub.ID(), "the id stays when the key is renamed")
+		assert.Equal(t, name, pub.Name())
+		fromKey, err := keys.FromKey(pub.Key())
+		require.NoError(t, err)
+		assert.Equal(t, want, fromKey.ID())
+	}
+	assert.NotEqual(t, want, keys.Sigstore("kit@example.com", issuer, identity).ID())
+
+	pub := keys.Sigstore(identity, issuer, "")
+	plain := sha256.Sum256([]byte(`{"keytype":"sigstore-oidc","keyval":{"identity":"kim@example.com","issuer":"https://github.com/login/oauth"},"scheme":"Fulcio"}`))
+	assert.True(t, pub.HasID(want))
+	assert.True(t, pub.HasID(hex.EncodeToString(plain[:])), "securesystemslib's default")
+	assert.False(t, pub.HasID(""))
+	assert.False(t, pub.HasID(keys.Sigstore("kit@example.com", issuer, "").ID()))
+	ed := generate(t, keys.Ed25519, "").Public()
+	assert.True(t, ed.HasID(ed.ID()))
+	assert.True(t, ed.HasID(ed.LegacyID()))
+	assert.False(t, keys.Public{}.HasID(""))
+}
+
+// A keyval of a kind that is not known may hold anything; the id covers it.
+func TestKeyIDOfAnyKeyval(t *testing.T) {
+	t.Parallel()
+	k := rstuf.Key{KeyType: "new", Scheme: "newer", Extra: map[string]json.RawMessage{"keyval": json.RawMessage(`{"b": [1, 2], "a": {"c": true}}`)}}
+	pub, err := keys.FromKey(k)
+	require.NoError(t, err)
+	sum := sha256.Sum256([]byte(`{"keytype":"new","keyval":{"a":{"c":true},"b":[1,2]},"scheme":"newer"}`))
+	assert.Equal(t, hex.EncodeToString(sum[:]), pub.ID())
+	k.Extra["keyval"] = json.RawMessage(`{"a": 1.5}`)
+	_, err = keys.FromKey(k)
+	assert.Error(t, err, "no canonical form")
 }
 
 func TestPublicJSON(t *testing.T) {

@@ -76,14 +76,13 @@ func (root *Root) problems() (problems []error) {
 
 var vendorField = regexp.MustCompile(`^x-[^-]+-.+$`)
 
-// checkKeyID compares a key's id with the one that follows from the key, today
-// or in the first generation of RSTUF.
+// checkKeyID compares a key's id with those that follow from the key.
 func checkKeyID(id string, object rstuf.Key) error {
 	key, err := keys.FromKey(object)
 	if err != nil {
 		return atField(id, err)
 	}
-	if id != key.ID() && id != key.LegacyID() {
+	if !key.HasID(id) {
 		return atField(id, fmt.Errorf("the id does not fit the key %s", key))
 	}
 	return nil

@@ -26,7 +26,7 @@ func (d *Document) Sign(ctx context.Context, signer keys.Signer) error {
 // it is wrong or cannot be checked (see [keys.ErrBadSignature] and
 // [keys.ErrUnverifiable]).
 func (d *Document) AddSignature(sig rstuf.Signature, key keys.Public) error {
-	if key.Verifiable() && sig.KeyID != key.ID() && sig.KeyID != key.LegacyID() {
+	if key.Verifiable() && !key.HasID(sig.KeyID) {
 		return fmt.Errorf("add signature to %s version %d: %w: it names the key %q, not %s", d.typ, d.version, keys.ErrBadSignature, clip(sig.KeyID), key)
 	}
 	if err := verify(d.canonical, sig, key); err != nil {

@@ -93,7 +93,7 @@ func TestVerifyReportsWhatDoesNotCount(t *testing.T) {
 	assert.Contains(t, reasons[unknown.ID()], "acme-1")
 	assert.Equal(t, "there is no key with this id", reasons["absent"])
 	assert.Contains(t, reasons["malformed"], "keyval.public")
-	assert.Contains(t, reasons["structured"], "keyval")
+	assert.Contains(t, reasons["structured"], "acme-2")
 
 	by.Threshold = 3
 	err = by.Verify(d).Err()
