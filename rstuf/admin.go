@@ -10,6 +10,7 @@ func newAdminCommand(a *app) *cobra.Command {
   rstuf admin --api-server https://rstuf.example.com send bootstrap ceremony-payload.json`,
 	}
 	a.api.add(cmd)
-	cmd.AddCommand(newCeremonyCommand(a), newSendCommand(a))
+	cmd.AddCommand(newCeremonyCommand(a), newMetadataCommand(a), newDelegationsCommand(a),
+		newSettingsCommand(a), newOnlineCommand(a), newSendCommand(a))
 	return cmd
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"strings"
 	"time"
 
 	"example.org/rstuf"
@@ -303,18 +305,21 @@ func (a *app) testSigner(ctx context.Context, args []string, uri, dir string, se
 	case (len(args) == 1) == (uri != ""):
 		return nil, usagef("give a key file or --uri, and not both")
 	case uri != "":
-		return a.openURI(ctx, uri, dir, secret)
+		return keys.OpenURI(ctx, uri, a.uriConfig(ctx, dir, secret))
 	}
-	key, err := a.loadPrivate(ctx, args[0], secret)
+	return a.signer(ctx, args[0], dir, secret)
+}
+
+// signer opens a key by its URI or its file.
+func (a *app) signer(ctx context.Context, name, dir string, secret *secretFlags) (keys.Signer, error) {
+	if _, err := os.Stat(name); err != nil && strings.Contains(name, ":") {
+		return keys.OpenURI(ctx, name, a.uriConfig(ctx, dir, secret))
+	}
+	key, err := a.loadPrivate(ctx, name, secret)
 	if err != nil {
 		return nil, err // not key: a nil *keys.Private is no nil Signer
 	}
 	return key, nil
-}
-
-// openURI opens an online key by its URI.
-func (a *app) openURI(ctx context.Context, uri, dir string, secret *secretFlags) (keys.Signer, error) {
-	return keys.OpenURI(ctx, uri, a.uriConfig(ctx, dir, secret))
 }
 
 // uriConfig opens keys by their URIs. A password comes from the flags or is

@@ -1,17 +1,22 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 
+	"example.org/rstuf/bootstrap"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/rstuf/internal/config"
 	"example.org/rstuf/rstuf/internal/mirror"
 	"github.com/spf13/cobra"
 )
+
+// configRepository is a repository of the settings.
+type configRepository = config.Repository
 
 // repositoryFlags say which repository to read, and what to trust.
 type repositoryFlags struct {
@@ -78,14 +83,24 @@ func (a *app) trustedRoot(ctx context.Context, f *repositoryFlags, repo config.R
 	case len(data) == 0:
 		return nil, usagef("no trusted root: give --root FILE, or --trust-first-root-unsafe to trust what the server has")
 	}
-	doc, err := metadata.Parse(data)
-	if err == nil {
-		err = metadata.VerifyRootChain([]*metadata.Document{doc})
-	}
+	doc, err := parseRoot(data)
 	if err != nil {
 		return nil, fmt.Errorf("the trusted root: %w", err)
 	}
 	return doc, nil
+}
+
+// parseRoot reads a root that its own keys have signed, or the one in a
+// ceremony's payload, which may still lack signatures.
+func parseRoot(data []byte) (*metadata.Document, error) {
+	if payload, err := bootstrap.Read(bytes.NewReader(data)); err == nil {
+		return metadata.Parse(payload.Payload.Root())
+	}
+	doc, err := metadata.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	return doc, metadata.VerifyRootChain([]*metadata.Document{doc})
 }
 
 // readRoot reads a root from a file or a URL.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"example.org/rstuf"
+	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
 	"github.com/spf13/cobra"
 )
@@ -41,8 +42,42 @@ signatures are missing.`,
 				return api.Sign(ctx, r.Role, r.Signature)
 			}),
 		newSendDelegationsCommand(a),
+		&cobra.Command{
+			Use:   "draft FILE",
+			Short: "Send the signatures of a draft",
+			Long: `Send the signatures of a draft that rstuf admin metadata pending wrote and others
+signed (rstuf admin metadata sign --draft). Only those that the deployment does
+not have yet are sent. Exit code 4: more are missing.`,
+			Example: "  rstuf admin send draft root.draft.json",
+			Args:    cobra.ExactArgs(1),
+			RunE:    func(cmd *cobra.Command, args []string) error { return a.sendDraft(cmd.Context(), args[0]) },
+		},
 	)
 	return cmd
+}
+
+func (a *app) sendDraft(ctx context.Context, path string) error {
+	draft, err := ceremony.LoadDraft(path)
+	if err != nil {
+		return err
+	}
+	if draft.Payload() != nil {
+		return usagef("%s is a draft of a first root: use rstuf admin ceremony --draft", path)
+	}
+	sent, err := a.send(ctx, draft)
+	if err != nil {
+		return err
+	}
+	err = a.result(sent, func() {
+		a.printf("%s: %d signatures sent", draft, len(sent.Signatures))
+		if !sent.Complete {
+			a.printf("%s", sent.Status)
+		}
+	})
+	if err == nil && !sent.Complete {
+		err = waitingError{"signatures are missing: " + sent.Status.String()}
+	}
+	return err
 }
 
 // sendFile makes a command that sends a request from a file; role is the one

@@ -10,10 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"example.org/rstuf/keys"
 	"example.org/rstuf/service"
 	"github.com/spf13/cobra"
 )
@@ -156,25 +154,13 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 		c.note("warning: %s is open to others and no --write-tokens are given: everybody may change the repository", c.listen)
 	}
 	for _, name := range c.onlineKeys {
-		signer, err := c.onlineKey(ctx, name)
+		signer, err := c.signer(ctx, name, c.keyDir, &c.password)
 		if err != nil {
 			return cfg, err
 		}
 		cfg.OnlineKeys = append(cfg.OnlineKeys, signer)
 	}
 	return cfg, nil
-}
-
-// onlineKey opens a key by its URI or its file.
-func (c *serveCommand) onlineKey(ctx context.Context, name string) (keys.Signer, error) {
-	if _, err := os.Stat(name); err != nil && strings.Contains(name, ":") {
-		return keys.OpenURI(ctx, name, c.uriConfig(ctx, c.keyDir, &c.password))
-	}
-	key, err := c.loadPrivate(ctx, name, &c.password)
-	if err != nil {
-		return nil, err // not key: a nil *keys.Private is no nil Signer
-	}
-	return key, nil
 }
 
 // readTokens reads bearer tokens, one a line.

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+
+	"example.org/rstuf"
+	"example.org/rstuf/ceremony"
+	"example.org/rstuf/client"
+	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
+	"github.com/spf13/cobra"
+)
+
+// updateCommand is what the flags of rstuf admin metadata update say.
+type updateCommand struct {
+	*app
+	in, draftFile, out   string
+	merge                []string
+	dryRun, force        bool
+	addKeys, renameKeys  []string
+	onlineKey, onlineURI string
+	untestedOnline       string
+	keyDir               string
+	change               ceremony.Change
+	pinned               pinFlags
+	sign                 signFlags
+}
+
+func newMetadataUpdateCommand(a *app) *cobra.Command {
+	c := &updateCommand{app: a}
+	cmd := &cobra.Command{
+		Use:   "update",
+		Short: "Make, sign and send the next root",
+		Long: `Make the next root from the one that is trusted today (--in FILE, or the newest
+that --root or the settings' repository lead to at --metadata-url), sign it and
+send it. The next root needs the signatures of the old and of the new
+threshold; what is missing can be added later (rstuf admin metadata sign, exit
+code 4) or from person to person in a draft (--draft, see rstuf admin
+ceremony).
+
+The flags say what changes; without any, a terminal asks. A change that changes
+nothing is refused. A new online key makes a test signature first.`,
+		Example: `  rstuf admin metadata update --in root.json --days 365 --key alice --key bob
+  rstuf admin metadata update --in root.json --add-key carol=carol.pub --remove-key bob --key alice --key bob
+  rstuf admin metadata update --in root.json --online-key keys/new --online-key-uri fn:new --key alice --key bob
+  rstuf admin metadata update -m https://metadata.example.com -r root.json --threshold 3 --draft next.json`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&c.in, "in", "", "`FILE` of the root that is trusted today")
+	flags.StringVar(&c.draftFile, "draft", "", "keep the next root in `FILE`, to be signed by one person after another")
+	flags.StringArrayVar(&c.merge, "merge", nil, "add the signatures of another copy of the draft, `FILE`")
+	optionalString(cmd, &c.out, "out", "", "update-payload.json", "write the payload to `FILE` (without a value: update-payload.json)")
+	flags.BoolVar(&c.dryRun, "dry-run", false, "send nothing")
+	flags.BoolVar(&c.force, "force", false, "let --out replace a file")
+	flags.IntVar(&c.change.Days, "days", 0, "let the root live `DAYS` from now on")
+	flags.IntVar(&c.change.Threshold, "threshold", 0, "`NUMBER` of root keys that must sign from then on")
+	flags.StringArrayVar(&c.addKeys, "add-key", nil, "add a root key, `NAME=FILE` of its public key; may be repeated")
+	flags.StringArrayVar(&c.change.RemoveRootKeys, "remove-key", nil, "remove a root key by its `NAME` or key id; may be repeated")
+	flags.StringArrayVar(&c.renameKeys, "rename-key", nil, "rename a root key, `OLD=NEW`; may be repeated")
+	flags.StringArrayVar(&c.change.LostKeys, "lost-key", nil, "a root key whose owner can't sign any more, by `NAME` or key id; may be repeated")
+	flags.StringVar(&c.onlineKey, "online-key", "", "new online key: its private key, `FILE` or URI, for a test signature")
+	flags.StringVar(&c.untestedOnline, "untested-online-key-unsafe", "", "new online key: its public key `FILE`, without a test signature")
+	flags.StringVar(&c.onlineURI, "online-key-uri", "", "`URI` where workers find the online key (default fn:KEYID for a new one)")
+	flags.StringVar(&c.keyDir, "key-dir", ".", "`FOLDER` of fn: URIs of --online-key")
+	flags.BoolVar(&c.change.AllowThresholdOneUnsafe, "allow-threshold-one-unsafe", false, "allow a single root key to decide alone")
+	c.pinned.add(cmd)
+	c.sign.add(cmd)
+	return cmd
+}
+
+func (c *updateCommand) run(ctx context.Context) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	draft, err := c.draft(ctx)
+	if err != nil {
+		return err
+	}
+	for _, path := range c.merge {
+		other, err := ceremony.LoadDraft(path)
+		if err == nil {
+			err = draft.Merge(other)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := c.signDraft(ctx, draft, &c.sign, untilComplete); err != nil {
+		return err
+	}
+	return c.finish(ctx, draft)
+}
+
+func (c *updateCommand) check() error {
+	server, err := c.hasServer()
+	switch {
+	case err != nil:
+		return err
+	case !server && !c.dryRun && c.draftFile == "":
+		return usagef("nowhere to send the payload: give --api-server to rstuf admin, SERVER in %s, or --dry-run", c.configPath)
+	case len(c.merge) > 0 && c.draftFile == "":
+		return usagef("--merge goes with --draft")
+	case c.onlineKey != "" && c.untestedOnline != "":
+		return usagef("--online-key and --untested-online-key-unsafe contradict each other")
+	case c.term == nil && c.draftFile == "" && !c.sign.given():
+		return usagef("nobody signs: there is no terminal to ask: give --key FILE, or --draft FILE to have it signed elsewhere")
+	}
+	return checkNew(c.out, c.force)
+}
+
+// trusted is the root that is trusted today.
+func (c *updateCommand) trusted(ctx context.Context) (*metadata.Document, error) {
+	if c.in != "" && c.pinned.metadata == "" {
+		return c.trustedRoot(ctx, &repositoryFlags{root: c.in}, configRepository{})
+	}
+	if c.pinned.root == "" {
+		c.pinned.root = c.in
+	}
+	roots, err := c.pinnedRoots(ctx, &c.pinned)
+	if err != nil {
+		return nil, err
+	}
+	if len(roots) == 0 {
+		return nil, usagef("nothing says which root is trusted today: give --in FILE, or --metadata-url with --root FILE")
+	}
+	return roots[len(roots)-1], nil
+}
+
+// draft loads the draft that --draft names, and pins it, or makes a new one.
+func (c *updateCommand) draft(ctx context.Context) (*ceremony.Draft, error) {
+	if c.draftFile != "" {
+		draft, err := ceremony.LoadDraft(c.draftFile)
+		switch {
+		case err == nil && draft.Update() == nil:
+			return nil, usagef("%s is no draft of a next root", c.draftFile)
+		case err == nil && c.changes():
+			return nil, usagef("%s exists: leave out the changes to go on with it, or name another draft", c.draftFile)
+		case err == nil:
+			if c.pinned.root == "" {
+				c.pinned.root = c.in
+			}
+			return draft, c.pin(ctx, draft, &c.pinned)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+	trusted, err := c.trusted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.completeChange(ctx, trusted); err != nil {
+		return nil, err
+	}
+	return ceremony.Next(ctx, trusted, c.change)
+}
+
+// changes tells whether any flag changes something.
+func (c *updateCommand) changes() bool {
+	return len(c.addKeys)+len(c.renameKeys)+len(c.change.RemoveRootKeys) > 0 ||
+		c.change.Days != 0 || c.change.Threshold != 0 || c.onlineKey+c.untestedOnline+c.onlineURI != ""
+}
+
+// completeChange reads the keys that the flags name, or asks what changes.
+func (c *updateCommand) completeChange(ctx context.Context, trusted *metadata.Document) error {
+	if !c.changes() {
+		t, err := c.ask("what changes", "--days, --threshold, --add-key, --remove-key, --rename-key, --online-key or --online-key-uri")
+		if err != nil {
+			return err
+		}
+		return c.askChange(ctx, t, trusted)
+	}
+	for _, text := range c.addKeys {
+		name, path, ok := strings.Cut(text, "=")
+		if !ok || name == "" || path == "" {
+			return usagef("--add-key %q: want NAME=FILE", text)
+		}
+		key, err := keys.LoadPublic(path)
+		if err != nil {
+			return err
+		}
+		c.change.AddRootKeys = append(c.change.AddRootKeys, key.WithName(name))
+	}
+	for _, text := range c.renameKeys {
+		before, after, ok := strings.Cut(text, "=")
+		if !ok || before == "" || after == "" {
+			return usagef("--rename-key %q: want OLD=NEW", text)
+		}
+		if c.change.RenameKeys == nil {
+			c.change.RenameKeys = map[string]string{}
+		}
+		c.change.RenameKeys[before] = after
+	}
+	return c.readOnlineKey(ctx)
+}
+
+func (c *updateCommand) readOnlineKey(ctx context.Context) (err error) {
+	c.change.OnlineURI = c.onlineURI
+	if c.untestedOnline != "" {
+		c.change.UntestedOnlineKeyUnsafe, err = keys.LoadPublic(c.untestedOnline)
+		return err
+	}
+	if c.onlineKey != "" {
+		c.change.OnlineKey, err = c.signer(ctx, c.onlineKey, c.keyDir, &c.sign.password)
+	}
+	return err
+}
+
+// finish keeps what was signed, then sends it if it is time for that.
+func (c *updateCommand) finish(ctx context.Context, draft *ceremony.Draft) error {
+	status := draft.Status()
+	if c.draftFile != "" {
+		if err := draft.SaveOver(c.draftFile); err != nil {
+			return err
+		}
+		c.progress("saved the draft in %s", c.draftFile)
+	}
+	if c.out != "" && (status.Complete() || c.draftFile == "") {
+		data, err := encodeJSON(draft.Update())
+		if err == nil {
+			err = writeFile(c.out, data, c.force)
+		}
+		if err != nil {
+			return err
+		}
+		c.progress("saved the payload in %s", c.out)
+	}
+	server, err := c.hasServer()
+	if err != nil {
+		return err
+	}
+	if server && !c.dryRun && (status.Complete() || c.draftFile == "") {
+		return c.perform(ctx, func(ctx context.Context, api *client.Client) (*client.Task, error) {
+			return api.UpdateMetadata(ctx, draft.Update().Metadata[rstuf.RoleRoot])
+		}, rstuf.RoleRoot)
+	}
+	result := struct {
+		Draft   string          `json:"draft_file,omitempty"`
+		Payload string          `json:"payload_file,omitempty"`
+		Status  ceremony.Status `json:"signatures"`
+	}{c.draftFile, c.out, status}
+	err = c.result(result, func() { c.printf("%s: %s", draft, status) })
+	if err == nil && !status.Complete() {
+		err = waitingError{"signatures are missing: " + status.String()}
+	}
+	return err
+}
