@@ -75,6 +75,9 @@ func (b *batch) send(ctx context.Context, c *Client, first, last int, addTaskID 
 	if err != nil {
 		return outcome{}, err
 	}
+	if first == 0 && last == len(b.ends) {
+		b.items = nil // it is with the service now
+	}
 	done := outcome{requests: 1, largest: last - first}
 	var result addResult
 	ended := rstuf.Task{}

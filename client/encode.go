@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,17 +54,9 @@ func appendArtifact(dst []byte, a *rstuf.Artifact) ([]byte, error) {
 	dst = append(dst, `,"info":{"length":`...)
 	dst = strconv.AppendInt(dst, a.Info.Length, 10)
 	dst = append(dst, `,"hashes":{`...)
-	for i, algorithm := range algorithms(a.Info.Hashes) {
-		digest := a.Info.Hashes[algorithm]
-		if !utf8.ValidString(algorithm) || !utf8.ValidString(digest) {
-			return nil, fmt.Errorf("path %q: a hash is not UTF-8", a.Path)
-		}
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendString(dst, algorithm)
-		dst = append(dst, ':')
-		dst = appendString(dst, digest)
+	dst, err := appendHashes(dst, a.Info.Hashes)
+	if err != nil {
+		return nil, fmt.Errorf("path %q: %w", a.Path, err)
 	}
 	dst = append(dst, '}')
 	if len(a.Info.Custom) > 0 {
@@ -76,14 +69,32 @@ func appendArtifact(dst []byte, a *rstuf.Artifact) ([]byte, error) {
 	return append(dst, '}', '}'), nil
 }
 
-// algorithms are the names of the hashes in order; there is mostly one.
-func algorithms(hashes map[string]string) []string {
+// appendHashes appends the members in the order of their names. Mostly there is
+// one, which needs no sorting.
+func appendHashes(dst []byte, hashes map[string]string) ([]byte, error) {
 	if len(hashes) == 1 {
-		for name := range hashes {
-			return []string{name}
+		for name, digest := range hashes {
+			return appendHash(dst, name, digest)
 		}
 	}
-	return slices.Sorted(maps.Keys(hashes))
+	for i, name := range slices.Sorted(maps.Keys(hashes)) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = appendHash(dst, name, hashes[name]); err != nil {
+			return nil, err
+		}
+	}
+	return dst, nil
+}
+
+func appendHash(dst []byte, name, digest string) ([]byte, error) {
+	if !utf8.ValidString(name) || !utf8.ValidString(digest) {
+		return nil, errors.New("a hash is not UTF-8")
+	}
+	dst = append(appendString(dst, name), ':')
+	return appendString(dst, digest), nil
 }
 
 // appendString appends valid UTF-8 as a JSON string.

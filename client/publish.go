@@ -26,8 +26,8 @@ type Publisher struct {
 	Client *Client
 	// BatchSize sets the number of artifacts a request, for good.
 	BatchSize int
-	// InFlight is how many requests are under way at a time; 2 by default, so
-	// that the service takes in one while it publishes the other.
+	// InFlight is how many requests are under way at a time; 4 by default, so
+	// that the service takes in some while it publishes others.
 	InFlight int
 	// Journal names a small file that remembers what is published. With it,
 	// an upload that was interrupted goes on where it was when the same
@@ -90,7 +90,7 @@ const (
 	largestBatch   = 100_000
 	largestBody    = 16 << 20
 	batchAim       = 2 * time.Minute
-	defaultFlights = 2
+	defaultFlights = 4
 	maxProblems    = 1000
 )
 
@@ -187,8 +187,9 @@ func (u *upload) all(ctx context.Context, files iter.Seq2[rstuf.Artifact, error]
 		}
 		current.add(encoded, artifact.Info.Length)
 		if int64(len(current.ends)) >= u.size.Load() || len(current.items) >= largestBody {
+			room := min(len(current.items)*9/8, largestBody)
 			u.dispatch(ctx, current)
-			current = newBatch(min(len(current.items)*9/8, largestBody))
+			current = newBatch(room)
 		}
 	}
 	if err := u.journal.end(); err != nil {
