@@ -2,16 +2,16 @@
 // and names them, and turns anything that can sign into a [Signer].
 //
 // Start with [Generate] for a new key, [Load] for a private key file in any
-// format that RSTUF people have, [LoadPublic] for a public one, [NewSigner] for
-// a [crypto.Signer] (HSM, TPM), [NewSignerFunc] for anything else that signs
-// (ssh-agent, a service), [OpenURI] for the key URI that a
-// root carries for its online key, and [FromKey] for a key object of a
-// document.
+// format that RSTUF people have, [LoadPublic] for a public one, [FromKey] for a
+// key object of a document. [NewSigner] takes a [crypto.Signer] (HSM, TPM),
+// [NewSignerFunc] whatever else signs (ssh-agent, a service; packages vault and
+// kms below do so), and [OpenURI] the key URI that a root carries for its
+// online key.
 //
 // What a package user can rely on:
 //
 //   - A key id is RSTUF's: SHA-256 of the canonical JSON of keytype, scheme
-//     and keyval. Names and URIs never change it.
+//     and keyval. Names and URIs never change it ([KeyID] has the details).
 //   - Every signature is verified with the public key before it is returned.
 //   - Secrets stay out of text: a [Private] prints, logs and encodes as
 //     redacted, and no error quotes a password or key material.
@@ -20,9 +20,9 @@
 //
 // # Key types
 //
-// Ed25519, ECDSA on P-256 and P-384, and RSA from 2048 bits. RSA signs with
-// PSS, SHA-256 and a salt of the digest's length; P-256 signs SHA-256 and
-// P-384 SHA-384, both in ASN.1.
+// Ed25519, ECDSA on P-256 and P-384, and RSA from 2048 bits (made with up to
+// 4096, read with up to 8192). RSA signs with PSS, SHA-256 and a salt of the
+// digest's length; P-256 signs SHA-256 and P-384 SHA-384, both in ASN.1.
 //
 // P-384 is understood by the peers that matter: go-tuf v2 verifies
 // ecdsa-sha2-nistp384, and so does Python's securesystemslib in every 1.x

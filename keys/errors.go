@@ -3,6 +3,7 @@ package keys
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Errors that callers tell apart with errors.Is. The error's text says which
@@ -38,7 +39,7 @@ var errHalves = fmt.Errorf("%w: its public and private halves do not belong toge
 func clip(s string) string {
 	const most = 60
 	if len(s) > most {
-		return s[:most] + "..."
+		return strings.ToValidUTF8(s[:most], "") + "..."
 	}
 	return s
 }

@@ -87,9 +87,10 @@ func parseKnownPEM(k rstuf.Key) (crypto.PublicKey, error) {
 	return pub, nil
 }
 
-// Sigstore is a key of the kind sigstore-oidc: whoever can log in as identity
+// Sigstore makes a key of the kind sigstore-oidc: whoever can log in as identity
 // at issuer. Its signatures are Sigstore bundles, which are carried unchanged;
-// [Public.Verify] gives [ErrUnverifiable].
+// [Public.Verify] gives [ErrUnverifiable]. RSTUF names such a key by its
+// identity. An empty identity or issuer gives the zero key.
 func Sigstore(identity, issuer, name string) Public {
 	k := rstuf.Key{
 		KeyType: rstuf.KeyTypeSigstore,

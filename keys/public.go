@@ -14,6 +14,9 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"example.org/rstuf"
 )
@@ -93,15 +96,20 @@ func (p Public) WithOnlineURI(uri string) Public {
 	return p
 }
 
-// String is the name and the start of the id.
+// String is the name and the start of the id, on one line. Names come from
+// documents: one that holds what a terminal would act on is quoted.
 func (p Public) String() string {
 	if p.id == "" {
 		return "no key"
 	}
-	if p.Name() == "" {
+	name := clip(p.Name())
+	if name == "" {
 		return p.id[:16]
 	}
-	return fmt.Sprintf("%s (%s)", p.Name(), p.id[:16])
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		name = strconv.Quote(name)
+	}
+	return fmt.Sprintf("%s (%s)", name, p.id[:16])
 }
 
 // MarshalJSON writes the TUF key object.

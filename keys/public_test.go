@@ -212,4 +212,7 @@ func TestPublicString(t *testing.T) {
 	assert.Equal(t, "alice ("+pub.ID()[:16]+")", pub.String())
 	assert.Equal(t, pub.ID()[:16], pub.WithName("").String())
 	assert.Equal(t, "no key", keys.Public{}.String())
+	assert.Equal(t, `"\x1b[2Jalice\n" (`+pub.ID()[:16]+")", pub.WithName("\x1b[2Jalice\n").String())
+	assert.Less(t, len(pub.WithName(strings.Repeat("a", 1<<20)).String()), 100)
+	assert.Equal(t, "Ünï côdé ("+pub.ID()[:16]+")", pub.WithName("Ünï côdé").String())
 }
