@@ -67,7 +67,7 @@ func (c *signCommand) run(ctx context.Context) error {
 	if err := c.pin(ctx, draft, &c.pinned); err != nil {
 		return err
 	}
-	before := signaturesByKey(draft)
+	before := signedBy(draft)
 	if err := c.signDraft(ctx, draft, &c.sign, onlyOne); err != nil {
 		return err
 	}
@@ -111,18 +111,26 @@ func (c *signCommand) draft(ctx context.Context) (*ceremony.Draft, error) {
 	return c.chooseDraft(ctx, drafts, c.role)
 }
 
-func signaturesByKey(draft *ceremony.Draft) map[string]string {
-	all := map[string]string{}
-	for _, signature := range draft.Document().Signatures() {
-		all[signature.KeyID] = signature.Sig
+// signedBy are the ids of the keys whose signatures count.
+func signedBy(draft *ceremony.Draft) map[string]bool {
+	status := draft.Status()
+	ids := map[string]bool{}
+	for _, key := range status.Document.Signed {
+		ids[key.KeyID] = true
 	}
-	return all
+	if status.RootBefore != nil {
+		for _, key := range status.RootBefore.Signed {
+			ids[key.KeyID] = true
+		}
+	}
+	return ids
 }
 
-// newSignature is the one that was not there before.
-func newSignature(draft *ceremony.Draft, before map[string]string) (rstuf.Signature, error) {
+// newSignature is the one by a key that had not signed before.
+func newSignature(draft *ceremony.Draft, before map[string]bool) (rstuf.Signature, error) {
+	after := signedBy(draft)
 	for _, signature := range draft.Document().Signatures() {
-		if old, ok := before[signature.KeyID]; !ok || old != signature.Sig {
+		if after[signature.KeyID] && !before[signature.KeyID] {
 			return signature, nil
 		}
 	}
