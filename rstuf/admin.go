@@ -11,6 +11,6 @@ func newAdminCommand(a *app) *cobra.Command {
 	}
 	a.api.add(cmd)
 	cmd.AddCommand(newCeremonyCommand(a), newMetadataCommand(a), newDelegationsCommand(a),
-		newSettingsCommand(a), newOnlineCommand(a), newSendCommand(a))
+		newSettingsCommand(a), newOnlineCommand(a), newSendCommand(a), newImportCommand(a))
 	return cmd
 }

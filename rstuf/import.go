@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strconv"
+	"strings"
+
+	"example.org/rstuf"
+	"example.org/rstuf/client"
+	"github.com/spf13/cobra"
+)
+
+// maxCSVLine bounds a line of CSV, in bytes.
+const maxCSVLine = 64 << 10
+
+// importCommand is what the flags of rstuf admin import-artifacts say.
+type importCommand struct {
+	*app
+	csv     []string
+	journal string
+}
+
+func newImportCommand(a *app) *cobra.Command {
+	c := &importCommand{app: a}
+	cmd := &cobra.Command{
+		Use:   "import-artifacts",
+		Short: "Add very many artifacts from CSV files",
+		Long: `Add very many artifacts from CSV files: a line "path;size;hash-type;hash" each,
+without a header. All files are read and checked before anything is sent.
+
+The artifacts go through the API in requests of many, for hash bins and custom
+roles alike. With --journal an import that was interrupted goes on where it was
+when it is repeated.`,
+		Example: `  rstuf admin --api-server https://rstuf.example.com import-artifacts --csv export.csv --journal import.journal
+  rstuf admin import-artifacts --csv part1.csv --csv part2.csv`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&c.csv, "csv", nil, "CSV `FILE`; may be repeated")
+	flags.StringVar(&c.journal, "journal", "", "remember in `FILE` what is published, to go on after an interruption")
+	return cmd
+}
+
+func (c *importCommand) run(ctx context.Context) error {
+	if len(c.csv) == 0 {
+		return usagef("give --csv FILE")
+	}
+	total, err := c.checkFiles()
+	if err != nil {
+		return err
+	}
+	return c.throughAPI(ctx, total)
+}
+
+// checkFiles reads all files once, so that a mistake in the last line of the
+// last one is known before the first is sent.
+func (c *importCommand) checkFiles() (total int64, err error) {
+	for _, err := range c.artifacts() {
+		if err != nil {
+			return 0, err
+		}
+		total++
+	}
+	if total == 0 {
+		return 0, errors.New("the CSV files are empty")
+	}
+	return total, nil
+}
+
+func (c *importCommand) throughAPI(ctx context.Context, total int64) error {
+	api, err := c.connect()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.withTimeout(ctx)
+	defer cancel()
+	bar := c.bar()
+	publisher := client.Publisher{Client: api, Journal: c.journal, Total: total, Progress: bar.update}
+	report, err := publisher.PublishFiles(ctx, c.artifacts())
+	bar.clear()
+	return c.reportUpload(report, err)
+}
+
+// artifacts yields the artifacts of all files. The first line that is wrong
+// ends it.
+func (c *importCommand) artifacts() iter.Seq2[rstuf.Artifact, error] {
+	return func(yield func(rstuf.Artifact, error) bool) {
+		for _, path := range c.csv {
+			if !artifactsOfCSV(path, yield) {
+				return
+			}
+		}
+	}
+}
+
+func artifactsOfCSV(path string, yield func(rstuf.Artifact, error) bool) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return yield(rstuf.Artifact{}, err) && false
+	}
+	defer f.Close()
+	for artifact, err := range readCSV(f) {
+		if err != nil {
+			yield(rstuf.Artifact{}, fmt.Errorf("%s: %w", path, err))
+			return false
+		}
+		if !yield(artifact, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// readCSV yields the artifacts of lines "path;size;hash-type;hash". The error
+// names the line and ends it.
+func readCSV(r io.Reader) iter.Seq2[rstuf.Artifact, error] {
+	return func(yield func(rstuf.Artifact, error) bool) {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, maxCSVLine)
+		number := 0
+		for lines.Scan() {
+			number++
+			line := strings.TrimSuffix(lines.Text(), "\r")
+			if line == "" {
+				continue
+			}
+			artifact, err := parseCSVLine(line)
+			if err != nil {
+				yield(rstuf.Artifact{}, fmt.Errorf("line %d: %w", number, err))
+				return
+			}
+			if !yield(artifact, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(rstuf.Artifact{}, fmt.Errorf("line %d: %w", number+1, err))
+		}
+	}
+}
+
+// parseCSVLine reads one line. The path comes first and may hold semicolons.
+func parseCSVLine(line string) (rstuf.Artifact, error) {
+	fields := strings.Split(line, ";")
+	if len(fields) < 4 {
+		return rstuf.Artifact{}, errors.New("want path;size;hash-type;hash")
+	}
+	last := len(fields) - 3
+	size, err := strconv.ParseInt(fields[last], 10, 64)
+	if err != nil {
+		return rstuf.Artifact{}, fmt.Errorf("size %q is not a whole number", fields[last])
+	}
+	artifact := rstuf.Artifact{
+		Path: strings.Join(fields[:last], ";"),
+		Info: rstuf.ArtifactInfo{Length: size, Hashes: map[string]string{fields[last+1]: fields[last+2]}},
+	}
+	return artifact, (&rstuf.AddArtifacts{Artifacts: []rstuf.Artifact{artifact}}).Validate()
+}
