@@ -2,16 +2,13 @@ package keys
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"runtime"
-	"slices"
+
+	"example.org/rstuf/internal/files"
 )
 
 // SaveOptions says how [Private.Save] writes. The zero value is refused: a
@@ -93,83 +90,23 @@ func (p Private) save(path string, opts SaveOptions) error {
 	if err != nil {
 		return err
 	}
-	return writeFiles([]newFile{{path, private, 0o600}, {path + ".pub", public, 0o644}}, opts.Overwrite)
+	return writePair(path, private, public, opts.Overwrite)
 }
 
-type newFile struct {
-	path string
-	data []byte
-	mode fs.FileMode
-}
-
-// writeFiles puts files in place: each is written and synced under a temporary
-// name and then renamed. Unless they may be replaced, all names are taken
-// first, with empty files that nobody else can have made; hard links would not
-// need that, but the memory sticks of a ceremony know none.
-func writeFiles(files []newFile, overwrite bool) (err error) {
-	var undo []string
-	defer func() {
-		if err != nil {
-			for _, path := range undo {
-				err = errors.Join(err, os.Remove(path))
-			}
-		}
-	}()
-	for _, f := range files {
-		if overwrite {
-			break
-		}
-		if err := createFile(f.path, nil, f.mode); err != nil {
+// writePair puts both files in place, or neither.
+func writePair(path string, private, public []byte, overwrite bool) error {
+	publicPath := path + ".pub"
+	if overwrite {
+		if err := files.WriteSecret(path, private, true); err != nil {
 			return err
 		}
-		undo = append(undo, f.path)
+		return files.Replace(publicPath, public)
 	}
-	temporary := make([]string, len(files))
-	for i, f := range files {
-		temporary[i] = f.path + "." + rand.Text() + ".tmp"
-		if err := createFile(temporary[i], f.data, f.mode); err != nil {
-			return err
-		}
-		undo = append(undo, temporary[i])
-	}
-	for i, f := range files {
-		if err := os.Rename(temporary[i], f.path); err != nil {
-			return err
-		}
-		undo = slices.DeleteFunc(undo, func(path string) bool { return path == temporary[i] })
-	}
-	return syncDir(filepath.Dir(files[0].path))
-}
-
-// createFile makes a file that must not exist, and syncs what it writes. A
-// file that it could not write whole it removes.
-func createFile(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: choose another name or allow overwriting", err)
-	}
-	if err != nil {
+	if err := files.WriteSecret(path, private, false); err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
+	if err := files.WriteNew(publicPath, public); err != nil {
+		return errors.Join(err, os.Remove(path)) // made just now
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		err = errors.Join(err, os.Remove(path))
-	}
-	return err
-}
-
-// syncDir makes the names in a folder durable. Windows has no such call and
-// does it by itself.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }

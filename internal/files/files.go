@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 
 	"example.org/rstuf/internal/canonical"
@@ -143,14 +144,20 @@ func Encode(v any) ([]byte, error) {
 
 // WriteNew makes the file path, which must not exist yet (fs.ErrExist): it
 // appears whole or not at all and is on disk before it has its name.
-func WriteNew(path string, data []byte) error { return write(path, data, false) }
+func WriteNew(path string, data []byte) error { return write(path, data, 0o644, false) }
 
 // Replace is [WriteNew] for a file that may exist; it is replaced in one
 // step.
-func Replace(path string, data []byte) error { return write(path, data, true) }
+func Replace(path string, data []byte) error { return write(path, data, 0o644, true) }
 
-func write(path string, data []byte, replace bool) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+// WriteSecret is [WriteNew], or [Replace], for a file that only its owner may
+// read.
+func WriteSecret(path string, data []byte, replace bool) error {
+	return write(path, data, 0o600, replace)
+}
+
+func write(path string, data []byte, mode fs.FileMode, replace bool) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600
 	if err != nil {
 		return err
 	}
@@ -158,7 +165,7 @@ func write(path string, data []byte, replace bool) error {
 	_, err = tmp.Write(data)
 	// File systems without Unix permissions, such as those of USB sticks, may
 	// refuse; the file is no less whole.
-	_ = tmp.Chmod(0o644)
+	_ = tmp.Chmod(mode)
 	if err == nil {
 		err = tmp.Sync()
 	}
@@ -196,7 +203,11 @@ func placeNew(tmp, path string, link func(from, to string) error) error {
 	return err
 }
 
+// syncDir makes the names in a folder durable. Windows knows no such call.
 func syncDir(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	dir, err := os.Open(path)
 	if err != nil {
 		return err
