@@ -85,7 +85,7 @@ func (s *Service) acceptAll() {
 		case <-s.draining:
 			return
 		}
-		for size := len(batch[0].record); size < maxBatch; {
+		for size := len(batch[0].record); size < maxWrite; {
 			select {
 			case a := <-s.incoming:
 				batch = append(batch, a)
@@ -151,20 +151,20 @@ func (s *Service) loadQueue(tx *bolt.Tx) error {
 	})
 }
 
-// readQueue returns the records of requests.
-func (s *Service) readQueue(batch []*waiting) ([]record, error) {
-	records := make([]record, len(batch))
-	return records, s.db.View(func(tx *bolt.Tx) error {
+// readQueue returns the bodies of requests.
+func (s *Service) readQueue(batch []*waiting) ([]string, error) {
+	bodies := make([]string, len(batch))
+	return bodies, s.db.View(func(tx *bolt.Tx) error {
 		queue := tx.Bucket(bucketQueue)
 		for i, w := range batch {
-			value := queue.Get(w.id[:])
-			if value == nil {
+			r := record(queue.Get(w.id[:]))
+			if r == nil {
 				return fmt.Errorf("request %s is missing in the queue", w.id)
 			}
-			records[i] = append(record(nil), value...)
-			if err := records[i].check(); err != nil {
+			if err := r.check(); err != nil {
 				return fmt.Errorf("request %s: %w", w.id, err)
 			}
+			bodies[i] = string(r.body())
 		}
 		return nil
 	})

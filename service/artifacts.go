@@ -68,7 +68,7 @@ func (r *router) add(path string) int {
 }
 
 // artifacts gathers artifact requests into the changes of roles.
-func (p *publication) artifacts(batch []*waiting, records []record) error {
+func (p *publication) artifacts(batch []*waiting, bodies []string) error {
 	route, err := p.s.router(p.old)
 	if err != nil {
 		return err
@@ -77,8 +77,8 @@ func (p *publication) artifacts(batch []*waiting, records []record) error {
 	changes := make([][]entry, len(route.names))
 	for i, w := range batch {
 		tasks[i].w = w
-		tasks[i].gather(int32(i), string(records[i].body()), route, changes)
-		records[i] = nil
+		tasks[i].gather(int32(i), bodies[i], route, changes)
+		bodies[i] = ""
 		p.showProgress(w, route, tasks[i].roles)
 	}
 	var touched []int

@@ -53,6 +53,9 @@ func (s *Service) routes() map[string]route {
 func (s *Service) newHandler() http.Handler {
 	routes := s.routes()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.serveOperators(w, r) {
+			return
+		}
 		a := s.serve(w, r, routes)
 		s.metrics.request(a.status)
 		if a.body == nil {
@@ -86,9 +89,18 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[strin
 		w.Header().Set("Allow", found.allow)
 		return message(http.StatusMethodNotAllowed, "Method Not Allowed")
 	}
-	if r.Body != nil {
-		r.Body = http.MaxBytesReader(w, r.Body, s.cfg.MaxBody)
+	if refused := s.limits.check(w, r, r.Method != http.MethodGet); refused != nil {
+		return *refused
 	}
+	if r.ContentLength > s.cfg.MaxBody {
+		return unreadable(&http.MaxBytesError{Limit: s.cfg.MaxBody})
+	}
+	release, err := s.limits.reserve(r.Context(), r.ContentLength, s.cfg.MaxBody)
+	if err != nil {
+		return s.unavailable(err)
+	}
+	defer release()
+	r.Body = newTimedBody(w, http.MaxBytesReader(w, r.Body, s.cfg.MaxBody))
 	return do(r)
 }
 
@@ -144,7 +156,7 @@ func unreadable(err error) answer {
 
 // readBody reads the body of a request.
 func readBody(r *http.Request) ([]byte, error) {
-	body := make([]byte, 0, max(512, min(r.ContentLength+1, 1<<20)))
+	body := make([]byte, 0, max(512, r.ContentLength+1)) // of a length that was checked
 	for {
 		if len(body) == cap(body) {
 			body = append(body, 0)[:len(body)]

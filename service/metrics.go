@@ -1,6 +1,13 @@
 package service
 
 import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,4 +90,91 @@ func (r *repository) firstEnd() (time.Time, string) {
 		}
 	}
 	return end, name
+}
+
+// serveOperators answers what those ask who run the service: /healthz, /readyz
+// and /metrics. It returns false for all other paths.
+func (s *Service) serveOperators(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	switch r.URL.Path {
+	case "/healthz":
+		writeText(w, http.StatusOK, "ok\n")
+	case "/readyz":
+		if reason := s.notReady(); reason != "" {
+			writeText(w, http.StatusServiceUnavailable, reason+"\n")
+		} else {
+			writeText(w, http.StatusOK, "ready\n")
+		}
+	case "/metrics":
+		if refused := s.limits.check(w, r, false); refused != nil {
+			writeJSON(w, refused.status, refused.body)
+		} else {
+			writeText(w, http.StatusOK, s.metricsText())
+		}
+	default:
+		w.Header().Del("Cache-Control")
+		return false
+	}
+	return true
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	io.WriteString(w, text) // an error means that the client is gone
+}
+
+// notReady is why requests are not published at the moment; empty if they are.
+func (s *Service) notReady() string {
+	select {
+	case <-s.draining:
+		return errClosing.Error()
+	default:
+	}
+	if err := s.Status().Paused; err != nil {
+		return "publishing is paused: " + err.Error()
+	}
+	return ""
+}
+
+// metricsText is the metrics in the text form of Prometheus.
+func (s *Service) metricsText() string {
+	st := s.Status()
+	var b strings.Builder
+	metric := func(name, kind, help string, samples ...string) {
+		fmt.Fprintf(&b, "# HELP rstuf_%s %s\n# TYPE rstuf_%s %s\n", name, help, name, kind)
+		for _, sample := range samples {
+			fmt.Fprintf(&b, "rstuf_%s%s\n", name, sample)
+		}
+	}
+	value := func(v any) string { return fmt.Sprintf(" %v", v) }
+	bit := map[bool]int{true: 1}
+	m := &s.metrics
+	metric("bootstrapped", "gauge", "1 once the repository exists.", value(bit[st.Bootstrap]))
+	metric("paused", "gauge", "1 while nothing can be published; see the log.", value(bit[st.Paused != nil]))
+	metric("waiting_requests", "gauge", "Requests that were accepted and have not ended.", value(st.Waiting))
+	metric("waiting_bytes", "gauge", "Size of those requests.", value(st.Bytes))
+	metric("publications_total", "counter", "Publications since the start.", value(m.publications.Load()))
+	metric("publish_failures_total", "counter", "Attempts to publish that failed.", value(m.failures.Load()))
+	metric("metadata_files_written_total", "counter", "Metadata files written since the start.", value(m.files.Load()))
+	metric("last_publication_seconds", "gauge", "Unix time of the last publication.", value(m.lastPublish.Load()))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	metric("tasks_total", "counter", "Tasks that ended, by state.", samples("state", m.tasks)...)
+	metric("http_requests_total", "counter", "Requests to the API, by status.", samples("status", m.requests)...)
+	if st.Bootstrap {
+		metric("first_expiry_seconds", "gauge", "Unix time at which the first role expires.", fmt.Sprintf("{role=%q} %d", st.Expiring, st.Expires.Unix()))
+	}
+	return b.String()
+}
+
+func samples[K cmp.Ordered](label string, counts map[K]int64) []string {
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, fmt.Sprintf("{%s=\"%v\"} %d", label, key, counts[key]))
+	}
+	return list
 }

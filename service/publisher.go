@@ -11,9 +11,14 @@ import (
 	"example.org/rstuf"
 )
 
-// maxBatch is how many bytes of artifact requests one publication takes at
-// most, and one write of the queue.
-const maxBatch = 64 << 20
+// How many bytes of requests one publication takes at most, and one write of
+// the queue: they are in memory then. From largeRequest on a request, or a
+// publication, counts as large.
+const (
+	maxBatch     = 128 << 20
+	maxWrite     = 16 << 20
+	largeRequest = 1 << 20
+)
 
 // Pauses after an attempt to publish that failed for reasons of the service.
 const (
@@ -56,6 +61,10 @@ func (s *Service) publishWaiting(ctx context.Context) bool {
 			default:
 				return ctx.Err() == nil
 			}
+		}
+		if s.isLarge(batch) {
+			s.waitForMore(ctx)
+			batch = s.nextBatch()
 		}
 		if !s.attempt(ctx, func() error { return s.process(ctx, batch) }) {
 			return false
@@ -133,6 +142,56 @@ func (s *Service) nextBatch() []*waiting {
 	return batch
 }
 
+// isLarge tells whether a batch takes so long to publish that it is worth to
+// wait for what is about to come.
+func (s *Service) isLarge(batch []*waiting) bool {
+	size := int64(0)
+	for _, w := range batch {
+		size += w.size
+	}
+	return batch[0].kind.artifacts() && size >= largeRequest && size < maxBatch/2
+}
+
+// How long a large publication waits for more: until nothing has come for a
+// while.
+const (
+	quietTime = 100 * time.Millisecond
+	waitTime  = 2 * time.Second
+)
+
+// waitForMore waits while large requests come in, so that one publication takes
+// them all: it costs by the role, and little by the artifact.
+func (s *Service) waitForMore(ctx context.Context) {
+	deadline := time.NewTimer(waitTime)
+	defer deadline.Stop()
+	for {
+		quiet := time.NewTimer(quietTime)
+		select {
+		case <-s.wake: // something was accepted
+			quiet.Stop()
+			s.mu.RLock()
+			enough := s.waitingBytes >= maxBatch
+			s.mu.RUnlock()
+			if enough {
+				return
+			}
+		case <-quiet.C:
+			if s.receiving.Load() == 0 {
+				return
+			}
+		case <-deadline.C:
+			quiet.Stop()
+			return
+		case <-s.accepted:
+			quiet.Stop()
+			return
+		case <-ctx.Done():
+			quiet.Stop()
+			return
+		}
+	}
+}
+
 // hasWork tells whether something waits that nobody else has to publish.
 func (s *Service) hasWork() bool {
 	s.mu.RLock()
@@ -148,14 +207,14 @@ func (s *Service) hasWork() bool {
 // process brings requests to their end: published, refused or failed. An
 // error means that nothing has changed and that it may be tried again.
 func (s *Service) process(ctx context.Context, batch []*waiting) error {
-	records, err := s.readQueue(batch)
+	bodies, err := s.readQueue(batch)
 	if err != nil {
 		return err
 	}
 	p := s.newPublication(ctx)
 	if !batch[0].kind.artifacts() {
-		err = p.request(batch[0], records[0].body())
-	} else if err = p.artifacts(batch, records); err != nil {
+		err = p.request(batch[0], []byte(bodies[0]))
+	} else if err = p.artifacts(batch, bodies); err != nil {
 		var u *unpublishable
 		if errors.As(err, &u) {
 			return s.processEach(ctx, batch, u)

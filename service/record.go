@@ -108,13 +108,16 @@ func (r record) check() error {
 	if !r.kind().artifacts() {
 		return nil
 	}
-	for text := string(r.body()); len(text) > 0; {
-		for range 2 {
-			var ok bool
-			if _, text, ok = cutText(text); !ok {
-				return errRecord
-			}
+	texts := 0
+	for body := r.body(); len(body) > 0; texts++ {
+		n, width := binary.Uvarint(body)
+		if width <= 0 || n > uint64(len(body)-width) {
+			return errRecord
 		}
+		body = body[width+int(n):]
+	}
+	if texts%2 != 0 {
+		return errRecord
 	}
 	return nil
 }
@@ -132,8 +135,8 @@ func entries(text string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for len(text) > 0 {
 			var path, form string
-			path, text, _ = cutText(text)
-			form, text, _ = cutText(text)
+			path, text = cutText(text)
+			form, text = cutText(text)
 			if !yield(path, form) {
 				return
 			}
@@ -142,17 +145,12 @@ func entries(text string) iter.Seq2[string, string] {
 }
 
 // cutText takes a text with its length in front.
-func cutText(text string) (first, rest string, ok bool) {
-	var n uint64
-	for i := 0; i < len(text) && i < binary.MaxVarintLen32; i++ {
-		n |= uint64(text[i]&0x7f) << (7 * i)
-		if text[i] < 0x80 {
-			text = text[i+1:]
-			if n > uint64(len(text)) {
-				return "", "", false
-			}
-			return text[:n], text[n:], true
-		}
+func cutText(text string) (first, rest string) {
+	n, i := 0, 0
+	for ; text[i] >= 0x80; i++ {
+		n |= int(text[i]&0x7f) << (7 * i)
 	}
-	return "", "", false
+	n |= int(text[i]) << (7 * i)
+	text = text[i+1:]
+	return text[:n], text[n:]
 }

@@ -25,16 +25,18 @@ type Service struct {
 	db      *bolt.DB
 	storage Storage
 	signers signerCache
+	limits  *limits
 	metrics metrics
 	handler http.Handler
 
-	number   atomic.Uint64 // of the last request
-	incoming chan *acceptance
-	wake     chan struct{}
-	stop     context.CancelFunc // ends the publisher, once the queue is empty or at once
-	draining chan struct{}      // closed when nothing new is to be accepted
-	accepted chan struct{}      // closed when all that was accepted is queued
-	done     chan struct{}      // closed when the publisher has ended
+	number    atomic.Uint64 // of the last request
+	receiving atomic.Int64  // large artifact requests that are on their way in
+	incoming  chan *acceptance
+	wake      chan struct{}
+	stop      context.CancelFunc // ends the publisher, once the queue is empty or at once
+	draining  chan struct{}      // closed when nothing new is to be accepted
+	accepted  chan struct{}      // closed when all that was accepted is queued
+	done      chan struct{}      // closed when the publisher has ended
 
 	// route and routeOf belong to the publisher.
 	route   *router
@@ -68,7 +70,7 @@ func open(ctx context.Context, cfg Config, d *disk) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		cfg: cfg, disk: d, storage: cfg.Storage, live: map[taskID]*waiting{},
+		cfg: cfg, disk: d, limits: newLimits(cfg), storage: cfg.Storage, live: map[taskID]*waiting{},
 		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),
 		draining: make(chan struct{}), accepted: make(chan struct{}), done: make(chan struct{}),
 	}
