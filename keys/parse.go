@@ -6,8 +6,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"os"
+
+	"example.org/rstuf/internal/files"
 )
 
 // maxFileSize is far above any key file, and bounds what is read of a file
@@ -61,17 +62,13 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return readAll(f, path)
+	return readOpen(f)
 }
 
-// readAll reads a key file of bounded size.
-func readAll(r io.Reader, name string) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxFileSize+1))
+func readOpen(f *os.File) ([]byte, error) {
+	data, err := files.ReadAll(f, maxFileSize)
 	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFileSize {
-		return nil, fmt.Errorf("%s: %w: larger than %d bytes", name, ErrNotKey, maxFileSize)
+		return nil, fmt.Errorf("read %s: %w", f.Name(), err)
 	}
 	return data, nil
 }

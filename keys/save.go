@@ -93,7 +93,7 @@ func (p Private) save(path string, opts SaveOptions) error {
 	return writePair(path, private, public, opts.Overwrite)
 }
 
-// writePair puts both files in place, or neither.
+// writePair puts both files in place; if they are to be new, both or neither.
 func writePair(path string, private, public []byte, overwrite bool) error {
 	publicPath := path + ".pub"
 	if overwrite {

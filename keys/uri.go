@@ -136,7 +136,7 @@ func (cfg URIConfig) dir() string {
 }
 
 func (cfg URIConfig) load(f *os.File, name string) (Signer, error) {
-	data, err := readAll(f, name)
+	data, err := readOpen(f)
 	if err != nil {
 		return nil, err
 	}
