@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"example.org/rstuf"
 )
@@ -55,13 +56,14 @@ type outcome struct {
 	added    int64
 	invalid  []string // paths that match no delegated role
 	requests int
-	largest  int // artifacts in the largest request that was not too large
+	largest  int           // artifacts in the largest request that was not too large
+	upload   time.Duration // until the service had taken the slowest request
 }
 
 // send publishes the artifacts from first to before last and waits for the
 // end. What is too large for a proxy on the way is sent in halves.
 func (b *batch) send(ctx context.Context, c *Client, first, last int, addTaskID bool) (outcome, error) {
-	task, err := c.submit(ctx, call{method: http.MethodPost, path: artifactsPath, body: b.body(first, last, addTaskID), repeat: true})
+	task, upload, err := submitPatiently(ctx, c, b.body(first, last, addTaskID))
 	var answer *Error
 	if errors.As(err, &answer) && answer.Status == http.StatusRequestEntityTooLarge && last-first > 1 {
 		middle := (first + last) / 2
@@ -70,7 +72,8 @@ func (b *batch) send(ctx context.Context, c *Client, first, last int, addTaskID 
 			return one, err
 		}
 		two, err := b.send(ctx, c, middle, last, addTaskID)
-		return outcome{one.added + two.added, append(one.invalid, two.invalid...), one.requests + two.requests, max(one.largest, two.largest)}, err
+		return outcome{one.added + two.added, append(one.invalid, two.invalid...), one.requests + two.requests,
+			max(one.largest, two.largest), max(one.upload, two.upload)}, err
 	}
 	if err != nil {
 		return outcome{}, err
@@ -78,7 +81,7 @@ func (b *batch) send(ctx context.Context, c *Client, first, last int, addTaskID 
 	if first == 0 && last == len(b.ends) {
 		b.items = nil // it is with the service now
 	}
-	done := outcome{requests: 1, largest: last - first}
+	done := outcome{requests: 1, largest: last - first, upload: upload}
 	var result addResult
 	ended := rstuf.Task{}
 	for state, err := range task.watch(ctx, func(ctx context.Context) (rstuf.Task, error) {
@@ -100,6 +103,23 @@ func (b *batch) send(ctx context.Context, c *Client, first, last int, addTaskID 
 		done.added = int64(*n)
 	}
 	return done, nil
+}
+
+// submitPatiently queues a request to add artifacts, and tells how long the
+// service took to take it. A service that is out of reach is waited for, as
+// with a task: adding again is safe.
+func submitPatiently(ctx context.Context, c *Client, body []byte) (task *Task, took time.Duration, err error) {
+	begin := time.Now()
+	for try := 0; ; try++ {
+		start := time.Now()
+		task, err = c.submit(ctx, call{method: http.MethodPost, path: artifactsPath, body: body, repeat: true})
+		if err == nil || !errors.Is(err, ErrUnavailable) || time.Since(begin) > maxOutage {
+			return task, time.Since(start), err
+		}
+		if pause(ctx, retryPause(time.Second, 10*time.Second, try, nil)) != nil {
+			return nil, 0, err
+		}
+	}
 }
 
 // addResult is a task as a bulk upload reads it: without a string for every

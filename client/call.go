@@ -157,11 +157,10 @@ func newError(call call, resp *http.Response, body []byte) error {
 	return e
 }
 
-// plainText is one short line of a body that some proxy wrote; nothing of a
-// web page.
+// plainText is the start of a body that some proxy wrote; nothing of a web
+// page.
 func plainText(body []byte) string {
-	text := strings.ToValidUTF8(string(body[:min(len(body), maxPlain)]), "")
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
+	text := oneLine(string(body[:min(len(body), maxPlain)]))
 	if strings.HasPrefix(text, "<") {
 		return ""
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"example.org/rstuf"
 )
@@ -45,7 +46,7 @@ type Error struct {
 // Error is one line: the call, the status, and what the service said.
 func (e *Error) Error() string {
 	text := rstuf.ErrorBody{Message: e.Message, Reason: e.Detail, Fields: e.Fields}.Error()
-	return strings.TrimSuffix(fmt.Sprintf("%s %s: status %d: %s", e.Method, e.Path, e.Status, text), ": ")
+	return strings.TrimSuffix(fmt.Sprintf("%s %s: status %d: %s", e.Method, e.Path, e.Status, oneLine(text)), ": ")
 }
 
 // Unwrap gives the sentinels and the field errors to errors.Is and errors.As.
@@ -112,6 +113,21 @@ func (e *TaskError) Error() string {
 	text += ": " + string(e.Task.State)
 	if reason := e.Task.Reason(); reason != "" {
 		text += ": " + reason
+	}
+	return oneLine(text)
+}
+
+// maxLine bounds, in bytes, what an error shows of a service's words.
+const maxLine = 2000
+
+// oneLine makes one line of text that came over the network: control
+// characters, which could also steer a terminal, become spaces.
+func oneLine(text string) string {
+	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, ""), func(r rune) bool {
+		return r == ' ' || unicode.IsControl(r)
+	}), " ")
+	if len(text) > maxLine {
+		text = strings.ToValidUTF8(text[:maxLine], "") + "…"
 	}
 	return text
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -21,7 +22,8 @@ import (
 // What publishing costs grows with the number of roles that it touches, and
 // little with that of artifacts, so large requests are fastest. A Publisher
 // starts with 1,000 artifacts a request and aims for requests of two minutes;
-// what a proxy refuses as too large it sends in halves.
+// what a proxy refuses as too large it sends in halves. A service that is out
+// of reach is waited for, two minutes on end.
 type Publisher struct {
 	Client *Client
 	// BatchSize sets the number of artifacts a request, for good.
@@ -90,6 +92,7 @@ const (
 	largestBatch   = 100_000
 	largestBody    = 16 << 20
 	batchAim       = 2 * time.Minute
+	uploadAim      = 15 * time.Second // well below the default timeout
 	defaultFlights = 4
 	maxProblems    = 1000
 )
@@ -97,7 +100,8 @@ const (
 // Publish adds the artifacts and waits until they are published. Artifacts
 // that are invalid are reported, and the rest goes on; the error is nil then.
 // The first request that fails ends the upload: the report tells how far it
-// came.
+// came. A path should stand in the sequence once, since nothing tells which of
+// two requests is published last.
 func (p *Publisher) Publish(ctx context.Context, artifacts iter.Seq[rstuf.Artifact]) (PublishReport, error) {
 	return p.PublishFiles(ctx, func(yield func(rstuf.Artifact, error) bool) {
 		for a := range artifacts {
@@ -112,6 +116,9 @@ func (p *Publisher) Publish(ctx context.Context, artifacts iter.Seq[rstuf.Artifa
 // artifacts, such as that of [HashFolder]: they are reported, and the rest goes
 // on. An error without a path ends the upload.
 func (p *Publisher) PublishFiles(ctx context.Context, files iter.Seq2[rstuf.Artifact, error]) (PublishReport, error) {
+	if p.Client == nil {
+		return PublishReport{}, errors.New("publish artifacts: Publisher.Client is not set")
+	}
 	journal, err := openJournal(p.Journal, p.Client.base)
 	if err != nil {
 		return PublishReport{}, err
@@ -178,11 +185,11 @@ func (u *upload) all(ctx context.Context, files iter.Seq2[rstuf.Artifact, error]
 		switch {
 		case journalErr != nil:
 			return journalErr
-		case published:
-			u.note(func(r *PublishReport) { r.Skipped++ })
-			continue
 		case err != nil:
 			u.refuse(artifact.Path, err, unread)
+			continue
+		case published:
+			u.note(func(r *PublishReport) { r.Skipped++ })
 			continue
 		}
 		current.add(encoded, artifact.Info.Length)
@@ -217,7 +224,7 @@ func (u *upload) dispatch(ctx context.Context, b *batch) {
 			u.stopped.Store(true)
 			err = fmt.Errorf("publish artifacts: %w", err)
 		} else if u.BatchSize <= 0 {
-			u.adapt(len(b.ends), done.largest, time.Since(start))
+			u.adapt(len(b.ends), done, time.Since(start))
 		}
 		u.account(b, done, err)
 		return err
@@ -225,14 +232,14 @@ func (u *upload) dispatch(ctx context.Context, b *batch) {
 }
 
 // adapt sets the size of the next batches by the time that one took.
-func (u *upload) adapt(sent, largest int, took time.Duration) {
+func (u *upload) adapt(sent int, done outcome, took time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if largest < sent {
-		u.limit = int64(largest)
+	if done.largest < sent {
+		u.limit = int64(done.largest)
 	}
-	factor := min(max(float64(batchAim)/float64(took+1), 0.5), 8)
-	size := min(max(int64(float64(sent)*factor), firstBatch), largestBatch)
+	factor := min(float64(batchAim)/float64(took+1), float64(uploadAim)/float64(done.upload+1))
+	size := min(max(int64(float64(sent)*min(max(factor, 0.5), 8)), firstBatch), largestBatch)
 	if u.limit > 0 {
 		size = min(size, u.limit)
 	}
@@ -266,7 +273,7 @@ func (u *upload) account(b *batch, done outcome, err error) {
 	})
 }
 
-var errNoRole = fmt.Errorf("no delegated role takes this path")
+var errNoRole = errors.New("no delegated role takes this path")
 
 // refuse reports an artifact that is not published.
 func (u *upload) refuse(path string, err error, failed bool) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -95,6 +96,34 @@ func TestPublishSendsHalvesOfWhatIsTooLarge(t *testing.T) {
 	require.ErrorAs(t, err, &answer, "a single artifact is not halved")
 	assert.Equal(t, http.StatusRequestEntityTooLarge, answer.Status)
 	assert.EqualValues(t, 10, report.Failed)
+}
+
+func TestPublishBearsAnOutage(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		fake := newFakeAPI()
+		start := time.Now()
+		down := func(since time.Duration) bool { return since > 0 && since < time.Minute }
+		api := servePipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if down(time.Since(start)) {
+				panic(http.ErrAbortHandler)
+			}
+			fake.ServeHTTP(w, r)
+		}), client.Config{})
+		report, err := (&client.Publisher{Client: api, BatchSize: 10}).Publish(t.Context(), artifacts(100))
+		require.NoError(t, err)
+		assert.EqualValues(t, 100, report.Added)
+
+		start, down = time.Now(), func(time.Duration) bool { return true }
+		report, err = (&client.Publisher{Client: api, BatchSize: 10}).Publish(t.Context(), artifacts(100))
+		require.ErrorIs(t, err, client.ErrUnavailable)
+		assert.Zero(t, report.Added)
+		assert.Less(t, time.Since(start), 5*time.Minute)
+	})
+}
+
+func TestPublisherWithoutAClient(t *testing.T) {
+	_, err := new(client.Publisher).Publish(t.Context(), artifacts(1))
+	require.Error(t, err)
 }
 
 func TestPublishStopsAtAFailure(t *testing.T) {

@@ -1,0 +1,71 @@
+// Download fetches artifacts of a repository and keeps those that its metadata
+// vouches for:
+//
+//	go run ./examples/download -metadata URL -artifacts URL -root root.json \
+//		-cache DIR -to DIR ARTIFACT...
+//
+// The root is the one of the ceremony, which came by a safe way. Without it,
+// -trust-on-first-use trusts what the server says the first time.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path"
+	"path/filepath"
+
+	"example.org/rstuf/client"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "download:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	var cfg client.DownloaderConfig
+	flags := flag.NewFlagSet("download", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&cfg.MetadataURL, "metadata", "", "`URL` of the metadata")
+	flags.StringVar(&cfg.ArtifactsURL, "artifacts", "", "`URL` of the artifacts")
+	flags.BoolVar(&cfg.HashPrefix, "hash-prefix", false, "files are named <hash>.<name>")
+	flags.StringVar(&cfg.Cache, "cache", "", "`folder` that keeps verified metadata")
+	rootFile := flags.String("root", "", "`file` with the trusted root")
+	firstUse := flags.Bool("trust-on-first-use", false, "trust the server's root the first time; needs -cache")
+	to := flags.String("to", ".", "`folder` for the files")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if cfg.MetadataURL == "" || cfg.ArtifactsURL == "" || (*rootFile == "") != *firstUse || flags.NArg() == 0 {
+		return fmt.Errorf("-metadata, -artifacts, one of -root and -trust-on-first-use, and artifacts are needed")
+	}
+	trust := client.TrustOnFirstUseUnsafe()
+	if !*firstUse {
+		root, err := os.ReadFile(*rootFile)
+		if err != nil {
+			return err
+		}
+		trust = client.TrustRoot(root)
+	}
+	downloader, err := client.NewDownloader(cfg, trust)
+	if err != nil {
+		return err
+	}
+	for _, artifact := range flags.Args() {
+		dest := filepath.Join(*to, path.Base(artifact))
+		info, err := downloader.Download(ctx, artifact, dest)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s: %d bytes, verified\n", dest, info.Length)
+	}
+	return nil
+}
