@@ -116,11 +116,11 @@ func FuzzDecrypt(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := keys.Parse(der, func() ([]byte, error) { return secret, nil }); err != nil {
+		// Nothing in the file holds this, so an error that does quotes the password.
+		const marker = "correct horse battery staple"
+		if _, err := keys.Parse(der, func() ([]byte, error) { return append([]byte(marker), secret...), nil }); err != nil {
 			isTold(t, err)
-			if len(secret) > 8 {
-				assert.NotContains(t, err.Error(), string(secret))
-			}
+			assert.NotContains(t, err.Error(), marker)
 		}
 	})
 }
