@@ -154,7 +154,7 @@ func (a *app) wait(ctx context.Context, task *client.Task) (rstuf.Task, error) {
 		if err != nil {
 			return last, fmt.Errorf("task %s: %w", task.ID(), err)
 		}
-		if now.State != last.State {
+		if now.State != last.State && !now.State.Terminal() {
 			a.progress("task %s: %s", task.ID(), now.State)
 		}
 		last = now
