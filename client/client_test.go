@@ -87,7 +87,7 @@ func TestUserAndPassword(t *testing.T) {
 	server := &seen{next: newFakeAPI()}
 	web := httptest.NewServer(server)
 	defer web.Close()
-	api, err := client.New(strings.Replace(web.URL, "http://", "http://user:s%20cret@", 1), client.Config{HTTPClient: web.Client()})
+	api, err := client.New(strings.Replace(web.URL, "http://", "http://user:s%20cret@", 1), client.Config{HTTPClient: web.Client(), Retries: -1})
 	require.NoError(t, err)
 	_, err = api.BootstrapState(t.Context())
 	require.NoError(t, err)

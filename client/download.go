@@ -113,6 +113,11 @@ func (d *Downloader) refresh(ctx context.Context) error {
 	if err == nil {
 		err = guard(up.Refresh)
 	}
+	if err != nil && ctx.Err() == nil && d.dropBroken() {
+		if up, err = d.newUpdater(ctx); err == nil {
+			err = guard(up.Refresh)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("metadata of %s: %w", d.metadata, err)
 	}
@@ -132,14 +137,18 @@ func (d *Downloader) Info(ctx context.Context, artifact string) (rstuf.ArtifactI
 	}
 	d.fetcher.ctx = ctx
 	var file *metadata.TargetFiles
-	err := guard(func() (err error) {
+	find := func() (err error) {
 		file, err = d.updater.GetTargetInfo(artifact)
 		return err
-	})
+	}
+	err := guard(find)
+	if err != nil && guard(func() error { return d.checkAbsent(artifact) }) == nil {
+		return rstuf.ArtifactInfo{}, fmt.Errorf("artifact %s: %w: no role of the repository has it", artifact, ErrNotFound)
+	}
+	if err != nil && ctx.Err() == nil && d.dropBroken() {
+		err = guard(find)
+	}
 	if err != nil {
-		if guard(func() error { return d.checkAbsent(artifact) }) == nil {
-			return rstuf.ArtifactInfo{}, fmt.Errorf("artifact %s: %w: no role of the repository has it", artifact, ErrNotFound)
-		}
 		return rstuf.ArtifactInfo{}, fmt.Errorf("metadata of artifact %s: %w", artifact, err)
 	}
 	info := rstuf.ArtifactInfo{Length: file.Length, Hashes: map[string]string{}}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +19,9 @@ import (
 	"golang.org/x/crypto/blake2b"
 
 	"example.org/rstuf"
+	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
+	"example.org/rstuf/metadata"
 	"example.org/rstuf/rstuftest"
 )
 
@@ -173,6 +176,87 @@ func TestCacheRemembers(t *testing.T) {
 	require.Error(t, d.Refresh(t.Context()))
 	fresh := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.MetadataURL = replayed.URL })
 	require.NoError(t, fresh.Refresh(t.Context()), "without the cache nobody could tell")
+}
+
+// TestCacheKeepsTheNewestRoot: a server that hides a newer root, which the
+// cache has seen, does not get the older one trusted again.
+func TestCacheKeepsTheNewestRoot(t *testing.T) {
+	repo := rstuftest.New(t)
+	first, err := metadata.Parse(repo.RootJSON)
+	require.NoError(t, err)
+	draft, err := ceremony.Next(t.Context(), first, ceremony.Change{Days: 400})
+	require.NoError(t, err)
+	for _, key := range repo.RootKeys {
+		require.NoError(t, draft.Sign(t.Context(), key))
+	}
+	task, err := repo.Client.UpdateMetadata(t.Context(), draft.Update().Metadata[rstuf.RoleRoot])
+	require.NoError(t, err)
+	_, err = task.Wait(t.Context())
+	require.NoError(t, err)
+
+	cache := t.TempDir()
+	trusted := func() int64 {
+		data, err := os.ReadFile(filepath.Join(cache, "metadata", "root.json"))
+		require.NoError(t, err)
+		root, err := metadata.Parse(data)
+		require.NoError(t, err)
+		return root.Version()
+	}
+	require.NoError(t, downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.Cache = cache }).Refresh(t.Context()))
+	require.EqualValues(t, 2, trusted())
+
+	hiding := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/2.root.json" {
+			http.NotFound(w, r)
+			return
+		}
+		http.Redirect(w, r, repo.MetadataURL+strings.TrimPrefix(r.URL.Path, "/"), http.StatusFound)
+	}))
+	defer hiding.Close()
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.Cache, cfg.MetadataURL = cache, hiding.URL })
+	require.NoError(t, d.Refresh(t.Context()))
+	assert.EqualValues(t, 2, trusted())
+
+	// A cache that was damaged is no reason to fail.
+	require.NoError(t, os.WriteFile(filepath.Join(cache, "metadata", "root.json"), []byte("{"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(cache, "metadata", "timestamp.json"), nil, 0o600))
+	require.NoError(t, downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.Cache = cache }).Refresh(t.Context()))
+	assert.EqualValues(t, 2, trusted())
+	repo.Publish(t, "tool", []byte("the release"))
+	names, err := filepath.Glob(filepath.Join(cache, "metadata", "*.json"))
+	require.NoError(t, err)
+	for i := range 4 {
+		names = append(names, filepath.Join(cache, "metadata", fmt.Sprintf("bins-%d.json", i)))
+	}
+	for _, name := range names {
+		require.NoError(t, os.WriteFile(name, []byte(`{"signed": {"_type": 5}}`), 0o600))
+	}
+	_, err = downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.Cache = cache }).Info(t.Context(), "tool")
+	require.NoError(t, err)
+}
+
+func TestDownloadThroughCustomDelegations(t *testing.T) {
+	repo := rstuftest.New(t, rstuftest.WithPolicy(func(p *ceremony.Policy) {
+		p.Delegations = []ceremony.Role{{Name: "tools", Paths: []string{"tools/*"}, Days: 30}, {Name: "docs", Paths: []string{"docs/*", "docs/*/*"}, Days: 30}}
+	}))
+	repo.Publish(t, "docs/v1/manual", []byte("read me"))
+	d := downloader(t, repo, nil)
+	dest := filepath.Join(t.TempDir(), "manual")
+	_, err := d.Download(t.Context(), "docs/v1/manual", dest)
+	require.NoError(t, err)
+	assertFile(t, dest, []byte("read me"))
+	for _, absent := range []string{"docs/v1/other", "tools/x", "of no role"} {
+		_, err = d.Info(t.Context(), absent)
+		require.ErrorIs(t, err, client.ErrNotFound, absent)
+	}
+
+	report, err := (&client.Publisher{Client: repo.Client}).Publish(t.Context(), slices.Values([]rstuf.Artifact{
+		{Path: "tools/a", Info: artifact(1).Info}, {Path: "nowhere/b", Info: artifact(2).Info},
+	}))
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, report.Added)
+	require.Len(t, report.Problems, 1)
+	assert.Equal(t, "nowhere/b", report.Problems[0].Path)
 }
 
 // snapshotOf is a server of the repository's metadata as it is now.

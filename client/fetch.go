@@ -160,6 +160,9 @@ func (d *Downloader) fetchRest(ctx context.Context, artifact string, file *os.Fi
 	}
 	resp, err := d.artifactHTTP.Do(req)
 	if err != nil {
+		if resp != nil {
+			resp.Body.Close()
+		}
 		if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
 			return &brokenError{cause}
 		}

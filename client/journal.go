@@ -52,7 +52,7 @@ func openJournal(path, service string) (*journal, error) {
 	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return j, nil
+		return j, j.write(mark{0, j.digest()}) // better now than after the first request
 	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -134,7 +134,11 @@ func (j *journal) published(b *batch) error {
 	if reached == nil {
 		return nil
 	}
-	data, err := files.Encode(journalFile{j.service, reached.mark})
+	return j.write(reached.mark)
+}
+
+func (j *journal) write(m mark) error {
+	data, err := files.Encode(journalFile{j.service, m})
 	if err == nil {
 		err = files.Replace(j.path, data)
 	}

@@ -175,14 +175,14 @@ func TestPublishAfterCancelResumes(t *testing.T) {
 			cancel()
 		}
 	}}
-	_, err := publisher.Publish(ctx, artifacts(10_000))
+	_, err := publisher.Publish(ctx, artifacts(2000))
 	require.ErrorIs(t, err, context.Canceled)
 	publisher.Progress = nil
-	report, err := publisher.Publish(t.Context(), artifacts(10_000))
+	report, err := publisher.Publish(t.Context(), artifacts(2000))
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, report.Skipped, int64(80))
-	assert.EqualValues(t, 10_000, report.Skipped+report.Added)
-	assert.Len(t, fake.artifacts, 10_000)
+	assert.EqualValues(t, 2000, report.Skipped+report.Added)
+	assert.Len(t, fake.artifacts, 2000)
 }
 
 func TestPublishRefusesAnotherSequence(t *testing.T) {
@@ -234,6 +234,18 @@ func TestPublishRefusesAnotherSequence(t *testing.T) {
 			assert.FileExists(t, publisher.Journal)
 		})
 	}
+}
+
+func TestPublishWithAJournalThatCantBeWritten(t *testing.T) {
+	fake := newFakeAPI()
+	api, _ := serve(t, fake, client.Config{})
+	dir := t.TempDir()
+	for _, path := range []string{dir, filepath.Join(dir, "missing", "journal")} {
+		_, err := (&client.Publisher{Client: api, Journal: path}).Publish(t.Context(), artifacts(10))
+		require.Error(t, err)
+		assert.Contains(t, err.Error(), "journal")
+	}
+	assert.Empty(t, fake.done, "nothing is sent")
 }
 
 func TestPublishedFilesOfAFolder(t *testing.T) {

@@ -202,6 +202,19 @@ func TestRetryAfterIsHeeded(t *testing.T) {
 			assert.Equal(t, want, time.Since(start))
 		})
 	}
+	// A date counts from the answer's own, whatever the clock here says.
+	inBubble(t, func(t *testing.T) {
+		skewed := func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			w.Header().Set("Date", "Mon, 01 Jan 2035 00:00:00 GMT")
+			w.Header().Set("Retry-After", "Mon, 01 Jan 2035 00:00:20 GMT")
+			w.WriteHeader(429)
+		}
+		api := offline(t, &faultProxy{service: newFakeAPI(), faults: repeated(skewed, 1)}, client.Config{})
+		start := time.Now()
+		_, err := api.BootstrapState(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 20*time.Second, time.Since(start))
+	})
 	inBubble(t, func(t *testing.T) {
 		api := offline(t, &faultProxy{service: newFakeAPI(), faults: repeated(status(503, "Retry-After: 61", ""), 1)}, client.Config{})
 		start := time.Now()

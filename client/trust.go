@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/theupdateframework/go-tuf/v2/metadata"
 	"github.com/theupdateframework/go-tuf/v2/metadata/config"
 	"github.com/theupdateframework/go-tuf/v2/metadata/trustedmetadata"
 	"github.com/theupdateframework/go-tuf/v2/metadata/updater"
@@ -110,6 +111,41 @@ func (d *Downloader) updaterFrom(root []byte) (*updater.Updater, error) {
 	cfg.LocalMetadataDir = filepath.Join(d.cfg.Cache, metadataFolder)
 	cfg.LocalTargetsDir = cfg.LocalMetadataDir // nothing is put there by us
 	return updater.New(cfg)
+}
+
+// dropBroken removes files from the cache that are no metadata, such as those
+// that a crash of the machine left empty, and tells whether there were any.
+// go-tuf would fail at them for good. The next refresh fetches them again.
+func (d *Downloader) dropBroken() (found bool) {
+	if d.cfg.Cache == "" {
+		return false
+	}
+	names, _ := filepath.Glob(filepath.Join(d.cfg.Cache, metadataFolder, "*.json")) // fails only for a bad pattern
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		if guard(func() error { return parses(filepath.Base(name), data) }) != nil && os.Remove(name) == nil {
+			found = true
+		}
+	}
+	return found
+}
+
+// parses tells whether go-tuf can read the cached file at all.
+func parses(name string, data []byte) (err error) {
+	switch name {
+	case "root.json":
+		_, err = metadata.Root().FromBytes(data)
+	case "timestamp.json":
+		_, err = metadata.Timestamp().FromBytes(data)
+	case "snapshot.json":
+		_, err = metadata.Snapshot().FromBytes(data)
+	default:
+		_, err = metadata.Targets().FromBytes(data)
+	}
+	return err
 }
 
 // metadataFetcher is go-tuf's way to our HTTP client. It has the context of
