@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"example.org/rstuf/internal/canonical"
 )
 
 // Request is a body that the API takes.
@@ -23,7 +25,9 @@ type checked interface {
 
 // Decode reads a request body and checks it. What is wrong with it comes back
 // as a [ValidationError] in the form of the API's own 422 answers. Fields that
-// the API does not know are passed over, as it does; see [DecodeStrict].
+// the API does not know are passed over, as it does; see [DecodeStrict]. What
+// two readers could read differently (a field twice, text that is not UTF-8)
+// is refused, for the rules would hold for one reading only.
 func Decode[T Request](body []byte) (*T, error) { return decode[T](body, false) }
 
 // DecodeStrict is [Decode] for files that people write: it refuses the fields
@@ -36,6 +40,9 @@ func decode[T Request](body []byte, strict bool) (*T, error) {
 	tree, err := parseTree(body)
 	if err != nil {
 		return nil, ValidationError{notJSON(err, len(body))}
+	}
+	if err := checkUnambiguous(body); err != nil {
+		return nil, ValidationError{valueError(err.Error(), "body")}
 	}
 	walk := walker{strict: strict}
 	walk.check(checks.shape(), tree, []any{"body"})
@@ -92,6 +99,15 @@ func parseTree(body []byte) (any, error) {
 		return nil, errors.New("something follows the JSON value")
 	}
 	return tree, nil
+}
+
+// checkUnambiguous refuses what package encoding/json lets pass: fields twice,
+// invalid UTF-8 and deep nesting, with line and column.
+func checkUnambiguous(body []byte) error {
+	p := canonical.NewParser(body)
+	p.AllowFloats(true)
+	_, err := p.Raw()
+	return err
 }
 
 // treeAt is what stands at a place of the tree; nil where there is nothing.

@@ -19,5 +19,5 @@
 // not know are kept, and the oddities of real deployments (a Python list
 // printed as a string, an object in place of an empty list) are understood.
 //
-// The package imports the standard library only and does no I/O.
+// The package needs nothing but the standard library and does no I/O.
 package rstuf

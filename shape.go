@@ -2,9 +2,11 @@ package rstuf
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
-	"math/big"
 	"slices"
+	"strconv"
 )
 
 // shape describes the JSON that a field takes: the API's own rules of type,
@@ -43,6 +45,10 @@ const (
 	boolKind
 )
 
+// maxErrors is about how many errors are reported of one request: it may be
+// wrong in millions of places.
+const maxErrors = 100
+
 // walker compares a decoded tree with a shape.
 type walker struct {
 	strict bool
@@ -56,7 +62,7 @@ func (w *walker) fail(kind string, loc []any, msg string, input any, ctx map[str
 }
 
 func (w *walker) check(s *shape, v any, loc []any) {
-	if v == nil && (s.nullable || s.kind == anyKind) {
+	if v == nil && s.nullable || s.kind == anyKind {
 		return
 	}
 	switch s.kind {
@@ -69,6 +75,9 @@ func (w *walker) check(s *shape, v any, loc []any) {
 			return
 		}
 		for _, name := range slices.Sorted(maps.Keys(obj)) {
+			if len(w.errs) >= maxErrors {
+				return
+			}
 			at := append(slices.Clone(loc), name)
 			if s.keys != nil && !slices.Contains(s.keys, name) {
 				w.fail("literal_error", append(at, "[key]"), "Input should be one of "+quoteList(s.keys), name, nil)
@@ -86,6 +95,9 @@ func (w *walker) check(s *shape, v any, loc []any) {
 				map[string]any{"field_type": "List", "min_length": s.minItems, "actual_length": len(list)})
 		}
 		for i, item := range list {
+			if len(w.errs) >= maxErrors {
+				return
+			}
 			w.check(s.elem, item, append(slices.Clone(loc), i))
 		}
 	case stringKind:
@@ -137,17 +149,18 @@ func (w *walker) checkInt(s *shape, v any, loc []any) {
 		}
 		return
 	}
-	n, ok := new(big.Int).SetString(number.String(), 10)
-	if !ok {
+	// A number beyond int64 comes as the nearest that is not.
+	n, err := strconv.ParseInt(number.String(), 10, 64)
+	if errors.Is(err, strconv.ErrSyntax) {
 		w.fail("int_from_float", loc, "Input should be a valid integer, got a number with a fractional part", v, nil)
 		return
 	}
 	switch {
-	case s.gt != nil && n.Cmp(big.NewInt(*s.gt)) <= 0:
-		w.fail("greater_than", loc, "Input should be greater than "+big.NewInt(*s.gt).String(), v, map[string]any{"gt": *s.gt})
-	case s.lt != nil && n.Cmp(big.NewInt(*s.lt)) >= 0:
-		w.fail("less_than", loc, "Input should be less than "+big.NewInt(*s.lt).String(), v, map[string]any{"lt": *s.lt})
-	case !n.IsInt64():
+	case s.gt != nil && n <= *s.gt:
+		w.fail("greater_than", loc, fmt.Sprintf("Input should be greater than %d", *s.gt), v, map[string]any{"gt": *s.gt})
+	case s.lt != nil && n >= *s.lt:
+		w.fail("less_than", loc, fmt.Sprintf("Input should be less than %d", *s.lt), v, map[string]any{"lt": *s.lt})
+	case err != nil:
 		w.fail("int_parsing_size", loc, "Unable to parse input string as an integer, exceeded maximum size", v, nil)
 	}
 }

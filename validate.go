@@ -1,6 +1,7 @@
 package rstuf
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxDays bounds every life: a hundred years.
@@ -87,6 +89,9 @@ func (r DelegatedRole) rules(at []any) (errs ValidationError) {
 	}
 	if slices.Contains(r.Paths, "") {
 		errs = append(errs, valueError("No empty strings are allowed as path patterns", at...))
+	}
+	if slices.ContainsFunc(r.Paths, func(pattern string) bool { return !utf8.ValidString(pattern) }) {
+		fail("paths", notUTF8)
 	}
 	distinct := map[string]bool{}
 	for _, id := range r.KeyIDs {
@@ -184,6 +189,9 @@ func (a *AddArtifacts) Validate() error { return asError(a.rules()) }
 
 func (a *AddArtifacts) rules() (errs ValidationError) {
 	for i := range a.Artifacts {
+		if len(errs) >= maxErrors {
+			return errs
+		}
 		errs = append(errs, a.Artifacts[i].rules("body", "artifacts", i)...)
 	}
 	return errs
@@ -210,10 +218,19 @@ func (a *Artifact) rules(at ...any) (errs ValidationError) {
 			fail(msg, "info", "hashes", algorithm)
 		}
 	}
-	if custom := a.Info.Custom; len(custom) > 0 && custom[0] != '{' && string(custom) != "null" {
+	if !isObject(a.Info.Custom) {
 		fail("custom must be a JSON object", "info", "custom")
 	}
 	return errs
+}
+
+// isObject tells whether custom data is one unambiguous JSON object, or none.
+func isObject(custom json.RawMessage) bool {
+	text := bytes.TrimSpace(custom)
+	if len(text) == 0 || string(text) == "null" {
+		return true
+	}
+	return text[0] == '{' && json.Valid(text) && checkUnambiguous(text) == nil
 }
 
 // Validate checks that no path is empty. A path that could not be added today
@@ -222,18 +239,29 @@ func (d *DeleteArtifacts) Validate() error { return asError(d.rules()) }
 
 func (d *DeleteArtifacts) rules() (errs ValidationError) {
 	for i, path := range d.Artifacts {
-		if path == "" {
+		switch {
+		case len(errs) >= maxErrors:
+			return errs
+		case path == "":
 			errs = append(errs, valueError("a path can't be empty", "body", "artifacts", i))
+		case !utf8.ValidString(path):
+			errs = append(errs, valueError(notUTF8, "body", "artifacts", i))
 		}
 	}
 	return errs
 }
+
+// notUTF8: JSON would put other characters in the place of some bytes, and so
+// name another path.
+const notUTF8 = "a path must be valid UTF-8"
 
 // badPath says what is wrong with an artifact's path, or nothing.
 func badPath(path string) string {
 	switch {
 	case path == "":
 		return "a path can't be empty"
+	case !utf8.ValidString(path):
+		return notUTF8
 	case path[0] == '/':
 		return "a path is relative: it can't start with /"
 	case strings.IndexByte(path, 0) >= 0:
@@ -256,7 +284,7 @@ var digestLength = map[string]int{
 func badDigest(algorithm, digest string) string {
 	want, known := digestLength[algorithm]
 	switch {
-	case algorithm == "":
+	case algorithm == "" || !utf8.ValidString(algorithm):
 		return "a hash needs the name of its algorithm"
 	case !isLowerHex(digest):
 		return "a digest must be lower-case hex"
