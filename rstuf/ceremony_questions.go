@@ -207,7 +207,7 @@ func askKey(ctx context.Context, t *terminal.Terminal, others []keys.Public) (ke
 	var key keys.Public
 	suggested := ""
 	if kind == 0 {
-		if key, suggested, err = askPublicKey(ctx, t, others); err != nil {
+		if key, suggested, err = askPublicKey(ctx, t, "Public key file", others); err != nil {
 			return key, err
 		}
 	} else if key, err = askSigstore(ctx, t); err != nil {
@@ -225,8 +225,8 @@ func askKey(ctx context.Context, t *terminal.Terminal, others []keys.Public) (ke
 }
 
 // askPublicKey asks for a file and suggests a name for its key.
-func askPublicKey(ctx context.Context, t *terminal.Terminal, others []keys.Public) (key keys.Public, name string, err error) {
-	path, err := t.Ask(ctx, "Public key file", "", func(path string) (err error) {
+func askPublicKey(ctx context.Context, t *terminal.Terminal, question string, others []keys.Public) (key keys.Public, name string, err error) {
+	path, err := t.Ask(ctx, question, "", func(path string) (err error) {
 		if key, err = keys.LoadPublic(path); err != nil {
 			return errors.New(printable(err.Error()))
 		}
@@ -263,7 +263,7 @@ func askSigstore(ctx context.Context, t *terminal.Terminal) (keys.Public, error)
 // askOnlineKey asks for the online key and where the workers find it.
 func askOnlineKey(ctx context.Context, t *terminal.Terminal, p *ceremony.Policy) error {
 	t.Printf("The online key signs everything but root; the workers hold its private part.\n")
-	key, name, err := askPublicKey(ctx, t, p.RootKeys)
+	key, name, err := askPublicKey(ctx, t, "Public key file of the online key", p.RootKeys)
 	if err != nil {
 		return err
 	}

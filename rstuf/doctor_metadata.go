@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/text"
+
 	"example.org/rstuf"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
@@ -210,8 +212,9 @@ func (c *doctorCommand) printHealth(h *health) {
 	if h.Metadata != "" && !c.skipRoles {
 		c.printf("artifacts: %d", h.Artifacts)
 	}
+	colours := map[string]text.Color{levelError: text.FgRed, levelWarning: text.FgYellow, levelInfo: text.Reset}
 	for _, f := range h.Findings {
-		c.printf("%s: %s: %s", f.Level, f.Subject, f.Text)
+		fmt.Fprintf(c.stdout, "%s: %s\n", c.paint(colours[f.Level], f.Level), printable(f.Subject+": "+f.Text))
 	}
 	if h.Healthy {
 		c.printf("nothing is wrong")

@@ -82,9 +82,6 @@ func (a *app) table(header []string, rows [][]string) {
 	style.Options = table.Options{}
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	style.Format.Header = text.FormatUpper
-	if a.colour() {
-		style.Color.Header = text.Colors{text.Bold}
-	}
 	w.SetStyle(style)
 	w.AppendHeader(row(header))
 	for _, r := range rows {
@@ -105,32 +102,33 @@ func row(cells []string) table.Row {
 	return r
 }
 
-// fit narrows the widest column, again and again, until a row fits the width.
-// Text that is longer goes on in the next line of its cell.
+// paint colours text on a terminal.
+func (a *app) paint(colour text.Color, s string) string {
+	if !a.colour() {
+		return s
+	}
+	return colour.EscapeSeq() + s + text.Reset.EscapeSeq()
+}
+
+// fit narrows columns until a row fits the width: the last of those that are
+// wide, so that names and key ids, which come first, stay whole as long as can
+// be. Text that is longer goes on in the next line of its cell.
 func fit(header []string, rows [][]string, width int) []table.ColumnConfig {
-	const least, gap = 8, 2
+	const least, gap = 20, 2
 	widths := make([]int, len(header))
 	for _, r := range append([][]string{header}, rows...) {
 		for i, cell := range r {
 			widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(printable(cell)))
 		}
 	}
-	total := gap * len(header)
+	over := gap*len(header) - width
 	for _, w := range widths {
-		total += w
+		over += w
 	}
-	for total > width {
-		widest := 0
-		for i, w := range widths {
-			if w > widths[widest] {
-				widest = i
-			}
-		}
-		if widths[widest] <= least {
-			break
-		}
-		widths[widest]--
-		total--
+	for i := len(widths) - 1; i >= 0 && over > 0; i-- {
+		cut := min(over, max(widths[i]-least, 0))
+		widths[i] -= cut
+		over -= cut
 	}
 	configs := make([]table.ColumnConfig, len(widths))
 	for i, w := range widths {

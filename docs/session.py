@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Records docs/session.cast (asciinema's format) and docs/session.txt: a ceremony at a terminal, and what
+follows. Run it from the module's folder:
+
+    go build -o /tmp/rstuf ./rstuf && docs/session.py /tmp/rstuf
+
+With --check it plays the session and writes nothing. Linux, Python's standard library only.
+"""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import sys
+import tempfile
+import termios
+import time
+
+WIDTH, HEIGHT = 110, 30
+
+# What is typed at each prompt of the ceremony, by the end of the prompt.
+CEREMONY = [
+    ("Days until timestamp expires [1]: ", ""),
+    ("Days until snapshot expires [1]: ", ""),
+    ("Days until targets expires [365]: ", ""),
+    ("Delegations [1]: ", "1"),
+    ("Number of hash bins [256]: ", "16"),
+    ("Days until bins expires [1]: ", ""),
+    ("Days until root expires [365]: ", ""),
+    ("Root threshold (how many root keys must sign): ", "2"),
+    ("Kind of key [1]: ", ""),
+    ("Public key file: ", "alice.pub"),
+    ("Name of the key [alice]: ", ""),
+    ("What next: ", "2"),
+    ("Kind of key [1]: ", ""),
+    ("Public key file: ", "bob.pub"),
+    ("Name of the key [bob]: ", ""),
+    ("What next: ", "1"),
+    ("Public key file of the online key: ", "repo/keys/online.pub"),
+    ("Name of the online key [online]: ", ""),
+    (re.compile(r"hv:…\) \[fn:[0-9a-f]{64}\]: "), "fn:online"),
+    ("Sign with: ", "1"),
+    (re.compile(r"Private key file of alice \([0-9a-f]+\): "), "alice"),
+    ("Password of alice: ", "correct horse"),
+    ("Sign with: ", "1"),
+    (re.compile(r"Private key file of bob \([0-9a-f]+\): "), "bob"),
+    ("Password of bob: ", "battery staple"),
+]
+
+API, METADATA, FILES = "http://127.0.0.1:18080", "http://127.0.0.1:18081", "http://127.0.0.1:18082"
+
+STEPS = [
+    ("# Two people make their keys. Each has a password of its own.", []),
+    ("rstuf key generate --type ed25519 --file alice",
+     [("Password for alice: ", "correct horse"), ("Password for alice, again: ", "correct horse")]),
+    ("rstuf key generate --type ed25519 --file bob",
+     [("Password for bob: ", "battery staple"), ("Password for bob, again: ", "battery staple")]),
+    ("# The online key lies in the service's key folder, not encrypted.", []),
+    ("mkdir -p repo/keys repo/files && rstuf key generate --type ed25519 --file repo/keys/online --plain", []),
+    ("# A whole RSTUF on this machine.", []),
+    ("rstuf serve --dir repo --artifacts repo/files --listen 127.0.0.1:18080 --metadata-listen 127.0.0.1:18081 "
+     "--artifacts-listen 127.0.0.1:18082 2>serve.log &", []),
+    ("# The ceremony: questions, a review before each signature, then the bootstrap.", []),
+    (f"rstuf admin --api-server {API} ceremony --out", CEREMONY),
+    ("# Publish a file, and download it trusting nothing but the ceremony's root.", []),
+    ("echo 'Hello, world' > repo/files/hello.txt", []),
+    (f"rstuf artifact --api-server {API} add repo/files/hello.txt", []),
+    ("cp repo/metadata/1.root.json root.json", []),
+    (f"rstuf artifact download hello.txt -r root.json -m {METADATA} -a {FILES}", []),
+    ("# Somebody changes the file on the server.", []),
+    ("echo 'Hello, w0rld' > repo/files/hello.txt", []),
+    (f"rstuf artifact download hello.txt -r root.json -m {METADATA} -a {FILES} -P again", []),
+    ("# How is the repository?", []),
+    (f"rstuf doctor {METADATA} -r root.json --skip-delegated", []),
+]
+
+
+class Recorder:
+    """A shell in a terminal, and what its screen showed when."""
+
+    def __init__(self, folder, binary):
+        self.start, self.events, self.seen = time.monotonic(), [], ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(folder)
+            env = {"PATH": os.path.dirname(binary) + ":/usr/bin:/bin", "HOME": folder, "TERM": "xterm-256color",
+                   "LANG": "C.UTF-8", "PS1": "$ "}
+            os.execve("/bin/bash", ["bash", "--norc", "--noprofile", "--noediting"], env)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
+
+    def expect(self, wanted, timeout=30):
+        """Waits until the screen shows the text (or pattern) after what was waited for last."""
+        pattern = wanted if hasattr(wanted, "search") else re.compile(re.escape(wanted))
+        end = time.monotonic() + timeout
+        while not (found := pattern.search(self.seen)):
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+                sys.exit(f"waited in vain for {wanted!r}; the screen shows:\n{self.seen}")
+            text = os.read(self.fd, 65536).decode(errors="replace")
+            self.events.append([round(time.monotonic() - self.start, 3), "o", text])
+            self.seen += text
+        self.seen = self.seen[found.end():]
+
+    def type(self, text):
+        for char in text:
+            os.write(self.fd, char.encode())
+            time.sleep(0.01)
+        time.sleep(0.2)
+        os.write(self.fd, b"\n")
+
+
+def play(binary):
+    folder = tempfile.mkdtemp()
+    recorder = Recorder(folder, binary)
+    prompt = re.compile(r"(^|\n)\$ $")
+    try:
+        recorder.expect(prompt)
+        for command, answers in STEPS:
+            recorder.type(command)
+            for question, answer in answers:
+                recorder.expect(question)
+                recorder.type(answer)
+            if command.endswith("&"):
+                recorder.expect("artifacts: " + FILES)
+                recorder.type("")
+            recorder.expect(prompt)
+        recorder.type("kill %1; wait")
+        recorder.expect(prompt)
+    finally:
+        os.kill(recorder.pid, signal.SIGHUP)
+        os.waitpid(recorder.pid, 0)
+        shutil.rmtree(folder)
+    return recorder.events
+
+
+def main():
+    check = "--check" in sys.argv
+    arguments = [arg for arg in sys.argv[1:] if arg != "--check"]
+    if len(arguments) != 1:
+        sys.exit(__doc__)
+    events = play(os.path.abspath(arguments[0]))
+    text = "".join(event[2] for event in events).replace("\r\n", "\n")
+    text = re.sub(r"[^\n]*\r\x1b\[K", "", text)  # progress, which the next line takes away
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", text)
+    for wanted in ("ready for artifacts", "hello.txt: 13 bytes, verified", "does not match its metadata", "nothing is wrong"):
+        if wanted not in text:
+            sys.exit(f"the session does not show {wanted!r}:\n{text}")
+    if check:
+        return
+    docs = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(docs, "session.cast"), "w") as cast:
+        print(json.dumps({"version": 2, "width": WIDTH, "height": HEIGHT, "title": "rstuf: a ceremony"}), file=cast)
+        for event in events:
+            print(json.dumps(event, ensure_ascii=False), file=cast)
+    with open(os.path.join(docs, "session.txt"), "w") as plain:
+        plain.write(text)
+
+
+if __name__ == "__main__":
+    main()
