@@ -26,36 +26,41 @@ type artifactTask struct {
 	roles   []int  // that it changes, in order of first mention
 }
 
-// router finds the roles that artifacts belong to.
+// router finds the roles that artifacts belong to, by their numbers.
 type router struct {
-	names []string
-	bins  *metadata.HashBins
+	bins  *metadata.HashBins // nil with custom delegations
 	roles []rstuf.DelegatedRole
 }
 
-// router is called by the publisher alone. The router of 16,384 bins is not
-// made for each publication.
-func (s *Service) router(r *repository) (*router, error) {
-	if s.route != nil && s.routeOf == r.delegations {
-		return s.route, nil
-	}
-	route, err := r.newRouter()
-	if err == nil {
-		s.route, s.routeOf = route, r.delegations
-	}
-	return route, err
-}
-
-func (r *repository) newRouter() (*router, error) {
+func (r *repository) router() (*router, error) {
 	if r.state.Bins > 0 {
 		bins, err := metadata.NewHashBins(r.state.Bins)
-		return &router{names: slices.Collect(bins.Names()), bins: &bins}, err
+		return &router{bins: &bins}, err
 	}
-	t := &router{roles: r.delegations.Roles}
-	for _, role := range t.roles {
-		t.names = append(t.names, role.Name)
+	return &router{roles: r.delegations.Roles}, nil
+}
+
+// count is the number of roles.
+func (r *router) count() int {
+	if r.bins != nil {
+		return r.bins.Count()
 	}
-	return t, nil
+	return len(r.roles)
+}
+
+func (r *router) name(role int) string {
+	if r.bins != nil {
+		return r.bins.Name(role)
+	}
+	return r.roles[role].Name
+}
+
+func (r *router) namesOf(roles []int) []string {
+	names := make([]string, len(roles))
+	for i, role := range roles {
+		names[i] = r.name(role)
+	}
+	return names
 }
 
 // add is the role that an artifact is added to, the first that covers its
@@ -69,12 +74,12 @@ func (r *router) add(path string) int {
 
 // artifacts gathers artifact requests into the changes of roles.
 func (p *publication) artifacts(batch []*waiting, bodies []string) error {
-	route, err := p.s.router(p.old)
+	route, err := p.old.router()
 	if err != nil {
 		return err
 	}
 	tasks := make([]artifactTask, len(batch))
-	changes := make([][]entry, len(route.names))
+	changes := make([][]entry, route.count())
 	for i, w := range batch {
 		tasks[i].w = w
 		tasks[i].gather(int32(i), bodies[i], route, changes)
@@ -89,7 +94,7 @@ func (p *publication) artifacts(batch []*waiting, bodies []string) error {
 	}
 	changed := make([]bool, len(changes))
 	err = each(p, touched, func(role int) (err error) {
-		changed[role], err = p.change(route.names[role], changes[role], tasks)
+		changed[role], err = p.change(route.name(role), changes[role], tasks)
 		changes[role] = nil
 		return err
 	})
@@ -118,7 +123,7 @@ func (t *artifactTask) gather(task int32, text string, route *router, changes []
 		switch {
 		case t.w.kind == removeArtifacts && route.bins == nil:
 			// Delegations may have changed since it was added.
-			for role := range route.names {
+			for role := range route.roles {
 				note(role, e)
 			}
 			t.paths = append(t.paths, path)
@@ -139,14 +144,6 @@ func (p *publication) showProgress(w *waiting, route *router, roles []int) {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	w.roles = route.namesOf(roles)
-}
-
-func (r *router) namesOf(roles []int) []string {
-	names := make([]string, len(roles))
-	for i, role := range roles {
-		names[i] = r.names[role]
-	}
-	return names
 }
 
 // change applies changes to one role and tells whether it is another role then.
@@ -304,7 +301,7 @@ func (p *publication) endPublish(route *router, changed []bool) outcome {
 	var names []string // null where there was nothing to publish
 	for role, yes := range changed {
 		if yes {
-			names = append(names, route.names[role])
+			names = append(names, route.name(role))
 		}
 	}
 	raw, _ := json.Marshal(names)
@@ -318,4 +315,20 @@ func orEmpty(list []string) []string {
 		return []string{}
 	}
 	return list
+}
+
+// rolesToPublish are the roles of a request that waits for somebody else to
+// publish it.
+func (s *Service) rolesToPublish(w *waiting) ([]string, error) {
+	route, err := s.current().router()
+	if err != nil {
+		return nil, err
+	}
+	bodies, err := s.readQueue([]*waiting{w})
+	if err != nil {
+		return nil, err
+	}
+	t := artifactTask{w: w}
+	t.gather(0, bodies[0], route, make([][]entry, route.count()))
+	return route.namesOf(t.roles), nil
 }

@@ -19,7 +19,7 @@ const (
 	bodyTime = 2 * time.Minute
 	// maxBodies is how many bytes of large bodies are read at a time; further
 	// ones wait.
-	maxBodies = 32 << 20
+	maxBodies = 16 << 20
 	// maxClients bounds the memory of rate limits.
 	maxClients = 10_000
 )

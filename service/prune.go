@@ -3,23 +3,117 @@ package service
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"example.org/rstuf"
 )
 
+// Retention. A version that a later publication replaced is kept for
+// Config.KeepVersions from then on, so that clients in the middle of an update
+// find what their snapshot names. Roots are kept for ever: clients follow them
+// one by one.
+
+// bucketReplaced holds when a file was found to be replaced, as Unix time, by
+// its name.
+var bucketReplaced = []byte("replaced")
+
+// prune removes the files whose time is over.
+func (s *Service) prune(ctx context.Context) error {
+	if s.cfg.KeepVersions == 0 {
+		return nil
+	}
+	names, err := s.storage.List(ctx)
+	if err != nil {
+		return err
+	}
+	known, err := s.replaced()
+	if err != nil {
+		return err
+	}
+	now := s.cfg.Now()
+	next := map[string]int64{}
+	removed := 0
+	for _, name := range names {
+		version, role, ok := splitFilename(name)
+		if !ok || role == rstuf.RoleRoot || version >= s.repo.roles.get(role).version {
+			continue
+		}
+		since, seen := known[name]
+		if !seen {
+			since = now.Unix()
+		}
+		if now.Sub(time.Unix(since, 0)) < s.cfg.KeepVersions {
+			next[name] = since
+			continue
+		}
+		if err := s.storage.Remove(ctx, name); err != nil {
+			return fmt.Errorf("remove %s: %w", name, err)
+		}
+		removed++
+	}
+	if removed > 0 {
+		s.cfg.Logger.Info("removed old versions", "files", removed)
+	}
+	if maps.Equal(known, next) {
+		return nil
+	}
+	return s.setReplaced(known, next)
+}
+
+// replaced reads since when files are known to be replaced.
+func (s *Service) replaced() (map[string]int64, error) {
+	known := map[string]int64{}
+	return known, s.db.View(func(tx *bolt.Tx) error {
+		bucket := tx.Bucket(bucketReplaced)
+		if bucket == nil {
+			return nil
+		}
+		return bucket.ForEach(func(name, value []byte) error {
+			since, err := strconv.ParseInt(string(value), 10, 64)
+			known[string(name)] = since
+			return err
+		})
+	})
+}
+
+// setReplaced writes what has changed between two states.
+func (s *Service) setReplaced(before, after map[string]int64) error {
+	return s.disk.commit(s.db, func(tx *bolt.Tx) error {
+		bucket, err := tx.CreateBucketIfNotExists(bucketReplaced)
+		if err != nil {
+			return err
+		}
+		for name := range before {
+			if _, still := after[name]; !still {
+				if err := bucket.Delete([]byte(name)); err != nil {
+					return err
+				}
+			}
+		}
+		for name, since := range after {
+			if _, already := before[name]; already {
+				continue
+			}
+			if err := bucket.Put([]byte(name), strconv.AppendInt(nil, since, 10)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // splitFilename takes a versioned metadata file's name apart.
 func splitFilename(name string) (version int64, role string, ok bool) {
-	number, role, found := strings.Cut(strings.TrimSuffix(name, ".json"), ".")
-	if !found || !strings.HasSuffix(name, ".json") || role == "" {
+	stem, isJSON := strings.CutSuffix(name, ".json")
+	number, role, found := strings.Cut(stem, ".")
+	if !isJSON || !found || role == "" || number == "" || number[0] < '1' || number[0] > '9' {
 		return 0, "", false
 	}
 	version, err := strconv.ParseInt(number, 10, 64)
-	return version, role, err == nil && version > 0 && number[0] != '0'
+	return version, role, err == nil
 }
-
-var _ = fmt.Sprint
-var _ = rstuf.RoleRoot
-
-func (s *Service) prune(ctx context.Context) error { return nil }

@@ -38,10 +38,6 @@ type Service struct {
 	accepted  chan struct{}      // closed when all that was accepted is queued
 	done      chan struct{}      // closed when the publisher has ended
 
-	// route and routeOf belong to the publisher.
-	route   *router
-	routeOf *metadata.Delegations
-
 	// mu guards what follows. A repository is replaced, never changed.
 	mu            sync.RWMutex
 	repo          *repository

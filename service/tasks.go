@@ -143,14 +143,7 @@ func (s *Service) task(text string) (json.RawMessage, error) {
 	if !ok {
 		return json.Marshal(pending)
 	}
-	s.mu.RLock()
-	w := s.live[id]
-	var task rstuf.Task
-	if w != nil {
-		task = s.progress(w)
-	}
-	s.mu.RUnlock()
-	if w != nil {
+	if task, ok := s.liveTask(id); ok {
 		return json.Marshal(task)
 	}
 	var raw []byte
@@ -167,14 +160,33 @@ func (s *Service) task(text string) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// progress is the task of a request that has not ended; the caller holds mu.
-func (s *Service) progress(w *waiting) rstuf.Task {
-	task := rstuf.Task{ID: w.id.String(), State: rstuf.TaskStarted, Result: &rstuf.TaskResult{}}
-	if !w.kind.artifacts() || !w.running && !w.parked() {
-		return task
+// liveTask is the task of a request that has not ended.
+func (s *Service) liveTask(id taskID) (task rstuf.Task, ok bool) {
+	s.mu.RLock()
+	w := s.live[id]
+	var now waiting
+	if w != nil {
+		now = *w
+	}
+	s.mu.RUnlock()
+	if w == nil {
+		return task, false
+	}
+	task = rstuf.Task{ID: id.String(), State: rstuf.TaskStarted, Result: &rstuf.TaskResult{}}
+	if !w.kind.artifacts() || !now.running && !w.parked() {
+		return task, true
+	}
+	if now.roles == nil && w.parked() {
+		var err error
+		if now.roles, err = s.rolesToPublish(w); err != nil {
+			return task, true // it is being published just now
+		}
+		s.mu.Lock()
+		w.roles = now.roles
+		s.mu.Unlock()
 	}
 	task.State = rstuf.TaskRunning
-	roles, _ := json.Marshal(printedList(w.roles))
+	roles, _ := json.Marshal(printedList(now.roles))
 	task.Result = &rstuf.TaskResult{
 		Message:    "Publishing",
 		LastUpdate: rstuf.Time{Time: w.accepted},
@@ -183,7 +195,7 @@ func (s *Service) progress(w *waiting) rstuf.Task {
 			Extra:          map[string]json.RawMessage{"roles_to_publish": roles},
 		},
 	}
-	return task
+	return task, true
 }
 
 // printedList is a list of role names as Python prints it, which is what a

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +20,9 @@ import (
 
 // serve runs the service on a loopback port, whose address it prints.
 func serve(ctx context.Context, dir string) error {
+	// What is in use stays far below; without a limit the garbage collector
+	// lets the heap grow to twice that. GOMEMLIMIT does the same from outside.
+	debug.SetMemoryLimit(400 << 20)
 	svc, err := service.Open(ctx, service.Config{
 		Dir:  filepath.Join(dir, "service"),
 		Keys: keys.URIConfig{Dir: filepath.Join(dir, "keys")},

@@ -1,0 +1,10 @@
+package service
+
+// Replaced is how many files are known to be replaced.
+func (s *Service) Replaced() int {
+	known, err := s.replaced()
+	if err != nil {
+		return -1
+	}
+	return len(known)
+}
