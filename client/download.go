@@ -46,7 +46,8 @@ type DownloaderConfig struct {
 
 // Downloader downloads artifacts and checks them against the repository's
 // metadata, by go-tuf's updater: the client workflow of the TUF specification,
-// section 5.
+// section 5. That updater does not find artifacts of a role that is delegated
+// by path_hash_prefixes; hash bins and path patterns are what RSTUF makes.
 type Downloader struct {
 	cfg       DownloaderConfig
 	trust     Trust

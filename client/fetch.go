@@ -2,10 +2,8 @@ package client
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"os"
@@ -159,57 +157,60 @@ func (d *Downloader) fetchRest(ctx context.Context, artifact string, file *os.Fi
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", size))
 	}
 	resp, err := d.artifactHTTP.Do(req)
+	if resp != nil {
+		defer resp.Body.Close()
+	}
 	if err != nil {
-		if resp != nil {
-			resp.Body.Close()
-		}
 		if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
 			return &brokenError{cause}
 		}
 		return explainDownload(ctx, target, err)
 	}
-	defer resp.Body.Close()
-	switch {
-	case resp.StatusCode == http.StatusPartialContent && size > 0:
-		var from int64
-		if _, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-", &from); err != nil || from != size {
-			return fmt.Errorf("%s: the server sent another part than bytes %d and on", target, size)
-		}
-	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && size > 0:
-		// The server sends the whole, now or the next time.
-		if err := file.Truncate(0); err != nil {
-			return err
-		}
-		if size = 0; resp.StatusCode != http.StatusOK {
-			return nil
-		}
-	default:
-		return downloadStatus(target, resp)
+	start, err := bodyStart(target, resp, size)
+	if errors.Is(err, errRestart) {
+		return errors.Join(&brokenError{err}, file.Truncate(0))
 	}
-	body := &counted{r: io.LimitReader(resp.Body, info.Length-size+1), done: size, tell: func(done int64) {
+	if err != nil {
+		return err
+	}
+	if err := file.Truncate(start); err != nil {
+		return err
+	}
+	if _, err := file.Seek(start, io.SeekStart); err != nil {
+		return err
+	}
+	body := &counted{r: io.LimitReader(resp.Body, info.Length-start+1), done: start, tell: func(done int64) {
 		stall.Reset()
 		if d.cfg.Progress != nil {
 			d.cfg.Progress(artifact, min(done, info.Length), info.Length)
 		}
 	}}
-	if _, err := file.Seek(size, io.SeekStart); err != nil {
-		return err
-	}
 	_, err = io.CopyBuffer(writerOnly{file}, body, make([]byte, 64<<10))
+	if cause := context.Cause(ctx); body.err != nil && cause != nil {
+		body.err = cause
+	}
+	return body.check(err, resp.ContentLength >= 0, info.Length)
+}
+
+// errRestart: the next request is to ask for the whole file.
+var errRestart = errors.New("the server can't go on from there")
+
+// bodyStart tells where in the file the answer's body belongs; asked is where
+// the request asked for.
+func bodyStart(target string, resp *http.Response, asked int64) (int64, error) {
 	switch {
-	case body.done > info.Length:
-		return fmt.Errorf("%w: it is longer than %d bytes", ErrMismatch, info.Length)
-	case err == nil && body.done < info.Length && resp.ContentLength >= 0:
-		return fmt.Errorf("%w: it has %d bytes, not %d", ErrMismatch, body.done, info.Length)
-	case err == nil && body.done < info.Length:
-		err = io.ErrUnexpectedEOF
-	case body.err == nil:
-		return err // of writing, if any
+	case resp.StatusCode == http.StatusOK:
+		return 0, nil
+	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && asked > 0:
+		return 0, errRestart
+	case resp.StatusCode == http.StatusPartialContent && asked > 0:
+		var from int64
+		if _, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-", &from); err != nil || from != asked {
+			return 0, errRestart
+		}
+		return asked, nil
 	}
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause
-	}
-	return &brokenError{err}
+	return 0, downloadStatus(target, resp)
 }
 
 func downloadStatus(target string, resp *http.Response) error {
@@ -244,6 +245,22 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// check tells what came of a body that was written, by the error of writing
+// and by its length: sized means that the server named its length.
+func (c *counted) check(err error, sized bool, length int64) error {
+	switch {
+	case c.done > length:
+		return fmt.Errorf("%w: it is longer than %d bytes", ErrMismatch, length)
+	case c.err != nil:
+		return &brokenError{c.err}
+	case err != nil || c.done == length:
+		return err
+	case sized:
+		return fmt.Errorf("%w: it has %d bytes, not %d", ErrMismatch, c.done, length)
+	}
+	return &brokenError{io.ErrUnexpectedEOF}
+}
+
 // writerOnly hides ReadFrom, which would pass by the buffer.
 type writerOnly struct{ io.Writer }
 
@@ -264,70 +281,3 @@ func newStall(limit time.Duration, cancel context.CancelCauseFunc) *stall {
 
 func (s *stall) Reset() { s.timer.Reset(s.limit) }
 func (s *stall) Stop()  { s.timer.Stop() }
-
-// checkHashes wants at least one hash that can be checked. Others are passed
-// over.
-func checkHashes(info rstuf.ArtifactInfo) error {
-	for algorithm := range info.Hashes {
-		if hashers[algorithm] != nil {
-			return nil
-		}
-	}
-	return errors.New("its metadata has no sha256, sha512 or blake2b-256, so it can't be verified")
-}
-
-// verifyFile tells whether a file is the artifact. A file that is not there is
-// not.
-func verifyFile(ctx context.Context, name string, info rstuf.ArtifactInfo) (bool, error) {
-	file, err := os.Open(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer file.Close()
-	stat, err := file.Stat()
-	if err != nil {
-		return false, err
-	}
-	if !stat.Mode().IsRegular() {
-		return false, fmt.Errorf("%s is not a regular file", name)
-	}
-	if stat.Size() != info.Length {
-		return false, nil
-	}
-	err = verify(ctx, file, info)
-	if errors.Is(err, ErrMismatch) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// verify compares a file's length and hashes with the metadata.
-func verify(ctx context.Context, file *os.File, info rstuf.ArtifactInfo) error {
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	sums := map[string]hash.Hash{}
-	var writers []io.Writer
-	for algorithm := range info.Hashes {
-		if hashers[algorithm] != nil {
-			sums[algorithm] = hashers[algorithm]()
-			writers = append(writers, sums[algorithm])
-		}
-	}
-	n, err := io.CopyBuffer(io.MultiWriter(writers...), reader{ctx, file}, make([]byte, 128<<10))
-	if err != nil {
-		return err
-	}
-	if n != info.Length {
-		return fmt.Errorf("%w: it has %d bytes, not %d", ErrMismatch, n, info.Length)
-	}
-	for algorithm, sum := range sums {
-		if got := hex.EncodeToString(sum.Sum(nil)); got != info.Hashes[algorithm] {
-			return fmt.Errorf("%w: its %s is %s, not %s", ErrMismatch, algorithm, got, info.Hashes[algorithm])
-		}
-	}
-	return nil
-}

@@ -207,35 +207,51 @@ func TestAFolderWithoutRecordingsFails(t *testing.T) {
 func checkTask(t *testing.T, ctx context.Context, api *client.Client, e exchange) {
 	target, err := url.Parse(e.Request.Path)
 	require.NoError(t, err)
+	var want []rstuf.TaskState
+	var last rstuf.Task
+	for _, state := range e.TaskStates {
+		var body rstuf.Response[rstuf.Task]
+		require.NoError(t, json.Unmarshal(state.Body, &body))
+		require.NotNil(t, body.Data)
+		last = *body.Data
+		want = append(want, last.State)
+	}
+	if !last.State.Terminal() {
+		var cancel func()
+		ctx, cancel = context.WithTimeout(ctx, 200*time.Millisecond)
+		defer cancel()
+	}
 	var seen []rstuf.TaskState
 	got, err := api.WaitTask(ctx, target.Query().Get("task_id"), func(task rstuf.Task) { seen = append(seen, task.State) })
-
-	var want []rstuf.TaskState
-	var last rstuf.Response[rstuf.Task]
-	for _, state := range e.TaskStates {
-		last = rstuf.Response[rstuf.Task]{}
-		require.NoError(t, json.Unmarshal(state.Body, &last))
-		want = append(want, last.Data.State)
-	}
 	assert.Equal(t, slices.Compact(want), slices.Compact(seen))
-	assert.Equal(t, last.Data.State, got.State)
-	assert.Equal(t, last.Data.ID, got.ID)
-	if last.Data.Succeeded() {
+	assert.Equal(t, last.State, got.State)
+	assert.Equal(t, last.ID, got.ID)
+	switch {
+	case !last.State.Terminal():
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	case last.Succeeded():
 		require.NoError(t, err)
-		if details := last.Data.Result.Details; details != nil {
-			assert.Equal(t, details.AddedArtifacts, got.Result.Details.AddedArtifacts)
-			assert.Equal(t, details.InvalidPaths, got.Result.Details.InvalidPaths)
-			assert.Equal(t, details.DelegatedRoles, got.Result.Details.DelegatedRoles)
-			for _, failed := range got.Result.Details.FailedRoles {
-				assert.NotContains(t, details.DelegatedRoles, failed.Role)
-			}
+		assert.Equal(t, last.Result == nil, got.Result == nil)
+		if last.Result != nil && last.Result.Details != nil {
+			checkDetails(t, *last.Result.Details, *got.Result.Details)
 		}
-		return
+	default:
+		var failed *client.TaskError
+		require.ErrorAs(t, err, &failed)
+		assert.Equal(t, last.State, failed.Task.State)
+		assert.Equal(t, last.Reason(), failed.Task.Reason())
 	}
-	var failed *client.TaskError
-	require.ErrorAs(t, err, &failed)
-	assert.Equal(t, last.Data.State, failed.Task.State)
-	assert.Contains(t, err.Error(), last.Data.Reason())
+}
+
+// checkDetails compares all but the failures that a deployment reports by
+// mistake.
+func checkDetails(t *testing.T, want, got rstuf.TaskDetails) {
+	for _, failed := range got.FailedRoles {
+		assert.NotContains(t, want.DelegatedRoles, failed.Role)
+		assert.True(t, slices.ContainsFunc(want.FailedRoles, func(f rstuf.FailedRole) bool { return f == failed }))
+	}
+	want.FailedRoles, got.FailedRoles = nil, nil
+	assert.Equal(t, want, got)
 }
 
 // typed are the calls that make the recorded requests. They return what the
@@ -382,12 +398,15 @@ func checkError(t *testing.T, e exchange, err error) {
 	require.ErrorAs(t, err, &got)
 	assert.Equal(t, e.Response.Status, got.Status)
 	assert.NotContains(t, err.Error(), "\n")
-	if e.Response.Body == nil {
-		assert.Equal(t, e.Response.Text, got.Message)
+	var body rstuf.ErrorBody
+	if json.Unmarshal(e.Response.Body, &body) != nil {
+		// Not the API's own words; of those of a proxy the start is shown.
+		first, _, _ := strings.Cut(e.Response.Text, "\n")
+		if first != "" && len(first) < 100 && first[0] != '<' {
+			assert.Contains(t, got.Message, strings.TrimSpace(first))
+		}
 		return
 	}
-	var body rstuf.ErrorBody
-	require.NoError(t, json.Unmarshal(e.Response.Body, &body))
 	assert.Equal(t, body.Message, got.Message)
 	assert.Equal(t, body.Reason, got.Detail)
 	assert.Equal(t, body.Fields, got.Fields)
