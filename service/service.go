@@ -123,7 +123,7 @@ func (s *Service) load() (err error) {
 func (s *Service) repair(ctx context.Context) error {
 	r := s.repo
 	if !r.bootstrapped() {
-		return nil
+		return s.refuseForeign(ctx)
 	}
 	if err := s.announce(ctx, r, true); err != nil {
 		return err
@@ -145,6 +145,19 @@ func (s *Service) repair(ctx context.Context) error {
 		return err
 	}
 	return s.removeUnpublished(ctx)
+}
+
+// refuseForeign refuses a storage with a repository that the database does not
+// know: it would be overwritten.
+func (s *Service) refuseForeign(ctx context.Context) error {
+	name := metadata.Filename(rstuf.RoleTimestamp, 0)
+	switch _, err := s.storage.Read(ctx, name); {
+	case err == nil:
+		return fmt.Errorf("the metadata folder holds a repository (%s) that state.db does not know: restore state.db, or choose an empty folder", name)
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
 }
 
 // announce replaces the files by which clients find the rest: the timestamp,

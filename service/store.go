@@ -80,8 +80,14 @@ func openDatabase(dir string, unsafe bool) (*bolt.DB, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	holder := filepath.Join(dir, "holder")
-	db, err := bolt.Open(filepath.Join(dir, "state.db"), 0o600, &bolt.Options{
+	path := filepath.Join(dir, "state.db")
+	if isLocked(path) {
+		return nil, lockedError(dir)
+	}
+	if err := checkDatabase(path); err != nil {
+		return nil, fmt.Errorf("state.db is damaged: %w: restore it from a backup", err)
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{
 		Timeout:        time.Millisecond, // try once
 		NoFreelistSync: true,
 		FreelistType:   bolt.FreelistMapType,
@@ -89,29 +95,42 @@ func openDatabase(dir string, unsafe bool) (*bolt.DB, error) {
 		NoGrowSync:     unsafe,
 	})
 	if errors.Is(err, bolt.ErrTimeout) {
-		who, _ := os.ReadFile(holder)
-		return nil, fmt.Errorf("%w by %s", ErrLocked, cmp.Or(strings.TrimSpace(string(who)), "an unknown process"))
+		return nil, lockedError(dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open state.db: %w", err)
 	}
-	host, _ := os.Hostname()
-	who := fmt.Sprintf("process %d on host %s since %s\n", os.Getpid(), cmp.Or(host, "(unknown)"), time.Now().UTC().Format(time.RFC3339))
-	err = os.WriteFile(holder, []byte(who), 0o644)
+	err = writeHolder(dir)
 	if err == nil {
-		err = db.Update(func(tx *bolt.Tx) error {
-			for _, name := range [][]byte{bucketState, bucketRoles, bucketSigning, bucketQueue, bucketTasks} {
-				if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err = db.Update(makeBuckets)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+func makeBuckets(tx *bolt.Tx) error {
+	for _, name := range [][]byte{bucketState, bucketRoles, bucketSigning, bucketQueue, bucketTasks} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holderFile says who uses the folder. The lock itself is on the database.
+const holderFile = "holder"
+
+func writeHolder(dir string) error {
+	host, _ := os.Hostname()
+	who := fmt.Sprintf("process %d on host %s since %s\n", os.Getpid(), cmp.Or(host, "(unknown)"), time.Now().UTC().Format(time.RFC3339))
+	return os.WriteFile(filepath.Join(dir, holderFile), []byte(who), 0o644)
+}
+
+func lockedError(dir string) error {
+	who, _ := os.ReadFile(filepath.Join(dir, holderFile))
+	return fmt.Errorf("%w by %s", ErrLocked, cmp.Or(strings.TrimSpace(string(who)), "an unknown process"))
 }
 
 // loadRepository reads what the database knows of the repository.

@@ -1,0 +1,155 @@
+package service_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf"
+	"example.org/rstuf/keys"
+	"example.org/rstuf/service"
+)
+
+// fullDisk is a storage on which nothing can be written while full is set.
+type fullDisk struct {
+	*service.Folder
+	full atomic.Bool
+}
+
+func (d *fullDisk) Write(ctx context.Context, name string, data []byte) error {
+	if d.full.Load() {
+		return &os.PathError{Op: "write", Path: name, Err: syscall.ENOSPC}
+	}
+	return d.Folder.Write(ctx, name, data)
+}
+
+func (d *fullDisk) Replace(ctx context.Context, name string, data []byte) error {
+	if d.full.Load() {
+		return &os.PathError{Op: "write", Path: name, Err: syscall.ENOSPC}
+	}
+	return d.Folder.Replace(ctx, name, data)
+}
+
+// While the disk is full, publishing is paused with the reason; requests are
+// taken, and published once there is room.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	folder, err := service.NewFolder(t.TempDir())
+	require.NoError(t, err)
+	disk := &fullDisk{Folder: folder}
+	f := newFixture(t, func(c *service.Config) { c.Storage = disk })
+	f.bootstrap()
+	disk.full.Store(true)
+	id := f.post("/artifacts/", adding("a"))
+	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, 5*time.Second, time.Millisecond)
+	assert.ErrorIs(t, f.svc.Status().Paused, syscall.ENOSPC)
+	ready := call(f.svc.Handler(), "GET", "/readyz", nil)
+	assert.Equal(t, http.StatusServiceUnavailable, ready.Code)
+	assert.Contains(t, ready.Body.String(), "no space left")
+	assert.Contains(t, call(f.svc.Handler(), "GET", "/metrics", nil).Body.String(), "rstuf_paused 1")
+	assert.Empty(t, f.audit().Artifacts, "what was published stays as it is")
+	disk.full.Store(false)
+	f.ok(id)
+	assert.NoError(t, f.svc.Status().Paused)
+	assert.Len(t, f.audit().Artifacts, 1)
+}
+
+// A file that is not what was published is never built upon. Once the right
+// one is back, publishing goes on.
+func TestDamagedRole(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.bootstrap()
+	f.ok(f.post("/artifacts/", adding("a")))
+	roles := f.ok(f.post("/artifacts/", adding("a"))).ArtifactRoles
+	require.Len(t, roles, 1)
+	file := filepath.Join(f.cfg.Dir, "metadata", "3."+roles[0]+".json")
+	right, err := os.ReadFile(file)
+	require.NoError(t, err)
+	damaged := append([]byte(nil), right...)
+	damaged[len(damaged)/2] ^= 1
+	require.NoError(t, os.WriteFile(file, damaged, 0o644))
+	id := f.post("/artifacts/", adding("a"))
+	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, 5*time.Second, time.Millisecond)
+	assert.ErrorContains(t, f.svc.Status().Paused, "3."+roles[0]+".json is damaged")
+	require.NoError(t, os.WriteFile(file, right, 0o644))
+	f.ok(id)
+	f.audit()
+}
+
+// A folder that cannot be used is refused with the reason.
+func TestFoldersThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.bootstrap()
+	f.ok(f.post("/artifacts/", adding("a")))
+	require.NoError(t, f.svc.Close(context.Background()))
+	database := filepath.Join(f.cfg.Dir, "state.db")
+	right, err := os.ReadFile(database)
+	require.NoError(t, err)
+	open := func(says string) {
+		t.Helper()
+		_, err := service.Open(t.Context(), f.cfg)
+		require.Error(t, err)
+		assert.ErrorContains(t, err, says)
+		assert.ErrorContains(t, err, f.cfg.Dir)
+	}
+
+	require.NoError(t, os.WriteFile(database, []byte("this is not a database"), 0o600))
+	open("state.db")
+	for _, size := range []int{1, 4096, 8192, len(right) / 2} {
+		require.NoError(t, os.WriteFile(database, right[:size], 0o600))
+		open("state.db")
+	}
+	for page := 2; page < len(right)/4096; page++ { // each may open, or be refused, but nothing panics
+		damaged := append([]byte(nil), right...)
+		for i := range 64 {
+			damaged[page*4096+i] ^= 0xa5
+		}
+		require.NoError(t, os.WriteFile(database, damaged, 0o600))
+		if svc, err := service.Open(t.Context(), f.cfg); err == nil {
+			require.NoError(t, svc.Close(context.Background()))
+		}
+	}
+
+	require.NoError(t, os.Remove(database))
+	open("holds a repository")
+	require.NoError(t, os.WriteFile(database, right, 0o600))
+	targets := filepath.Join(f.cfg.Dir, "metadata", "1.targets.json")
+	file, err := os.ReadFile(targets)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(targets))
+	open("1.targets.json")
+	require.NoError(t, os.WriteFile(targets, file, 0o644))
+
+	f.start()
+	assert.Len(t, f.audit().Artifacts, 1)
+	_, err = service.Open(t.Context(), service.Config{Dir: database})
+	assert.Error(t, err, "a file is no folder")
+	_, err = service.Open(t.Context(), service.Config{})
+	assert.ErrorContains(t, err, "Config.Dir is empty")
+	_, err = service.Open(t.Context(), service.Config{Dir: t.TempDir(), OnlineKeys: []keys.Signer{nil}})
+	assert.ErrorContains(t, err, "Config.OnlineKeys[0] is nil")
+	_, err = service.Open(t.Context(), service.Config{Dir: t.TempDir(), KeepTasks: -1})
+	assert.ErrorContains(t, err, "negative")
+}
+
+// The results of tasks are kept for a time, and then forgotten.
+func TestResultsAreForgotten(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *service.Config) { c.KeepTasks = time.Hour })
+	f.bootstrap()
+	id := f.post("/artifacts/", adding("a"))
+	f.ok(id)
+	f.pass(2 * time.Hour)
+	f.ok(f.post("/artifacts/", adding("b")))
+	assert.Equal(t, rstuf.TaskPending, f.task(id).State)
+}
