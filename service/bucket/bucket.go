@@ -1,0 +1,230 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"example.org/rstuf/metadata"
+	"example.org/rstuf/service"
+)
+
+// Config says which part of which bucket to use. Only Bucket is required.
+type Config struct {
+	// Bucket is the bucket's name. It must exist.
+	Bucket string
+	// Prefix is the folder in the bucket that holds the files, "tuf/metadata"
+	// for example; empty means the top.
+	Prefix string
+	// Timeout is how long one file may take to be read, written or removed,
+	// retries of the client included, and one page of a list; 0 means 30
+	// seconds.
+	Timeout time.Duration
+}
+
+// Bucket is a [service.Storage] in an S3-compatible bucket. Its methods may be
+// called by several goroutines at once.
+type Bucket struct {
+	client  *s3.Client
+	bucket  string
+	prefix  string
+	timeout time.Duration
+	// unconditional is set once the store has said that it does not know
+	// conditional PUTs.
+	unconditional atomic.Bool
+}
+
+var _ service.Storage = (*Bucket)(nil)
+
+// New returns a storage in a bucket. It does not ask the store for anything
+// yet. For stores other than AWS set the client's BaseEndpoint, and
+// UsePathStyle unless each bucket has a host name of its own.
+func New(client *s3.Client, cfg Config) (*Bucket, error) {
+	switch {
+	case client == nil:
+		return nil, errors.New("bucket: the client is nil: make one with s3.New or s3.NewFromConfig")
+	case cfg.Bucket == "":
+		return nil, errors.New("bucket: Config.Bucket is empty: name the bucket")
+	case cfg.Timeout < 0:
+		return nil, errors.New("bucket: Config.Timeout is negative")
+	case cfg.Timeout == 0:
+		cfg.Timeout = 30 * time.Second
+	}
+	prefix := strings.Trim(cfg.Prefix, "/")
+	if prefix != "" {
+		prefix += "/"
+	}
+	return &Bucket{client: client, bucket: cfg.Bucket, prefix: prefix, timeout: cfg.Timeout}, nil
+}
+
+// Read implements [service.Storage]. Files larger than [metadata.MaxSize] are
+// refused.
+func (b *Bucket) Read(ctx context.Context, name string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	data, _, err := b.get(ctx, name)
+	return data, b.explain(ctx, "get", name, err)
+}
+
+// Write implements [service.Storage]. The file is durable when Write returns.
+func (b *Bucket) Write(ctx context.Context, name string, data []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return b.explain(ctx, "put", name, b.put(ctx, name, data))
+}
+
+// Sync implements [service.Storage]. There is nothing to wait for: what Write
+// has acknowledged is durable.
+func (b *Bucket) Sync(context.Context) error { return nil }
+
+// Replace implements [service.Storage]. Readers see the old file or the new
+// one, never a part.
+func (b *Bucket) Replace(ctx context.Context, name string, data []byte) error {
+	return b.Write(ctx, name, data)
+}
+
+// Remove implements [service.Storage].
+func (b *Bucket) Remove(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: b.key(name)}, options)
+	if answerCode(err) == codeNoSuchKey { // AWS says that it is deleted, not all stores do
+		err = nil
+	}
+	return b.explain(ctx, "delete", name, err)
+}
+
+// List implements [service.Storage]: the names of the objects right under the
+// prefix.
+func (b *Bucket) List(ctx context.Context) ([]string, error) {
+	pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{
+		Bucket: &b.bucket, Prefix: &b.prefix, Delimiter: aws.String("/"),
+	}, func(o *s3.ListObjectsV2PaginatorOptions) { o.StopOnDuplicateToken = true })
+	var names []string
+	for pages.HasMorePages() {
+		page, err := b.page(ctx, pages)
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range page.Contents {
+			name, ok := strings.CutPrefix(aws.ToString(object.Key), b.prefix)
+			if ok && name != "" { // a console makes an empty object for a folder
+				names = append(names, name)
+			}
+		}
+	}
+	return names, nil
+}
+
+func (b *Bucket) page(ctx context.Context, pages *s3.ListObjectsV2Paginator) (*s3.ListObjectsV2Output, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	page, err := pages.NextPage(ctx, options)
+	return page, b.explain(ctx, "list", "", err)
+}
+
+// get returns a file and its entity tag.
+func (b *Bucket) get(ctx context.Context, name string) (data []byte, etag string, err error) {
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.bucket, Key: b.key(name)}, options)
+	if answerCode(err) == codeNoSuchKey {
+		return nil, "", fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	defer out.Body.Close()
+	data, err = io.ReadAll(io.LimitReader(out.Body, metadata.MaxSize+1))
+	if err != nil {
+		return nil, "", err
+	}
+	if len(data) > metadata.MaxSize {
+		return nil, "", fmt.Errorf("it is larger than %d bytes, the most that a metadata file may have", metadata.MaxSize)
+	}
+	return data, aws.ToString(out.ETag), nil
+}
+
+// putAttempts is how often put tries to overwrite a file that changes at the
+// same time: one of its own earlier attempts may arrive in between.
+const putAttempts = 5
+
+// put makes or replaces a file. It says each time what it expects to be there:
+// nothing at first, else what it has read. An earlier PUT whose answer never
+// came and that the store executes late expects something else by then, so it
+// changes nothing.
+//
+// It looks at what is there after any failure, not only after a refusal: some
+// stores refuse a large file by closing the connection.
+func (b *Bucket) put(ctx context.Context, name string, data []byte) error {
+	etag := ""
+	for range putAttempts {
+		failure := b.putIf(ctx, name, data, etag)
+		if failure == nil {
+			return nil
+		}
+		old, found, err := b.get(ctx, name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return failure
+		}
+		if err == nil && bytes.Equal(old, data) {
+			return nil // it was stored, the answer got lost
+		}
+		if found == etag {
+			return failure
+		}
+		etag = found
+	}
+	return errors.New("it changes all the time: no other process may write to the same bucket and prefix")
+}
+
+// putIf stores an object if what is there has the entity tag, or if nothing is
+// there and the tag is empty.
+func (b *Bucket) putIf(ctx context.Context, name string, data []byte, etag string) error {
+	in := &s3.PutObjectInput{
+		Bucket: &b.bucket, Key: b.key(name), Body: bytes.NewReader(data),
+		ContentType: aws.String("application/json"), CacheControl: aws.String(cacheControl(name)),
+	}
+	if b.unconditional.Load() {
+		_, err := b.client.PutObject(ctx, in, options)
+		return err
+	}
+	if etag == "" {
+		in.IfNoneMatch = aws.String("*")
+	} else {
+		in.IfMatch = &etag
+	}
+	_, err := b.client.PutObject(ctx, in, options)
+	if answerStatus(err) == http.StatusNotImplemented {
+		b.unconditional.Store(true)
+		return b.putIf(ctx, name, data, "")
+	}
+	return err
+}
+
+func (b *Bucket) key(name string) *string { return aws.String(b.prefix + name) }
+
+// cacheControl is how long a file may be kept by whoever fetches it: those
+// with a version in their name never change once something names them.
+func cacheControl(name string) string {
+	if name != "" && name[0] >= '1' && name[0] <= '9' {
+		return "public, max-age=31536000, immutable"
+	}
+	return "no-cache"
+}
+
+// options leaves out the SDK's own checksums, which not every store knows: the
+// request's signature covers the content, and the service knows the hash of
+// what it reads.
+func options(o *s3.Options) {
+	o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+	o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+}

@@ -1,0 +1,45 @@
+// Package bucket keeps a service's metadata files in an S3-compatible bucket,
+// from which clients, or a CDN in front of it, fetch them directly.
+//
+// Start with [New]: it takes a client of AWS's SDK, which knows endpoint,
+// region, credentials, retries and proxies already, and gives a [Bucket] to put
+// into service.Config.Storage. It is a module of its own, so programs that
+// keep metadata in a folder have nothing to do with the SDK.
+//
+// What it promises:
+//
+//   - Write and Replace return once the store has acknowledged the object,
+//     which for S3 means that it is durable and that every later read and list
+//     sees it. Sync has therefore nothing to wait for. The store must be
+//     strongly consistent, as AWS, MinIO, Ceph, R2 and Google's XML API are.
+//   - A write whose answer got lost is safe to repeat, with the same content
+//     or with another one. Each PUT is conditional (If-None-Match, If-Match),
+//     so one that was believed lost and arrives late can neither bring back an
+//     older timestamp.json nor change a file that has been published since.
+//     With a store that does not know conditional PUTs this protection is
+//     missing; the rest holds.
+//   - Versioned files can be cached for ever (Cache-Control: public,
+//     max-age=31536000, immutable), timestamp.json must be asked for each time
+//     (no-cache), and all are application/json. Let a CDN not cache 404: clients
+//     look for the next root, which is not there yet most of the time.
+//   - Every operation ends within [Config.Timeout]. The service then pauses,
+//     says why, and tries again.
+//   - Errors are one line with the operation, the file, and the store's answer,
+//     without addresses that carry a signature and without credentials.
+//
+// One service at a time may write to a bucket and prefix. The lock of the
+// service's folder keeps a second process away from the folder, not from the
+// bucket: never run two services with different folders on one prefix. The
+// folder and its database stay necessary, for what waits and for what is
+// published is recorded there.
+//
+// The credentials need s3:GetObject, s3:PutObject and s3:DeleteObject on the
+// files, and s3:ListBucket on the bucket. Without the latter AWS calls a missing
+// file forbidden. Clients need to be allowed to read the files, by the bucket's
+// policy or through the CDN; nothing here changes policies or ACLs.
+//
+// Why AWS's SDK: its S3 client alone is eleven modules, it is the SDK that
+// keys/kms/aws has already, and it knows conditional PUTs. minio-go's go.mod
+// brings over 200 modules of its tools into the module graph, and
+// gocloud.dev/blob adds a layer over the same SDK without If-Match.
+package bucket
