@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,7 +25,7 @@ import (
 )
 
 // patience is how long all of it may take, so that nothing waits for ever.
-const patience = 10 * time.Minute
+const patience = 3 * time.Minute
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -52,7 +54,8 @@ func run(ctx context.Context, args []string) (err error) {
 	for _, bins := range []int{4, 256, 16384} {
 		name := fmt.Sprintf("%d hash bins", bins)
 		change := func(p *ceremony.Policy) { p.HashBins = bins }
-		if err := tell(ctx, args[0], name, peers, change, (*repository).life); err != nil {
+		able := slices.DeleteFunc(slices.Clone(peers), func(p *peer) bool { return bins > p.maxBins })
+		if err := tell(ctx, args[0], name, able, change, (*repository).life); err != nil {
 			return err
 		}
 	}
@@ -64,8 +67,7 @@ func run(ctx context.Context, args []string) (err error) {
 		}
 	}
 	return tell(ctx, args[0], "path delegations", peers, change, func(r *repository, ctx context.Context) error {
-		r.prefix = "app/"
-		return errors.Join(r.life(ctx), r.offlineRole(ctx, dev))
+		return r.offlineLife(ctx, dev)
 	})
 }
 
@@ -79,6 +81,14 @@ func tell(ctx context.Context, dir, name string, peers []*peer, change func(*cer
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	fmt.Printf("%s: all of it in %s\n", name, time.Since(begun).Round(100*time.Millisecond))
+	fmt.Printf("%s: all of it in %s, with %s\n", name, time.Since(begun).Round(100*time.Millisecond), names(peers))
 	return nil
+}
+
+func names(peers []*peer) string {
+	var all []string
+	for _, p := range peers {
+		all = append(all, p.name)
+	}
+	return strings.Join(all, " and ")
 }

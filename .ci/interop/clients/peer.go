@@ -8,15 +8,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"example.org/rstuf"
 )
 
 // peer is a program with another TUF client that works off jobs.
 type peer struct {
-	name  string
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	jobs  *json.Encoder
-	done  *json.Decoder
+	name string
+	// maxBins is how many hash bins the client can bear. The time that tuf-js
+	// takes to read a snapshot grows with the square of the number of roles:
+	// minutes for 16,384.
+	maxBins int
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	jobs    *json.Encoder
+	done    *json.Decoder
 }
 
 // job is described in clients.py.
@@ -46,7 +52,10 @@ func startPeers(ctx context.Context, dir string) ([]*peer, error) {
 	js := exec.CommandContext(ctx, "node", ".ci/interop/clients.js")
 	js.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(dir, "npm/node_modules"))
 	var peers []*peer
-	for _, p := range []*peer{{name: "python-tuf", cmd: python}, {name: "tuf-js", cmd: js}} {
+	for _, p := range []*peer{
+		{name: "python-tuf", maxBins: rstuf.MaxHashBins, cmd: python},
+		{name: "tuf-js", maxBins: 1024, cmd: js},
+	} {
 		p.cmd.Stderr = os.Stderr
 		stdin, err := p.cmd.StdinPipe()
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -124,8 +125,10 @@ func (r *repository) start(ctx context.Context, tools string) error {
 	if err := json.NewDecoder(stdout).Decode(&r.urls); err != nil {
 		return errors.Join(fmt.Errorf("rstuf serve did not say where it serves: %w", err), r.stop())
 	}
-	r.api, err = client.New(r.urls.API, client.Config{})
-	return err
+	if r.api, err = client.New(r.urls.API, client.Config{}); err != nil {
+		return errors.Join(err, r.stop())
+	}
+	return nil
 }
 
 // stop ends the service as an operator would. What it logged is shown if that
@@ -230,7 +233,7 @@ func (r *repository) updateRoot(ctx context.Context, change ceremony.Change, sig
 		return err
 	}
 	for _, name := range signers[1:] {
-		if err := r.signPending(ctx, r.people[name]); err != nil {
+		if err := r.signPending(ctx, rstuf.RoleRoot, r.people[name]); err != nil {
 			return err
 		}
 	}
@@ -249,22 +252,22 @@ func (r *repository) updateRoot(ctx context.Context, change ceremony.Change, sig
 	return nil
 }
 
-// signPending is what one signer does about the role that waits.
-func (r *repository) signPending(ctx context.Context, signer *keys.Private) error {
+// signPending is what one signer does about a role that waits.
+func (r *repository) signPending(ctx context.Context, role string, signer *keys.Private) error {
 	drafts, err := ceremony.Pending(ctx, r.api)
 	if err != nil {
 		return err
 	}
-	if len(drafts) != 1 {
-		return fmt.Errorf("%d roles wait for signatures, not 1", len(drafts))
+	i := slices.IndexFunc(drafts, func(d *ceremony.Draft) bool { return d.Role() == role })
+	if i < 0 {
+		return fmt.Errorf("%s does not wait for signatures", role)
 	}
-	draft := drafts[0]
-	if err := draft.Pin(r.roots...); err != nil {
+	if err := drafts[i].Pin(r.roots...); err != nil {
 		return err
 	}
-	if err := draft.Sign(ctx, signer); err != nil {
+	if err := drafts[i].Sign(ctx, signer); err != nil {
 		return err
 	}
-	_, err = draft.Send(ctx, r.api)
+	_, err = drafts[i].Send(ctx, r.api)
 	return err
 }

@@ -71,34 +71,43 @@ func (r *repository) life(ctx context.Context) error {
 	return r.attacks(ctx)
 }
 
-// offlineRole is what a role whose keys are offline goes through: changes of
-// it wait for both signers, and clients see the old state until then.
-func (r *repository) offlineRole(ctx context.Context, signers []*keys.Private) error {
+// offlineLife is what a repository with the role dev goes through, whose keys
+// are offline: each of its versions waits for both signers, and clients see
+// the one before until then.
+func (r *repository) offlineLife(ctx context.Context, signers []*keys.Private) error {
+	for _, signer := range signers { // version 1, which has nothing in it
+		if err := r.signPending(ctx, "dev", signer); err != nil {
+			return fmt.Errorf("the first version of an offline role: %w", err)
+		}
+	}
+	r.prefix = "app/"
+	if err := r.life(ctx); err != nil {
+		return err
+	}
 	r.prefix = "dev/"
 	tool := artifact{"tool ü.bin", []byte("signed offline\n"), several}
 	path := r.prefix + tool.path
 	for _, step := range []struct {
-		what  string
-		do    func() error
-		wants []byte
+		what          string
+		do            func() error
+		before, after []byte
 	}{
-		{"an artifact of an offline role", func() error { return r.add(ctx, tool) }, tool.content},
-		{"a removal from an offline role", func() error { return r.remove(ctx, tool.path) }, nil},
+		{"an artifact of an offline role", func() error { return r.add(ctx, tool) }, nil, tool.content},
+		{"a removal from an offline role", func() error { return r.remove(ctx, tool.path) }, tool.content, nil},
 	} {
-		before := r.published[path]
 		if err := step.do(); err != nil {
 			return fmt.Errorf("%s: %w", step.what, err)
 		}
+		r.set(path, step.before)
 		for i, signer := range signers {
-			r.set(path, before)
 			if err := r.expect(fmt.Sprintf("%s, %d of %d have signed", step.what, i, len(signers))); err != nil {
 				return err
 			}
-			if err := r.signPending(ctx, signer); err != nil {
+			if err := r.signPending(ctx, "dev", signer); err != nil {
 				return fmt.Errorf("%s: %w", step.what, err)
 			}
 		}
-		r.set(path, step.wants)
+		r.set(path, step.after)
 		if err := r.expect(step.what + ", all have signed"); err != nil {
 			return err
 		}
