@@ -230,6 +230,41 @@ func TestRedirectsLeakNoCredentials(t *testing.T) {
 	assert.Equal(t, 1, asked)
 }
 
+func TestWhereCredentialsGo(t *testing.T) {
+	for _, tt := range []struct {
+		base, target string
+		sent         bool
+	}{
+		{"http://a.example", "http://a.example/x", true},
+		{"http://a.example", "http://A.EXAMPLE:80/x", true},
+		{"https://a.example", "https://a.example:443/x", true},
+		{"http://a.example", "https://a.example/x", true},
+		{"http://a.example", "https://a.example:8443/x", false},
+		{"http://a.example:8000", "https://a.example/x", false},
+		{"http://a.example", "http://a.example:8080/x", false},
+		{"http://a.example", "http://b.a.example/x", false},
+		{"http://b.a.example", "http://a.example/x", false},
+		{"http://a.example", "http://a.example@evil.example/x", false},
+	} {
+		var last *http.Request
+		api, err := client.New(tt.base, client.Config{
+			Header: http.Header{"X-Key": {"secret"}},
+			HTTPClient: &http.Client{Transport: inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if last = r; r.URL.Path == "/x" {
+					io.WriteString(w, `{"data": {"bootstrap": true}}`)
+					return
+				}
+				http.Redirect(w, r, tt.target, http.StatusTemporaryRedirect)
+			})}},
+		})
+		require.NoError(t, err)
+		state, err := api.BootstrapState(t.Context())
+		require.NoError(t, err)
+		require.True(t, state.Bootstrap)
+		assert.Equal(t, tt.sent, last.Header.Get("X-Key") != "", "%s to %s", tt.base, tt.target)
+	}
+}
+
 func TestRedirectToPlainHTTPIsRefused(t *testing.T) {
 	plain := httptest.NewServer(newFakeAPI())
 	defer plain.Close()

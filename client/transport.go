@@ -178,12 +178,25 @@ func (t *transport) send(req *http.Request, header http.Header, token string) (*
 }
 
 // trusts tells whether the credentials may go to target: the scheme, host and
-// port of the base URL, or the same host name by TLS where the base has none.
+// port of the base URL, or from http to https where both have their own port.
 func (t *transport) trusts(target *url.URL) bool {
-	if target.Scheme == t.base.Scheme {
-		return strings.EqualFold(target.Host, t.base.Host)
+	if !strings.EqualFold(target.Hostname(), t.base.Hostname()) {
+		return false
 	}
-	return target.Scheme == "https" && strings.EqualFold(target.Hostname(), t.base.Hostname())
+	if target.Scheme == t.base.Scheme {
+		return port(target) == port(t.base)
+	}
+	return target.Scheme == "https" && port(target) == "443" && port(t.base) == "80"
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
 }
 
 // closeBody does what a RoundTripper owes to a request that it does not send.
