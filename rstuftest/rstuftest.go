@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -37,6 +39,7 @@ type Repository struct {
 	// Service is the service itself.
 	Service *service.Service
 
+	api, web  *httptest.Server
 	artifacts artifactStore
 }
 
@@ -67,41 +70,84 @@ func WithoutBootstrap() Option {
 }
 
 // New starts a repository with two root keys of two, one online key and four
-// hash bins, in a temporary folder. It fails the test if that is not possible.
+// hash bins, in a temporary folder, and ends it with the test. It fails the
+// test if that is not possible.
 func New(t testing.TB, opts ...Option) *Repository {
 	t.Helper()
+	r, err := Start(t.Context(), t.TempDir(), opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// Start is [New] without a test, for TestMain and examples: it uses an empty
+// folder, and the caller closes the repository.
+func Start(ctx context.Context, dir string, opts ...Option) (*Repository, error) {
 	o := options{policy: func(*ceremony.Policy) {}, config: func(*service.Config) {}}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	r := &Repository{RootKeys: []*keys.Private{newKey(t, "alice"), newKey(t, "bob")}, OnlineKey: newKey(t, "online")}
-	cfg := service.Config{Dir: t.TempDir(), OnlineKeys: []keys.Signer{r.OnlineKey}, UnsafeNoSync: true}
-	o.config(&cfg)
-	r.makeRoot(t, o.policy, cfg.Now)
-	r.start(t, cfg)
-	if !o.noBootstrap {
-		r.bootstrap(t)
+	r := &Repository{}
+	err := r.start(ctx, dir, o)
+	if err == nil && !o.noBootstrap {
+		err = r.bootstrap(ctx)
 	}
-	return r
-}
-
-func newKey(t testing.TB, name string) *keys.Private {
-	t.Helper()
-	key, err := keys.Generate(keys.Ed25519, name)
-	check(t, err)
-	return key
-}
-
-func check(t testing.TB, err error) {
-	t.Helper()
 	if err != nil {
-		t.Fatalf("rstuftest: %v", err)
+		return nil, fmt.Errorf("rstuftest: %w", errors.Join(err, r.Close()))
 	}
+	return r, nil
+}
+
+// start makes the keys and the root, and runs the service and its servers.
+func (r *Repository) start(ctx context.Context, dir string, o options) error {
+	for _, name := range []string{"alice", "bob", "online"} {
+		key, err := keys.Generate(keys.Ed25519, name)
+		if err != nil {
+			return err
+		}
+		r.RootKeys = append(r.RootKeys, key)
+	}
+	r.RootKeys, r.OnlineKey = r.RootKeys[:2], r.RootKeys[2]
+	cfg := service.Config{Dir: dir, OnlineKeys: []keys.Signer{r.OnlineKey}, UnsafeNoSync: true}
+	o.config(&cfg)
+	if err := r.makeRoot(ctx, o.policy, cfg.Now); err != nil {
+		return err
+	}
+	var err error
+	if r.Service, err = service.Open(ctx, cfg); err != nil {
+		return err
+	}
+	r.api = httptest.NewServer(r.Service.Handler())
+	files := http.NewServeMux()
+	files.Handle("/metadata/", http.StripPrefix("/metadata", r.Service.MetadataHandler()))
+	files.Handle("/artifacts/", http.StripPrefix("/artifacts/", &r.artifacts))
+	r.web = httptest.NewServer(files)
+	r.APIURL, r.MetadataURL, r.ArtifactsURL = r.api.URL, r.web.URL+"/metadata/", r.web.URL+"/artifacts/"
+	r.Client, err = client.New(r.APIURL, client.Config{})
+	return err
+}
+
+// Close ends the repository. What [New] made ends with its test.
+func (r *Repository) Close() error {
+	for _, server := range []*httptest.Server{r.api, r.web} {
+		if server != nil {
+			server.Close()
+		}
+	}
+	if r.Service == nil {
+		return nil
+	}
+	return r.Service.Close(context.Background())
 }
 
 // makeRoot holds the ceremony.
-func (r *Repository) makeRoot(t testing.TB, change func(*ceremony.Policy), now func() time.Time) {
-	t.Helper()
+func (r *Repository) makeRoot(ctx context.Context, change func(*ceremony.Policy), now func() time.Time) error {
 	policy := ceremony.Policy{Threshold: len(r.RootKeys), OnlineKey: r.OnlineKey.Public(), HashBins: 4}
 	for _, key := range r.RootKeys {
 		policy.RootKeys = append(policy.RootKeys, key.Public())
@@ -113,57 +159,37 @@ func (r *Repository) makeRoot(t testing.TB, change func(*ceremony.Policy), now f
 	if len(policy.Delegations) > 0 {
 		policy.HashBins = 0
 	}
-	draft, err := ceremony.New(policy)
-	check(t, err)
-	for _, key := range r.RootKeys {
-		check(t, draft.Sign(t.Context(), key))
+	var err error
+	if r.Draft, err = ceremony.New(policy); err != nil {
+		return err
 	}
-	r.Draft = draft
-	r.RootJSON = draft.Document().Bytes()
-}
-
-// start runs the service and its servers.
-func (r *Repository) start(t testing.TB, cfg service.Config) {
-	t.Helper()
-	svc, err := service.Open(t.Context(), cfg)
-	check(t, err)
-	api := httptest.NewServer(svc.Handler())
-	files := http.NewServeMux()
-	files.Handle("/metadata/", http.StripPrefix("/metadata", svc.MetadataHandler()))
-	files.Handle("/artifacts/", http.StripPrefix("/artifacts/", &r.artifacts))
-	web := httptest.NewServer(files)
-	t.Cleanup(func() {
-		api.Close()
-		web.Close()
-		if err := svc.Close(context.Background()); err != nil {
-			t.Errorf("rstuftest: %v", err)
+	for _, key := range r.RootKeys {
+		if err := r.Draft.Sign(ctx, key); err != nil {
+			return err
 		}
-	})
-	r.Service = svc
-	r.APIURL, r.MetadataURL, r.ArtifactsURL = api.URL, web.URL+"/metadata/", web.URL+"/artifacts/"
-	r.Client, err = client.New(r.APIURL, client.Config{})
-	check(t, err)
+	}
+	r.RootJSON = r.Draft.Document().Bytes()
+	return nil
 }
 
 // bootstrap sends the payload and waits for the repository.
-func (r *Repository) bootstrap(t testing.TB) {
-	t.Helper()
-	id, err := r.Client.SubmitBootstrap(t.Context(), r.Draft.Payload())
-	check(t, err)
-	r.wait(t, id)
+func (r *Repository) bootstrap(ctx context.Context) error {
+	id, err := r.Client.SubmitBootstrap(ctx, r.Draft.Payload())
+	if err != nil {
+		return err
+	}
+	return r.wait(ctx, r.Client.Task(id))
 }
 
 // wait waits for a task, closer than a client on a network would.
-func (r *Repository) wait(t testing.TB, id string) {
-	t.Helper()
+func (r *Repository) wait(ctx context.Context, task *client.Task) error {
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
-		task, err := r.Client.Task(id).State(t.Context())
-		check(t, err)
-		if task.Succeeded() {
-			return
+		now, err := task.State(ctx)
+		if err != nil || now.Succeeded() {
+			return err
 		}
-		if task.State.Terminal() {
-			t.Fatalf("rstuftest: task %s ended as %s: %s", id, task.State, task.Reason())
+		if now.State.Terminal() {
+			return fmt.Errorf("task %s ended as %s: %s", task.ID(), now.State, now.Reason())
 		}
 		time.Sleep(pause)
 	}
@@ -173,14 +199,26 @@ func (r *Repository) wait(t testing.TB, id string) {
 // and returns once it is published.
 func (r *Repository) Publish(t testing.TB, path string, content []byte) {
 	t.Helper()
+	if err := r.Add(t.Context(), path, content); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Add is [Repository.Publish] without a test.
+func (r *Repository) Add(ctx context.Context, path string, content []byte) error {
 	r.artifacts.put(path, content)
 	sum := sha256.Sum256(content)
-	task, err := r.Client.AddArtifacts(t.Context(), rstuf.AddArtifacts{Artifacts: []rstuf.Artifact{{
+	task, err := r.Client.AddArtifacts(ctx, rstuf.AddArtifacts{Artifacts: []rstuf.Artifact{{
 		Path: path,
 		Info: rstuf.ArtifactInfo{Length: int64(len(content)), Hashes: map[string]string{"sha256": hex.EncodeToString(sum[:])}},
 	}}})
-	check(t, err)
-	r.wait(t, task.ID())
+	if err == nil {
+		err = r.wait(ctx, task)
+	}
+	if err != nil {
+		return fmt.Errorf("rstuftest: add %s: %w", path, err)
+	}
+	return nil
 }
 
 // Remove removes an artifact from the repository and returns once that is
@@ -189,19 +227,25 @@ func (r *Repository) Publish(t testing.TB, path string, content []byte) {
 func (r *Repository) Remove(t testing.TB, path string) {
 	t.Helper()
 	task, err := r.Client.DeleteArtifacts(t.Context(), rstuf.DeleteArtifacts{Artifacts: []string{path}})
-	check(t, err)
-	r.wait(t, task.ID())
+	if err == nil {
+		err = r.wait(t.Context(), task)
+	}
+	if err != nil {
+		t.Fatalf("rstuftest: remove %s: %v", path, err)
+	}
 }
 
 // Replace changes the file that is served for an artifact and nothing else, as
 // somebody would who broke into the server.
 func (r *Repository) Replace(path string, content []byte) { r.artifacts.put(path, content) }
 
-// Root is the current root as the metadata server has it.
+// Root is the current root as the service has it.
 func (r *Repository) Root(t testing.TB) json.RawMessage {
 	t.Helper()
 	settings, err := r.Client.Settings(t.Context())
-	check(t, err)
+	if err != nil {
+		t.Fatalf("rstuftest: root: %v", err)
+	}
 	return settings.TrustedRoot
 }
 
