@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -161,6 +162,25 @@ func TestTokenSourceThatFails(t *testing.T) {
 	_, err = api.BootstrapState(t.Context())
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "secret")
+}
+
+func TestTokenSourceThatHangs(t *testing.T) {
+	api, _ := serve(t, newFakeAPI(), client.Config{Token: func(ctx context.Context) (string, error) {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}})
+	first, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() {
+		_, err := api.BootstrapState(first)
+		assert.ErrorIs(t, err, context.Canceled)
+	})
+	second, cancelSecond := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancelSecond()
+	_, err := api.BootstrapState(second)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	cancel()
+	all.Wait()
 }
 
 func TestTokenUnderConcurrency(t *testing.T) {

@@ -112,6 +112,56 @@ func TestDownloadOfWhatIsNotThere(t *testing.T) {
 	assert.NoFileExists(t, dest)
 }
 
+func TestDownloadOfAFileThatIsNotServed(t *testing.T) {
+	repo := rstuftest.New(t)
+	repo.Publish(t, "tool", []byte("the release"))
+	for status, want := range map[int]error{404: client.ErrNotFound, 410: client.ErrNotFound, 503: client.ErrUnavailable, 403: nil, 204: nil, 206: nil} {
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) }))
+		defer web.Close()
+		d := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.ArtifactsURL, cfg.HTTP.Retries = web.URL, -1 })
+		dest := filepath.Join(t.TempDir(), "tool")
+		_, err := d.Download(t.Context(), "tool", dest)
+		require.Error(t, err, status)
+		if want != nil {
+			require.ErrorIs(t, err, want)
+		}
+		assert.Contains(t, err.Error(), fmt.Sprint("status ", status))
+		assert.NoFileExists(t, dest)
+	}
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.ArtifactsURL = "" })
+	_, err := d.Download(t.Context(), "tool", filepath.Join(t.TempDir(), "tool"))
+	require.Error(t, err)
+	_, err = downloader(t, repo, nil).Download(t.Context(), "tool", t.TempDir())
+	require.Error(t, err, "a folder is no place for it")
+}
+
+// TestMetadataUnderFailure: what can't be fetched is an error, and later it
+// works.
+func TestMetadataUnderFailure(t *testing.T) {
+	repo := rstuftest.New(t)
+	repo.Publish(t, "tool", []byte("the release"))
+	for name, f := range map[string]fault{
+		"503":       status(503, "", page),
+		"web page":  status(200, "", page),
+		"forbidden": status(403, "", ""),
+		"huge":      hugeBody,
+		"nonsense":  status(200, "", `{"signed": {"_type": "timestamp", "version": -1, "meta": null}, "signatures": [{}]}`),
+		"null":      status(200, "", "null"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			proxy := &faultProxy{faults: append([]fault{nil}, repeated(f, 1)...), service: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, repo.MetadataURL+strings.TrimPrefix(r.URL.Path, "/"), http.StatusFound)
+			})}
+			web := httptest.NewServer(proxy)
+			defer web.Close()
+			d := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.MetadataURL, cfg.HTTP.Retries = web.URL, -1 })
+			require.Error(t, d.Refresh(t.Context()))
+			_, err := d.Info(t.Context(), "tool")
+			require.NoError(t, err)
+		})
+	}
+}
+
 func TestDownloadWithoutCache(t *testing.T) {
 	repo := rstuftest.New(t)
 	repo.Publish(t, "tool", []byte("the release"))

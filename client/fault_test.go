@@ -353,6 +353,40 @@ func TestLostBootstrapOfSomeoneElse(t *testing.T) {
 	})
 }
 
+// TestLostBootstrapInEachState: what is found is compared with what was sent,
+// as far as the state allows it.
+func TestLostBootstrapInEachState(t *testing.T) {
+	payload := recordedPayload(t)
+	other := []byte(`{"signed": {"_type": "root", "version": 1}}`)
+	for name, tt := range map[string]struct {
+		state string
+		root  []byte
+		ours  bool
+	}{
+		"running":           {rstuf.BootstrapPre, nil, true},
+		"signing":           {rstuf.BootstrapSigning, payload.Root(), true},
+		"signing another":   {rstuf.BootstrapSigning, other, false},
+		"signing nothing":   {rstuf.BootstrapSigning, []byte("null"), false},
+		"finished":          {rstuf.BootstrapFinished, payload.Root(), true},
+		"finished another":  {rstuf.BootstrapFinished, other, false},
+		"finished nonsense": {rstuf.BootstrapFinished, []byte(`{"signed": 1.5}`), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				api, _, fake := faulty(t, lostRequest)
+				fake.state, fake.root = rstuf.BootstrapState{State: tt.state, ID: "id"}, tt.root
+				id, err := api.SubmitBootstrap(t.Context(), payload)
+				if tt.ours {
+					require.NoError(t, err)
+					assert.Equal(t, "id", id)
+				} else {
+					require.ErrorIs(t, err, client.ErrAlreadyBootstrapped)
+				}
+			})
+		})
+	}
+}
+
 // recordedPayload is a payload that a deployment took.
 func recordedPayload(t *testing.T) *rstuf.BootstrapPayload {
 	t.Helper()

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -48,7 +47,7 @@ func newHTTP(base *url.URL, auth string, cfg Config) (*retryablehttp.Client, err
 	if plain.Transport == nil {
 		plain.Transport = http.DefaultTransport
 	}
-	plain.Transport = &transport{next: plain.Transport, base: base, header: header, agent: agent, source: cfg.Token, log: logger}
+	plain.Transport = &transport{next: plain.Transport, base: base, header: header, agent: agent, source: cfg.Token, log: logger, lock: make(chan struct{}, 1)}
 	plain.CheckRedirect = checkRedirect
 	if cfg.Timeout > 0 {
 		plain.Timeout = cfg.Timeout
@@ -84,7 +83,7 @@ type transport struct {
 	source TokenSource
 	log    *slog.Logger
 
-	mu    sync.Mutex // guards token, and lets one request at a time fetch one
+	lock  chan struct{} // held to use token, and by the one request that fetches one
 	token string
 }
 
@@ -132,8 +131,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // getToken returns the token to use; refused is the one that was answered
 // with 401, if any.
 func (t *transport) getToken(ctx context.Context, refused string) (string, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	select {
+	case t.lock <- struct{}{}:
+		defer func() { <-t.lock }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 	if t.token != "" && t.token != refused {
 		return t.token, nil
 	}
