@@ -3,6 +3,8 @@ package bucket
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -189,9 +191,11 @@ func (b *Bucket) put(ctx context.Context, name string, data []byte) error {
 // putIf stores an object if what is there has the entity tag, or if nothing is
 // there and the tag is empty.
 func (b *Bucket) putIf(ctx context.Context, name string, data []byte, etag string) error {
+	sum := sha256.Sum256(data)
 	in := &s3.PutObjectInput{
 		Bucket: &b.bucket, Key: b.key(name), Body: bytes.NewReader(data),
-		ContentType: aws.String("application/json"), CacheControl: aws.String(cacheControl(name)),
+		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
+		ContentType:    aws.String("application/json"), CacheControl: aws.String(cacheControl(name)),
 	}
 	if b.unconditional.Load() {
 		_, err := b.client.PutObject(ctx, in, options)
@@ -221,9 +225,9 @@ func cacheControl(name string) string {
 	return "no-cache"
 }
 
-// options leaves out the SDK's own checksums, which not every store knows: the
-// request's signature covers the content, and the service knows the hash of
-// what it reads.
+// options leaves out the SDK's own checksums, which come in a trailer that not
+// every store knows. Ours is a header, which those who don't know it pass over,
+// and the service knows the hash of what it reads.
 func options(o *s3.Options) {
 	o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 	o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired

@@ -24,6 +24,8 @@
 //     look for the next root, which is not there yet most of the time.
 //   - Every operation ends within [Config.Timeout]. The service then pauses,
 //     says why, and tries again.
+//   - Each PUT carries a SHA-256 checksum, which AWS and most stores compare with
+//     what they have got.
 //   - Errors are one line with the operation, the file, and the store's answer,
 //     without addresses that carry a signature and without credentials.
 //
@@ -36,7 +38,9 @@
 // The credentials need s3:GetObject, s3:PutObject and s3:DeleteObject on the
 // files, and s3:ListBucket on the bucket. Without the latter AWS calls a missing
 // file forbidden. Clients need to be allowed to read the files, by the bucket's
-// policy or through the CDN; nothing here changes policies or ACLs.
+// policy or through the CDN; nothing here changes policies or ACLs. A reader
+// who may not list the bucket gets 403 for a root that is not there yet, which
+// TUF clients take as the end of the roots, as they do 404.
 //
 // Why AWS's SDK: its S3 client alone is eleven modules, it is the SDK that
 // keys/kms/aws has already, and it knows conditional PUTs. minio-go's go.mod

@@ -76,9 +76,10 @@ func newLife(t *testing.T) *life {
 func (l *life) open() (err error) {
 	ctx, cancel := context.WithCancel(l.Context())
 	defer cancel()
+	broken := l.broken
 	go func() { // who waits for a start on a broken network gives up
 		select {
-		case <-l.broken:
+		case <-broken:
 			cancel()
 		case <-ctx.Done():
 		}

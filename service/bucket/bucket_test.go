@@ -1,0 +1,295 @@
+package bucket_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf/metadata"
+	"example.org/rstuf/service/bucket"
+)
+
+func newBucket(t *testing.T) (*double, *bucket.Bucket) {
+	d := newDouble()
+	t.Cleanup(d.server.Close)
+	b, err := bucket.New(d.client(), bucket.Config{Bucket: "b", Prefix: "p"})
+	require.NoError(t, err)
+	return d, b
+}
+
+// last is the last request of a kind.
+func (d *double) last(t *testing.T, method string) *http.Request {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := len(d.requests) - 1; i >= 0; i-- {
+		if d.requests[i].Method == method {
+			return d.requests[i]
+		}
+	}
+	require.Fail(t, "no such request", method)
+	return nil
+}
+
+func TestNewRefuses(t *testing.T) {
+	client := s3.New(s3.Options{})
+	for want, f := range map[string]func() (*bucket.Bucket, error){
+		"the client is nil":        func() (*bucket.Bucket, error) { return bucket.New(nil, bucket.Config{Bucket: "b"}) },
+		"Config.Bucket is empty":   func() (*bucket.Bucket, error) { return bucket.New(client, bucket.Config{}) },
+		"Config.Timeout is negati": func() (*bucket.Bucket, error) { return bucket.New(client, bucket.Config{Bucket: "b", Timeout: -1}) },
+	} {
+		_, err := f()
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// Prefixes may be written with and without slashes around them.
+func TestPrefix(t *testing.T) {
+	t.Parallel()
+	for prefix, want := range map[string]string{"": "/b/x", "/": "/b/x", "p": "/b/p/x", "p/": "/b/p/x", "/p/q/": "/b/p/q/x"} {
+		d := newDouble()
+		b, err := bucket.New(d.client(), bucket.Config{Bucket: "b", Prefix: prefix})
+		require.NoError(t, err)
+		require.NoError(t, b.Write(t.Context(), "x", nil))
+		assert.Equal(t, want, d.last(t, http.MethodPut).URL.Path)
+		d.server.Close()
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	d, b := newBucket(t)
+	for name, cache := range map[string]string{
+		"1.root.json":      "public, max-age=31536000, immutable",
+		"20.bins-a.json":   "public, max-age=31536000, immutable",
+		"timestamp.json":   "no-cache",
+		"root.json":        "no-cache",
+		"0.odd.json":       "no-cache",
+		"unversioned.json": "no-cache",
+	} {
+		for _, put := range []func(context.Context, string, []byte) error{b.Write, b.Replace} {
+			require.NoError(t, put(t.Context(), name, []byte(name)))
+			r := d.last(t, http.MethodPut)
+			assert.Equal(t, cache, r.Header.Get("Cache-Control"), name)
+			assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
+			// Chunked uploads and checksums are what other stores choke on.
+			assert.Empty(t, r.Header.Values("X-Amz-Sdk-Checksum-Algorithm"))
+			assert.Empty(t, r.Header.Values("X-Amz-Trailer"))
+			assert.Empty(t, r.TransferEncoding)
+		}
+	}
+}
+
+// With TLS, where the SDK's signature does not cover the content, a checksum
+// does, and it comes in no trailer.
+func TestChecksumOverTLS(t *testing.T) {
+	t.Parallel()
+	d := newDouble()
+	d.server.Close()
+	d.server = tlsServer(d)
+	defer d.server.Close()
+	b, err := bucket.New(d.client(), bucket.Config{Bucket: "b"})
+	require.NoError(t, err)
+	require.NoError(t, b.Write(t.Context(), "1.root.json", []byte("{}")), "the double checks the checksum")
+	r := d.last(t, http.MethodPut)
+	assert.Equal(t, "UNSIGNED-PAYLOAD", r.Header.Get("X-Amz-Content-Sha256"))
+	assert.Empty(t, r.Header.Values("X-Amz-Trailer"))
+	assert.Empty(t, r.TransferEncoding)
+}
+
+// A store that does not know conditional PUTs says so once, and gets plain
+// ones from then on.
+func TestStoreWithoutConditions(t *testing.T) {
+	t.Parallel()
+	d, b := newBucket(t)
+	refused := 0
+	d.answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("If-None-Match")+r.Header.Get("If-Match") == "" {
+			return false
+		}
+		refused++
+		fail(w, http.StatusNotImplemented, "NotImplemented", "A header you provided implies functionality that is not implemented")
+		return true
+	}
+	for _, content := range []string{"one", "two", "two", "three"} {
+		require.NoError(t, b.Replace(t.Context(), "timestamp.json", []byte(content)))
+		data, err := b.Read(t.Context(), "timestamp.json")
+		require.NoError(t, err)
+		assert.Equal(t, content, string(data))
+	}
+	assert.Equal(t, 1, refused)
+}
+
+// Somebody else who writes all the time does not make it go on for ever.
+func TestFileThatChangesAllTheTime(t *testing.T) {
+	t.Parallel()
+	d, b := newBucket(t)
+	n := 0
+	d.answer = func(_ http.ResponseWriter, r *http.Request) bool {
+		n++
+		d.objects[r.URL.Path] = fmt.Append(nil, n)
+		return false
+	}
+	err := b.Replace(t.Context(), "timestamp.json", []byte("mine"))
+	assert.EqualError(t, err, "bucket b: put p/timestamp.json: it changes all the time: no other process may write to the same bucket and prefix")
+}
+
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	d, b := newBucket(t)
+	_, err := b.Read(t.Context(), "timestamp.json")
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.EqualError(t, err, "p/timestamp.json: file does not exist")
+	d.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		fail(w, http.StatusNotFound, "NoSuchKey", "")
+		return true
+	}
+	assert.NoError(t, b.Remove(t.Context(), "timestamp.json"), "some stores do not say that it is deleted")
+
+	// Only a missing object is a missing file.
+	for code, status := range map[string]int{"NoSuchBucket": 404, "AccessDenied": 403, "": 404, "InternalError": 500} {
+		d.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+			fail(w, status, code, "text")
+			return true
+		}
+		_, err := b.Read(t.Context(), "timestamp.json")
+		assert.Error(t, err, code)
+		assert.NotErrorIs(t, err, fs.ErrNotExist, code)
+		assert.Error(t, b.Remove(t.Context(), "timestamp.json"), code)
+	}
+}
+
+// Whatever a store answers ends in an error of one short line that has no
+// credentials.
+func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
+	write := func(status int, body string) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+			return true
+		}
+	}
+	for name, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
+		"no XML":          write(500, "<html>\n\nno"),
+		"empty":           write(403, ""),
+		"a long message":  write(400, "<Error><Code>X</Code><Message>"+strings.Repeat("long\n\x1b[31m", 1000)+"</Message></Error>"),
+		"a long code":     write(400, "<Error><Code>"+strings.Repeat("ü", 1000)+"</Code></Error>"),
+		"moved":           write(301, "<Error><Code>PermanentRedirect</Code><Message>use another\nregion</Message></Error>"),
+		"not implemented": write(501, "<Error><Code>NotImplemented</Code></Error>"),
+		"conflict":        write(409, "<Error><Code>ConditionalRequestConflict</Code></Error>"),
+		"precondition":    write(412, "<Error><Code>PreconditionFailed</Code></Error>"),
+		"teapot":          write(418, "\x00"),
+		"the end":         func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) },
+		"half an answer": func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Content-Length", "100")
+			return write(200, "half")(w, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, b := newBucket(t)
+			d.answer = answer
+			_, readErr := b.Read(t.Context(), "2.root.json")
+			_, listErr := b.List(t.Context())
+			errs := []error{readErr, listErr}
+			if name != "half an answer" { // a PUT's answer has no body that counts
+				errs = append(errs, b.Write(t.Context(), "2.root.json", []byte("{}")), b.Replace(t.Context(), "2.root.json", nil), b.Remove(t.Context(), "2.root.json"))
+			}
+			for _, err := range errs {
+				require.Error(t, err)
+				assert.Less(t, len(err.Error()), 420)
+				assert.True(t, strings.HasPrefix(err.Error(), "bucket b: "), err.Error())
+				for _, not := range []string{"\n", "\x1b", "access-key", "secret-key", "session-token", "http://", "Signature"} {
+					assert.NotContains(t, err.Error(), not)
+				}
+			}
+		})
+	}
+}
+
+// A file without end is not read to its end, and a list without end neither.
+func TestEndlessAnswers(t *testing.T) {
+	t.Parallel()
+	d, b := newBucket(t)
+	d.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		chunk := make([]byte, 1<<20)
+		for range 2 * metadata.MaxSize / len(chunk) {
+			if _, err := w.Write(chunk); err != nil {
+				break
+			}
+		}
+		return true
+	}
+	_, err := b.Read(t.Context(), "1.targets.json")
+	assert.ErrorContains(t, err, "larger than 33554432 bytes")
+
+	pages := 0
+	d.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		pages++
+		fmt.Fprint(w, `<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken><Contents><Key>p/x</Key></Contents><Contents><Key>q/y</Key></Contents></ListBucketResult>`)
+		return true
+	}
+	names, err := b.List(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 2, pages)
+	assert.Equal(t, []string{"x", "x"}, names)
+}
+
+func TestTimeoutAndContext(t *testing.T) {
+	t.Parallel()
+	d := newDouble()
+	released := make(chan struct{})
+	d.answer = func(http.ResponseWriter, *http.Request) bool {
+		<-released
+		return false
+	}
+	defer d.server.Close()
+	defer close(released)
+	b, err := bucket.New(d.client(), bucket.Config{Bucket: "b", Timeout: 20 * time.Millisecond})
+	require.NoError(t, err)
+	operations := map[string]func(context.Context) error{
+		"get x":    func(ctx context.Context) error { _, err := b.Read(ctx, "x"); return err },
+		"list ":    func(ctx context.Context) error { _, err := b.List(ctx); return err },
+		"put x":    func(ctx context.Context) error { return b.Write(ctx, "x", nil) },
+		"delete x": func(ctx context.Context) error { return b.Remove(ctx, "x") },
+	}
+	for name, do := range operations {
+		err := do(t.Context())
+		assert.EqualError(t, err, "bucket b: "+name+": no answer in time (20ms)")
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		assert.ErrorIs(t, do(ctx), context.Canceled, name)
+	}
+	assert.NoError(t, b.Sync(t.Context()))
+}
+
+// Addresses and what a credentials helper says do not carry secrets or lines.
+func TestNoStore(t *testing.T) {
+	t.Parallel()
+	d, _ := newBucket(t)
+	d.server.Close()
+	b, err := bucket.New(d.client(), bucket.Config{Bucket: "b"})
+	require.NoError(t, err)
+	_, err = b.Read(t.Context(), "x")
+	assert.Regexp(t, `^bucket b: get x: dial tcp \S+: connect: connection refused$`, err)
+
+	helper := errors.New("the helper\nsays no")
+	b, err = bucket.New(d.client(func(o *s3.Options) {
+		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, helper })
+	}), bucket.Config{Bucket: "b"})
+	require.NoError(t, err)
+	_, err = b.Read(t.Context(), "x")
+	assert.ErrorIs(t, err, helper)
+	assert.ErrorContains(t, err, "the helper says no")
+}
