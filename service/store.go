@@ -13,6 +13,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
@@ -94,7 +95,7 @@ func openDatabase(dir string, unsafe bool) (*bolt.DB, error) {
 		NoSync:         unsafe,
 		NoGrowSync:     unsafe,
 	})
-	if errors.Is(err, bolt.ErrTimeout) {
+	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, lockedError(dir)
 	}
 	if err != nil {
