@@ -18,8 +18,9 @@ var errNoPayload = errors.New("there is no payload: only the draft of a first ro
 var ErrUnsigned = errors.New("the root has no signature")
 
 // Check tells whether a service can take the payload: the API's rules, RSTUF's
-// rules of a root ([metadata.CheckRoot]), version 1, not expired at now, at
-// least one signature and none that is wrong. The verification says who has
+// rules of a root ([metadata.CheckRoot]) and of custom roles
+// ([metadata.CheckDelegations]), version 1, not expired at now, at least one
+// signature and none that is wrong. The verification says who has
 // signed the root and how many are missing; missing ones are not an error,
 // since they can be sent after the bootstrap.
 func Check(payload *rstuf.BootstrapPayload, now time.Time) (metadata.Verification, error) {
@@ -55,6 +56,15 @@ func check(payload *rstuf.BootstrapPayload, now time.Time) (metadata.Verificatio
 	}
 	if err := metadata.CheckRoot(document, now); err != nil {
 		return signed, err
+	}
+	if custom := payload.Settings.Roles.Delegations; custom != nil {
+		online, err := metadata.OnlineKey(root)
+		if err == nil {
+			err = metadata.CheckDelegations(custom, online)
+		}
+		if err != nil {
+			return signed, fmt.Errorf("settings.roles.delegations: %w", err)
+		}
 	}
 	return signed, checkSignatures(document, delegation, signed)
 }

@@ -240,6 +240,23 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCheckKeysOfRoles: the settings of a payload are not signed. A key that was
+// exchanged under its id must not get through.
+func TestCheckKeysOfRoles(t *testing.T) {
+	t.Parallel()
+	payload := recordedPayload(t, "custom-delegations")
+	_, err := bootstrap.Check(payload, recordedAt)
+	require.NoError(t, err)
+	custom := payload.Settings.Roles.Delegations
+	for id, key := range custom.Keys {
+		key.Value = generate(t, "mallory").Public().Key().Value
+		custom.Keys[id] = key
+	}
+	_, err = bootstrap.Check(payload, recordedAt)
+	assert.ErrorContains(t, err, "settings.roles.delegations")
+	assert.ErrorContains(t, err, "the id does not fit the key")
+}
+
 // TestSigstoreSignature can only be checked by the worker: it is no reason to
 // refuse a payload.
 func TestSigstoreSignature(t *testing.T) {

@@ -75,8 +75,9 @@ func WithProgress(progress func(rstuf.Task)) Option {
 func WithNow(now time.Time) Option { return func(r *runner) { r.now = now } }
 
 // Run bootstraps a deployment: it asks for the state of the deployment, checks
-// the payload ([Check]), sends it and waits for the task's end. If the root has not all its signatures yet the bootstrap goes on when they are
-// sent; the result says who is missing.
+// the payload ([Check]), sends it and waits for the task's end. If the root has
+// not all its signatures yet the bootstrap goes on when they are sent; the
+// result says who is missing.
 //
 // Run can be run again. A deployment that has the payload's root already, or
 // holds it for signing, is a success, and one with another root is

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/metadata"
 )
 
@@ -25,11 +26,11 @@ type Difference struct {
 func (d Difference) String() string {
 	switch {
 	case d.Old == "":
-		return fmt.Sprintf("+ %s: %s", plain(d.Field), plain(d.New))
+		return fmt.Sprintf("+ %s: %s", quote.Line(d.Field), quote.Line(d.New))
 	case d.New == "":
-		return fmt.Sprintf("- %s: %s", plain(d.Field), plain(d.Old))
+		return fmt.Sprintf("- %s: %s", quote.Line(d.Field), quote.Line(d.Old))
 	}
-	return fmt.Sprintf("~ %s: %s -> %s", plain(d.Field), plain(d.Old), plain(d.New))
+	return fmt.Sprintf("~ %s: %s -> %s", quote.Line(d.Field), quote.Line(d.Old), quote.Line(d.New))
 }
 
 // rootDifferences are all changes from one root to the next.
@@ -59,8 +60,7 @@ func rootDifferences(old, next *metadata.Root) []Difference {
 		after, kept := next.Keys[id]
 		switch {
 		case known && kept:
-			list.add("key "+id, describeKey(id, before), describeKey(id, after))
-			list.addFields("key "+id+" field", before.Extra, after.Extra)
+			list.addKey(id, before, after)
 		case !used[id] && known:
 			list.add("unused key", describeKey(id, before), "")
 		case !used[id]:
@@ -81,10 +81,19 @@ func (l *differences) add(field, before, after string) {
 	}
 }
 
+// addKey compares two key objects of one id, all of them.
+func (l *differences) addKey(id string, before, after rstuf.Key) {
+	field := "key " + quote.Word(id)
+	l.add(field, describeKey(id, before), describeKey(id, after))
+	l.add(field+" scheme", before.Scheme, after.Scheme)
+	l.add(field+" value", describeValue(before), describeValue(after))
+	l.addFields(field+" field", before.Extra, after.Extra)
+}
+
 // addFields compares fields that no part of this package knows.
 func (l *differences) addFields(field string, before, after map[string]json.RawMessage) {
 	for _, name := range sortedNames(before, after) {
-		l.add(field+" "+name, string(before[name]), string(after[name]))
+		l.add(field+" "+quote.Word(name), string(before[name]), string(after[name]))
 	}
 }
 
@@ -97,21 +106,36 @@ func sortedNames[V any](a, b map[string]V) []string {
 
 // describeKey is a key with all that tells it from others.
 func describeKey(id string, object rstuf.Key) string {
-	text := fmt.Sprintf("%s, %s, key id %s", orUnnamed(object.DisplayName()), object.KeyType, id)
+	name := "(unnamed)"
+	if object.DisplayName() != "" {
+		name = quote.Word(object.DisplayName())
+	}
+	text := fmt.Sprintf("%s, %s, key id %s", name, quote.Word(object.KeyType), quote.Word(id))
 	if object.KeyType == rstuf.KeyTypeSigstore {
-		text += fmt.Sprintf(", identity %s, issuer %s", object.Value["identity"], object.Value["issuer"])
+		text += fmt.Sprintf(", identity %s, issuer %s", quote.Word(object.Value["identity"]), quote.Word(object.Value["issuer"]))
 	}
 	if object.OnlineURI != "" {
-		text += ", at " + object.OnlineURI
+		text += ", at " + quote.Word(object.OnlineURI)
 	}
 	return text
 }
 
-func orUnnamed(name string) string {
-	if name == "" {
-		return "(unnamed)"
+// describeValue is a key's public value, each part after its name.
+func describeValue(object rstuf.Key) string {
+	var parts []string
+	for _, name := range sortedNames(object.Value, nil) {
+		parts = append(parts, quote.Word(name)+" "+quote.Word(object.Value[name]))
 	}
-	return name
+	return strings.Join(parts, ", ")
+}
+
+// words are texts of strangers, one after another.
+func words(list []string) string {
+	quoted := make([]string, len(list))
+	for i, text := range list {
+		quoted[i] = quote.Word(text)
+	}
+	return strings.Join(quoted, " ")
 }
 
 // describeRole is a custom role in one line.
@@ -120,16 +144,16 @@ func describeRole(role rstuf.DelegatedRole, known map[string]rstuf.Key) string {
 	if !role.Online() {
 		names := make([]string, len(role.KeyIDs))
 		for i, id := range role.KeyIDs {
-			names[i] = id
+			names[i] = quote.Word(id)
 			if name := known[id].DisplayName(); name != "" {
-				names[i] = name + " " + id
+				names[i] = quote.Word(name) + " " + names[i]
 			}
 		}
 		signers = fmt.Sprintf("signed by %d of %s", role.Threshold, strings.Join(names, ", "))
 	}
-	text := fmt.Sprintf("%s: paths %s; %s; life of %s", role.Name, strings.Join(role.Paths, " "), signers, days(role.ExpirePolicy))
+	text := fmt.Sprintf("%s: paths %s; %s; life of %s", quote.Word(role.Name), words(role.Paths), signers, days(role.ExpirePolicy))
 	if len(role.PathHashPrefixes) > 0 {
-		text += "; path hash prefixes " + strings.Join(role.PathHashPrefixes, " ")
+		text += "; path hash prefixes " + words(role.PathHashPrefixes)
 	}
 	if !role.Terminating {
 		text += "; not terminating"

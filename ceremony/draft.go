@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -47,8 +48,9 @@ type Draft struct {
 	// bootstrap is nil but for a first root that was made here.
 	bootstrap *bootstrapPart
 	trust     trust
-	// pinned is the root that the signer pinned, where it is not the base
-	// itself but one before it.
+	// pinned is what the signer pinned: for a root the first of the roots,
+	// which a review compares with; for a delegated role the last, which
+	// vouches for the base.
 	pinned *metadata.Document
 }
 
@@ -191,12 +193,13 @@ func (d *Draft) AddSignature(sig rstuf.Signature) error {
 	return fmt.Errorf("add a signature by key %s to %s: %w", short(sig.KeyID), d, ErrNotSigner)
 }
 
-// keyID is the id under which a key counts: one of the first generation is
-// another than the key's own.
+// keyID is the id under which a key counts, which need not be its own: one of
+// the first generation is another, and so is one of the same key written
+// otherwise.
 func (d *Draft) keyID(key keys.Public) (string, error) {
 	for _, delegation := range d.signers {
 		for _, id := range delegation.KeyIDs {
-			if other, err := keys.FromKey(delegation.Keys[id]); err == nil && other.ID() == key.ID() {
+			if other, err := keys.FromKey(delegation.Keys[id]); err == nil && metadata.Identity(other) == metadata.Identity(key) {
 				return id, nil
 			}
 		}
@@ -234,7 +237,7 @@ func (d *Draft) findSigners() ([]metadata.Delegation, error) {
 
 // String names the document: "root version 2".
 func (d *Draft) String() string {
-	return fmt.Sprintf("%s version %d", d.role, d.document.Version())
+	return fmt.Sprintf("%s version %d", quote.Word(d.role), d.document.Version())
 }
 
 func short(keyID string) string { return keyID[:min(len(keyID), 16)] }

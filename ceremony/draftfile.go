@@ -175,6 +175,15 @@ func (d *Draft) checkBootstrap() error {
 	if err := metadata.CheckRoot(d.document, d.document.Expires().Add(-time.Second)); err != nil {
 		return err
 	}
+	if custom := d.bootstrap.Settings.Roles.Delegations; custom != nil {
+		online, err := metadata.OnlineKey(mustRoot(d.document))
+		if err == nil {
+			err = metadata.CheckDelegations(custom, online)
+		}
+		if err != nil {
+			return fmt.Errorf("bootstrap: %w", err)
+		}
+	}
 	var found problems
 	checkBaseURL(&found, d.bootstrap.TargetsBaseURL)
 	if err := found.err("bootstrap"); err != nil {

@@ -105,6 +105,9 @@ func (d *Draft) Send(ctx context.Context, api API) (Sent, error) {
 		}
 		signature, found, err := d.unsent(held)
 		sent.Status = held.Status()
+		if slices.ContainsFunc(sent.Signatures, func(k metadata.KeyRef) bool { return found && k.KeyID == signature.KeyID }) {
+			err = fmt.Errorf("the deployment took the signature by key %s and does not show it", short(signature.KeyID))
+		}
 		if err == nil && found {
 			err = submit(ctx, api, d.role, signature)
 		}

@@ -26,6 +26,9 @@ func (d *Draft) Pin(roots ...*metadata.Document) error {
 		return fmt.Errorf("pin a root for %s: %w", d, err)
 	}
 	d.trust, d.pinned = pinned, clone(roots[0])
+	if d.role != rstuf.RoleRoot {
+		d.pinned = clone(roots[len(roots)-1])
+	}
 	return nil
 }
 

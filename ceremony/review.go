@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/metadata"
 )
 
@@ -40,9 +39,6 @@ type Item struct {
 	Field string `json:"field"`
 	Value string `json:"value"`
 }
-
-// maxLines bounds what the text shows of a long list; the JSON has all of it.
-const maxLines = 200
 
 // Review describes the draft for the person who is about to sign it. Dates
 // are judged at now.
@@ -103,6 +99,9 @@ func (d *Draft) reviewTrust(r *Review, now time.Time) {
 		if err := d.base.CheckExpiry(now); err != nil {
 			r.warn("what it rests on has expired: %v", err)
 		}
+		if d.pinned != nil && d.pinned.CheckExpiry(now) != nil {
+			r.warn("the pinned root has expired: pin the newest one, since this one may name an online key that was replaced")
+		}
 	}
 	seen := map[string]bool{}
 	for _, bad := range r.Status.invalid() {
@@ -137,6 +136,7 @@ func (d *Draft) reviewRoot(r *Review) {
 	for _, id := range onlineIDs(root) {
 		r.item("online key", "%s", describeKey(id, root.Keys[id]))
 	}
+	r.unusual(root)
 	switch {
 	case role.Threshold == 1:
 		r.warn("a single root key can replace all others: threshold 1")
@@ -159,6 +159,26 @@ func mustRoot(document *metadata.Document) *metadata.Root {
 		panic("ceremony: " + err.Error()) // it was read when the draft was made
 	}
 	return root
+}
+
+// unusual adds what stands in a root beside that which every root has.
+func (r *Review) unusual(root *metadata.Root) {
+	var list differences
+	used := onlineIDs(root)
+	for _, name := range []string{rstuf.RoleRoot, rstuf.RoleTimestamp, rstuf.RoleSnapshot, rstuf.RoleTargets} {
+		used = append(used, root.Roles[name].KeyIDs...)
+		list.addFields(name+" field", nil, root.Roles[name].Extra)
+	}
+	for _, id := range sortedNames(root.Keys, nil) {
+		if !slices.Contains(used, id) {
+			list.add("unused key", "", describeKey(id, root.Keys[id]))
+		}
+		list.addFields("key "+quote.Word(id)+" field", nil, root.Keys[id].Extra)
+	}
+	list.addFields("field", nil, root.Extra)
+	for _, found := range list {
+		r.item(found.Field, "%s", found.New)
+	}
 }
 
 // onlineIDs are the ids of the keys of timestamp, snapshot and targets.
@@ -218,15 +238,15 @@ func (d *Draft) reviewTargets(r *Review) {
 		file := targets.Targets[path]
 		var hashes strings.Builder
 		for _, algorithm := range slices.Sorted(maps.Keys(file.Hashes)) {
-			fmt.Fprintf(&hashes, ", %s %s", algorithm, file.Hashes[algorithm])
+			fmt.Fprintf(&hashes, ", %s %s", quote.Word(algorithm), quote.Word(file.Hashes[algorithm]))
 		}
-		r.item("artifact", "%s, %d bytes%s", path, file.Length, hashes.String())
+		r.item("artifact", "%s, %d bytes%s", quote.Word(path), file.Length, hashes.String())
 		if role.Name != "" && !metadata.Covers(role, path) {
 			outside = append(outside, path)
 		}
 	}
 	if len(outside) > 0 {
-		r.warn("%s outside the paths of the role, which clients will not accept, such as %s", count(len(outside), "artifact"), outside[0])
+		r.warn("%s outside the paths of the role, which clients will not accept, such as %s", count(len(outside), "artifact"), quote.Word(outside[0]))
 	}
 	if targets.Delegations != nil {
 		r.warn("the role delegates to others itself, which RSTUF does not do")
@@ -244,44 +264,4 @@ func (d *Draft) delegatedRole() rstuf.DelegatedRole {
 		}
 	}
 	return rstuf.DelegatedRole{}
-}
-
-// String is the review as text, one fact a line.
-func (r Review) String() string {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("%s version %d, expires %s", plain(r.Role), r.Version, r.Expires.Format(time.RFC3339))
-	line("rests on %s", plain(r.RestsOn))
-	if len(r.Changes) > 0 {
-		line("changes:")
-		for _, change := range r.Changes {
-			line("  %s", change)
-		}
-	}
-	line("contents:")
-	for i, item := range r.Contents {
-		if i == maxLines {
-			line("  and %d more: see the JSON form", len(r.Contents)-maxLines)
-			break
-		}
-		line("  %s: %s", item.Field, plain(item.Value))
-	}
-	for i, warning := range r.Warnings {
-		if i == maxLines {
-			line("warning: and %d more: see the JSON form", len(r.Warnings)-maxLines)
-			break
-		}
-		line("warning: %s", plain(warning))
-	}
-	line("signatures: %s", plain(r.Status.String()))
-	return b.String()
-}
-
-// plain quotes text with characters that a terminal would not just show, since
-// names and paths may come from anybody.
-func plain(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(text)
-	}
-	return text
 }

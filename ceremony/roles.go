@@ -153,7 +153,7 @@ func roleDifferences(old, next *metadata.Delegations) []Difference {
 		b, kept := next.Keys[id]
 		switch {
 		case known && kept:
-			list.add("key "+id, describeKey(id, a), describeKey(id, b))
+			list.addKey(id, a, b)
 		case known:
 			list.add("key", describeKey(id, a), "")
 		default:

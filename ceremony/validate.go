@@ -10,6 +10,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
 )
 
 // maxDays is the API's bound of every life: a hundred years.
@@ -62,7 +63,7 @@ func checkRootKeys(found *problems, list []keys.Public) {
 	if len(list) == 0 {
 		found.add("root keys: there are none")
 	}
-	names, ids := map[string]bool{}, map[string]bool{}
+	names, seen := map[string]bool{}, map[string]bool{}
 	for i, key := range list {
 		at := fmt.Sprintf("root key %d", i+1)
 		if !checkKey(found, at, key) {
@@ -70,12 +71,12 @@ func checkRootKeys(found *problems, list []keys.Public) {
 		}
 		at += " (" + key.String() + ")"
 		switch {
-		case ids[key.ID()]:
+		case seen[metadata.Identity(key)]:
 			found.add("%s: the same key stands there twice", at)
 		case key.Name() != "" && names[key.Name()]:
 			found.add("%s: another root key has the same name", at)
 		}
-		ids[key.ID()], names[key.Name()] = true, true
+		seen[metadata.Identity(key)], names[key.Name()] = true, true
 		if key.Key().OnlineURI != "" {
 			found.add("%s: it has an online key URI, but root keys are offline", at)
 		}
@@ -129,7 +130,7 @@ func (p Policy) checkOnlineKey(found *problems) {
 		return
 	}
 	checkOnlineKey(found, key)
-	if slices.ContainsFunc(p.RootKeys, func(k keys.Public) bool { return k.ID() == key.ID() }) {
+	if slices.ContainsFunc(p.RootKeys, func(k keys.Public) bool { return metadata.Identity(k) == metadata.Identity(key) }) {
 		found.add("online key (%s): it is also a root key, and those must be offline", key)
 	}
 }
@@ -238,24 +239,25 @@ func checkRoles(found *problems, roles []Role, online keys.Public) {
 // checkRoleKeys checks one role's keys and threshold; named remembers the
 // names of keys across roles.
 func checkRoleKeys(found *problems, at string, role Role, online keys.Public, named map[string]string) {
-	ids := map[string]bool{}
+	seen := map[string]bool{}
 	for i, key := range role.Keys {
 		if !checkKey(found, fmt.Sprintf("%s: key %d", at, i+1), key) {
 			continue
 		}
-		if key.ID() == online.ID() {
+		identity := metadata.Identity(key)
+		if identity == metadata.Identity(online) {
 			found.add("%s: key %s is the online key: leave the keys out to have it sign", at, key)
 		}
 		if key.Key().OnlineURI != "" {
 			found.add("%s: key %s has an online key URI, but the keys of a role are offline", at, key)
 		}
-		if ids[key.ID()] {
+		if seen[identity] {
 			found.add("%s: key %s stands there twice", at, key)
 		}
 		if name, known := named[key.ID()]; known && name != key.Name() {
 			found.add("%s: key %s has the name %q in another role", at, key, name)
 		}
-		ids[key.ID()], named[key.ID()] = true, key.Name()
+		seen[identity], named[key.ID()] = true, key.Name()
 	}
 	switch count := len(role.Keys); {
 	case count == 0 && role.Threshold != 0 && role.Threshold != 1:

@@ -131,7 +131,7 @@ func OnlineKey(root *Root) (keys.Public, error) {
 	}
 	for _, rootID := range root.Roles[rstuf.RoleRoot].KeyIDs {
 		other, err := keys.FromKey(root.Keys[rootID])
-		if rootID == id || err == nil && sameKey(other, online) {
+		if rootID == id || err == nil && Identity(other) == Identity(online) {
 			return keys.Public{}, atField("roles.root", fmt.Errorf("the online key %s must not be a root key", online))
 		}
 	}

@@ -60,7 +60,7 @@ func (root *Root) AddKey(key keys.Public) error {
 	}
 	for name, role := range root.Roles {
 		for _, id := range role.KeyIDs {
-			if other, err := keys.FromKey(root.Keys[id]); err == nil && sameKey(key, other) {
+			if other, err := keys.FromKey(root.Keys[id]); err == nil && Identity(key) == Identity(other) {
 				return fmt.Errorf("add root key %s: it is already a key of the role %s", key, name)
 			}
 		}
@@ -123,7 +123,7 @@ func (root *Root) SetOnlineKey(key keys.Public) error {
 		return fmt.Errorf("set online key: %s is of type %s, which cannot sign online", key, key.Key().KeyType)
 	}
 	for _, id := range root.Roles[rstuf.RoleRoot].KeyIDs {
-		if other, err := keys.FromKey(root.Keys[id]); err == nil && sameKey(key, other) {
+		if other, err := keys.FromKey(root.Keys[id]); err == nil && Identity(key) == Identity(other) {
 			return fmt.Errorf("set online key: %s is a root key", key)
 		}
 	}

@@ -49,6 +49,9 @@ func verify(message []byte, sig rstuf.Signature, key keys.Public) error {
 
 // put writes a signature into the list and into the file.
 func (d *Document) put(sig rstuf.Signature) error {
+	if sig.KeyID == "" {
+		return fmt.Errorf("sign %s version %d: the signer has no key id", d.typ, d.version)
+	}
 	raw, err := json.Marshal(sig)
 	if err != nil {
 		return fmt.Errorf("signature by key %q: %w", sig.KeyID, err)
@@ -60,13 +63,13 @@ func (d *Document) put(sig rstuf.Signature) error {
 	} else {
 		signatures[i] = signature{sig, raw}
 	}
-	d.setSignatures(signatures)
-	return nil
+	return d.setSignatures(signatures)
 }
 
 // setSignatures replaces the list of signatures in the file and leaves every
-// other byte as it is.
-func (d *Document) setSignatures(signatures []signature) {
+// other byte as it is. A file that could not be read again is an error, and
+// nothing is changed.
+func (d *Document) setSignatures(signatures []signature) error {
 	var list bytes.Buffer
 	list.WriteByte('[')
 	for i, s := range signatures {
@@ -76,7 +79,11 @@ func (d *Document) setSignatures(signatures []signature) {
 		list.Write(s.raw)
 	}
 	list.WriteByte(']')
+	if size := len(d.raw) - (d.sigEnd - d.sigStart) + list.Len(); size > MaxSize {
+		return fmt.Errorf("%s version %d with another signature has %d bytes and is too large, the most is %d", d.typ, d.version, size, MaxSize)
+	}
 	d.raw = slices.Concat(d.raw[:d.sigStart], list.Bytes(), d.raw[d.sigEnd:])
 	d.sigEnd = d.sigStart + list.Len()
 	d.signatures = signatures
+	return nil
 }

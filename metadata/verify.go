@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/keys"
 )
 
@@ -64,7 +65,7 @@ func (d Delegation) Verify(doc *Document) Verification {
 		signatures[s.KeyID] = s.Signature
 	}
 	seen := map[string]bool{}
-	counted := map[string]bool{} // by identity
+	counted := map[string]bool{} // by Identity
 	for _, id := range d.KeyIDs {
 		if seen[id] {
 			continue
@@ -77,14 +78,14 @@ func (d Delegation) Verify(doc *Document) Verification {
 			continue
 		}
 		key, err := d.check(doc, sig)
-		if err == nil && counted[identity(key)] {
+		if err == nil && counted[Identity(key)] {
 			err = errors.New("the same key has signed under another key id")
 		}
 		if err != nil {
 			v.Invalid = append(v.Invalid, InvalidSignature{ref, err.Error()})
 			continue
 		}
-		counted[identity(key)] = true
+		counted[Identity(key)] = true
 		v.Signed = append(v.Signed, ref)
 	}
 	return v
@@ -109,18 +110,20 @@ func (d Delegation) distinctKeys() int {
 	distinct := map[string]bool{}
 	for _, id := range d.KeyIDs {
 		if key, err := keys.FromKey(d.Keys[id]); err == nil {
-			distinct[identity(key)] = true
+			distinct[Identity(key)] = true
 		}
 	}
 	return len(distinct)
 }
 
-func sameKey(a, b keys.Public) bool { return identity(a) == identity(b) }
-
-// identity is what verifies a key's signatures, where that is known: the key
-// id also depends on how the public value is written, such as the white space
-// in a PEM.
-func identity(key keys.Public) string {
+// Identity is a text that is the same for two keys if whoever signs with one
+// can sign with the other. Key ids are not: they also depend on how the public
+// value is written, such as the white space in a PEM, and on what else a keyval
+// holds.
+func Identity(key keys.Public) string {
+	if object := key.Key(); object.KeyType == rstuf.KeyTypeSigstore {
+		return fmt.Sprintf("%q at %q", object.Value["identity"], object.Value["issuer"])
+	}
 	der, err := x509.MarshalPKIXPublicKey(key.Crypto())
 	if err != nil {
 		return key.ID()
@@ -170,11 +173,12 @@ func (v Verification) Err() error {
 	return fmt.Errorf("%s: %w: %s", v.Role, ErrThreshold, b.String())
 }
 
-// String is the name and the start of the key id.
+// String is the name and the start of the key id. Both come from documents:
+// what could be taken for more than that is quoted.
 func (k KeyRef) String() string {
-	short := k.KeyID[:min(len(k.KeyID), 16)]
+	short := quote.Word(k.KeyID[:min(len(k.KeyID), 16)])
 	if k.Name == "" {
 		return short
 	}
-	return fmt.Sprintf("%s (%s)", k.Name, short)
+	return fmt.Sprintf("%s (%s)", quote.Word(clip(k.Name)), short)
 }
