@@ -220,27 +220,37 @@ func TestFaultsOnceAndSafe(t *testing.T) {
 func TestFaultsOnceAndUnsafe(t *testing.T) {
 	const operation = "POST /api/v1/artifacts/delete"
 	for name, tt := range faults {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				list := repeated(tt.fault, 1)
-				if tt.lasting {
-					list = repeated(tt.fault, 20)
-				}
-				api, proxy, fake := faulty(t, list...)
-				_, err := api.DeleteArtifacts(t.Context(), rstuf.DeleteArtifacts{Artifacts: []string{"a"}})
-				if tt.turnedAway {
-					require.NoError(t, err)
-					assert.Equal(t, 1, fake.count(operation))
-					return
-				}
-				require.Error(t, err)
-				checkFaultError(t, err, tt.notUnavailable)
-				assert.LessOrEqual(t, fake.count(operation), 1)
-				if name != "redirect loop" {
-					assert.Equal(t, 1, proxy.requests(), "sent once")
-				}
+		for _, connection := range []string{"new", "used before"} {
+			t.Run(name+"/"+connection, func(t *testing.T) {
+				inBubble(t, func(t *testing.T) {
+					list := repeated(tt.fault, 1)
+					if tt.lasting {
+						list = repeated(tt.fault, 20)
+					}
+					before := 0
+					if connection == "used before" {
+						list, before = append([]fault{nil}, list...), 1
+					}
+					api, proxy, fake := faulty(t, list...)
+					if before > 0 {
+						_, err := api.BootstrapState(t.Context())
+						require.NoError(t, err)
+					}
+					_, err := api.DeleteArtifacts(t.Context(), rstuf.DeleteArtifacts{Artifacts: []string{"a"}})
+					if tt.turnedAway {
+						require.NoError(t, err)
+						assert.Equal(t, 1, fake.count(operation))
+						return
+					}
+					require.Error(t, err)
+					checkFaultError(t, err, tt.notUnavailable)
+					assert.LessOrEqual(t, fake.count(operation), 1)
+					if name != "redirect loop" {
+						assert.Equal(t, 1, proxy.requests()-before, "sent once")
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

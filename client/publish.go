@@ -28,7 +28,7 @@ type Publisher struct {
 	Client *Client
 	// BatchSize sets the number of artifacts a request, for good.
 	BatchSize int
-	// InFlight is how many requests are under way at a time; 4 by default, so
+	// InFlight is how many requests are under way at a time; 3 by default, so
 	// that the service takes in some while it publishes others.
 	InFlight int
 	// Journal names a small file that remembers what is published. With it,
@@ -93,7 +93,7 @@ const (
 	largestBody    = 16 << 20
 	batchAim       = 2 * time.Minute
 	uploadAim      = 15 * time.Second // well below the default timeout
-	defaultFlights = 4
+	defaultFlights = 3
 	maxProblems    = 1000
 )
 

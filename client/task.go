@@ -134,7 +134,7 @@ func (t *Task) gaveUp(last rstuf.Task, after time.Duration, cause error) error {
 	case rstuf.TaskPending:
 		state += " (queued, or the service does not know this id)"
 	}
-	return fmt.Errorf("task %s: still %s after %s: %w", t.id, state, after.Round(time.Millisecond), cause)
+	return fmt.Errorf("task %s: still %s after %s: %w", oneLine(t.id), state, after.Round(time.Millisecond), cause)
 }
 
 func isServerFault(err error) bool {
