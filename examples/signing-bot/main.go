@@ -7,9 +7,9 @@
 //
 // Its policy: the document is of a role that was named; what vouches for it
 // follows from the pinned root, which came by another way than from the
-// deployment; a review has nothing to warn of; it lives no longer than
-// -max-days; and a root changes nothing but its expiry. All else is left to
-// people. After a root rotation, give it the new root.
+// deployment; it lives no longer than -max-days; a review of a delegated role
+// has nothing to warn of; and a root changes nothing but its expiry, to a later
+// one. All else is left to people. After a root rotation, give it the new root.
 package main
 
 import (
@@ -168,6 +168,9 @@ func (b *bot) approve(draft *ceremony.Draft, now time.Time) error {
 			return fmt.Errorf("the review warns: %s", strings.Join(review.Warnings, "; "))
 		}
 		return nil
+	}
+	if !review.Expires.After(now) || review.Expires.Before(b.root.Expires()) {
+		return fmt.Errorf("it lives until %s, which is no renewal", review.Expires.Format(time.RFC3339))
 	}
 	for _, change := range review.Changes {
 		if change.Field != "expires" {

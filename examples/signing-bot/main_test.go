@@ -114,7 +114,8 @@ func TestBotAndRoots(t *testing.T) {
 		want   string
 	}{
 		{ceremony.Change{RenameKeys: map[string]string{"bob": "robert"}}, "a person must look at"},
-		{ceremony.Change{Days: 60}, "root version 2: signed, complete"},
+		{ceremony.Change{Days: 1}, "which is no renewal"},
+		{ceremony.Change{Days: 390}, "root version 2: signed, complete"},
 	} {
 		draft, err := ceremony.Next(t.Context(), trusted, c.change)
 		require.NoError(t, err)

@@ -10,13 +10,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/quote"
 )
 
 // ReadAll reads everything from r, or fails once it is more than max bytes.
@@ -93,9 +96,9 @@ func checkNames(t reflect.Type, data json.RawMessage) error {
 		if t.Elem().Kind() == reflect.Uint8 || json.Unmarshal(data, &items) != nil {
 			return nil // a text
 		}
-		for _, item := range items {
+		for i, item := range items {
 			if err := checkNames(t.Elem(), item); err != nil {
-				return err
+				return fmt.Errorf("%d: %w", i, err)
 			}
 		}
 	case reflect.Map, reflect.Struct:
@@ -103,15 +106,15 @@ func checkNames(t reflect.Type, data json.RawMessage) error {
 		if err := json.Unmarshal(data, &fields); err != nil {
 			return err
 		}
-		for name, value := range fields {
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			inner := t
 			if t.Kind() == reflect.Map {
 				inner = t.Elem()
 			} else if inner = fieldType(t, name); inner == nil {
-				return fmt.Errorf("unknown field %q", name)
+				return fmt.Errorf("unknown field %.100q", name)
 			}
-			if err := checkNames(inner, value); err != nil {
-				return err
+			if err := checkNames(inner, fields[name]); err != nil {
+				return fmt.Errorf("%s: %w", quote.Line(name), err)
 			}
 		}
 	}
@@ -147,7 +150,7 @@ func Encode(v any) ([]byte, error) {
 func WriteNew(path string, data []byte) error { return write(path, data, 0o644, false) }
 
 // Replace is [WriteNew] for a file that may exist; it is replaced in one
-// step.
+// step. A symbolic link is replaced itself, not the file that it leads to.
 func Replace(path string, data []byte) error { return write(path, data, 0o644, true) }
 
 // WriteSecret is [WriteNew], or [Replace], for a file that only its owner may

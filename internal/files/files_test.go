@@ -37,9 +37,10 @@ func TestDecode(t *testing.T) {
 		`{"b":1}`:                 `unknown field "b"`,
 		`{"A":"x"}`:               `unknown field "A"`,
 		`{"a":"x","A":"y"}`:       `unknown field "A"`,
-		`{"inner":{"N":1}}`:       `unknown field "N"`,
-		`{"list":[{},{"N":1}]}`:   `unknown field "N"`,
-		`{"map":{"x":{"m":1}}}`:   `unknown field "m"`,
+		`{"inner":{"N":1}}`:       `inner: unknown field "N"`,
+		`{"list":[{},{"N":1}]}`:   `list: 1: unknown field "N"`,
+		`{"map":{"x":{"m":1}}}`:   `map: x: unknown field "m"`,
+		`{"z":1,"y":1,"x":1}`:     `unknown field "x"`,
 		`{"a":"x","a":"y"}`:       `names the field "a" twice`,
 		`{"a":1}`:                 "a: it must be a text, not number",
 		`[]`:                      "the value: it must be an object, not array",
@@ -84,6 +85,52 @@ func TestWrite(t *testing.T) {
 	require.NoError(t, Replace(path, []byte("three")))
 	assert.Equal(t, "three", content())
 	assert.ErrorIs(t, Replace(filepath.Join(path, "x"), nil), syscall.ENOTDIR, "a file is no folder")
+}
+
+// TestSymbolicLinks lead nowhere: what they point at is not written.
+func TestSymbolicLinks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	target, link, dangling := filepath.Join(dir, "target"), filepath.Join(dir, "link"), filepath.Join(dir, "dangling")
+	require.NoError(t, os.WriteFile(target, []byte("precious"), 0o600))
+	require.NoError(t, os.Symlink(target, link))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "nothing"), dangling))
+	assert.ErrorIs(t, WriteNew(link, []byte("x")), fs.ErrExist)
+	assert.ErrorIs(t, WriteNew(dangling, []byte("x")), fs.ErrExist)
+	assert.NoFileExists(t, filepath.Join(dir, "nothing"))
+	require.NoError(t, Replace(link, []byte("new")))
+	for path, want := range map[string]string{target: "precious", link: "new"} {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, want, string(data), path)
+	}
+	assert.Error(t, Replace(dir, []byte("x")), "a folder is not replaced")
+	left, err := filepath.Glob(filepath.Join(dir, ".new-*"))
+	require.NoError(t, err)
+	assert.Empty(t, left, "nothing is left behind")
+}
+
+// TestConcurrentWrites: of all who write a new file at once one does, and the
+// file is whole.
+func TestConcurrentWrites(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	results := make(chan error)
+	for i := range 8 {
+		go func() { results <- WriteNew(path, []byte(strings.Repeat(string(rune('a'+i)), 10_000))) }()
+	}
+	written := 0
+	for range 8 {
+		if err := <-results; err == nil {
+			written++
+		} else {
+			assert.ErrorIs(t, err, fs.ErrExist)
+		}
+	}
+	assert.Equal(t, 1, written)
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, strings.Repeat(string(data[0]), 10_000), string(data))
 }
 
 // TestWithoutLinks is a file system that has no hard links.
