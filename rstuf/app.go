@@ -36,9 +36,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	err := root.ExecuteContext(ctx)
 	code := exitCode(ctx, err)
 	if err != nil && code != exitInterrupted {
-		fmt.Fprintf(stderr, "rstuf: %s\n", printable(err.Error()))
+		fmt.Fprintf(stderr, "rstuf: %s\n", printable(oneLine(err.Error())))
 	}
 	return code
+}
+
+// oneLine joins the lines of an error that has several.
+func oneLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "; ")
 }
 
 func newRootCommand(a *app) *cobra.Command {

@@ -22,8 +22,11 @@ const maxCSVLine = 64 << 10
 // importCommand is what the flags of rstuf admin import-artifacts say.
 type importCommand struct {
 	*app
-	csv     []string
-	journal string
+	csv         []string
+	journal     string
+	dbURI       string
+	dbPassword  secretFlags
+	skipPublish bool
 }
 
 func newImportCommand(a *app) *cobra.Command {
@@ -36,14 +39,22 @@ without a header. All files are read and checked before anything is sent.
 
 The artifacts go through the API in requests of many, for hash bins and custom
 roles alike. With --journal an import that was interrupted goes on where it was
-when it is repeated.`,
+when it is repeated.
+
+With --db-uri they go straight into the PostgreSQL of a deployed RSTUF, all or
+none, and are published then: minutes for millions. An artifact that is there
+already is an error. The tables are those of RSTUF's workers since 2025.`,
 		Example: `  rstuf admin --api-server https://rstuf.example.com import-artifacts --csv export.csv --journal import.journal
-  rstuf admin import-artifacts --csv part1.csv --csv part2.csv`,
+  rstuf admin import-artifacts --csv part1.csv --csv part2.csv
+  rstuf admin import-artifacts --csv export.csv --db-uri postgresql://rstuf@127.0.0.1/rstuf --db-password-file secret`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&c.csv, "csv", nil, "CSV `FILE`; may be repeated")
 	flags.StringVar(&c.journal, "journal", "", "remember in `FILE` what is published, to go on after an interruption")
+	flags.StringVar(&c.dbURI, "db-uri", "", "`URI` of a deployed RSTUF's PostgreSQL, to import without the API")
+	flags.BoolVar(&c.skipPublish, "skip-publish-artifacts", false, "with --db-uri: leave it to rstuf artifact publish")
+	c.dbPassword.add(flags, "db-password", "the database's password")
 	return cmd
 }
 
@@ -51,9 +62,18 @@ func (c *importCommand) run(ctx context.Context) error {
 	if len(c.csv) == 0 {
 		return usagef("give --csv FILE")
 	}
+	switch {
+	case c.dbURI == "" && (c.skipPublish || c.dbPassword.given()):
+		return usagef("--skip-publish-artifacts and --db-password go with --db-uri: through the API, unpublished requests would hold the workers")
+	case c.dbURI != "" && c.journal != "":
+		return usagef("--journal goes with the API: into a database all is imported or nothing")
+	}
 	total, err := c.checkFiles()
 	if err != nil {
 		return err
+	}
+	if c.dbURI != "" {
+		return c.throughDatabase(ctx, total)
 	}
 	return c.throughAPI(ctx, total)
 }
