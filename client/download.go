@@ -12,7 +12,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -262,7 +261,7 @@ func (d *Downloader) artifactURL(artifact string, info rstuf.ArtifactInfo) strin
 		folder, name := path.Split(artifact)
 		artifact = folder + info.Hashes[preferredHash(info.Hashes)] + "." + name
 	}
-	return d.artifacts.String() + strings.TrimSuffix((&url.URL{Path: "/" + artifact}).EscapedPath(), "/")
+	return d.artifacts.String() + (&url.URL{Path: "/" + artifact}).EscapedPath()
 }
 
 // preferredHash is the algorithm whose digest names a file.

@@ -108,3 +108,22 @@ func ExampleTokenSource() {
 	fmt.Println(state.Bootstrap, err)
 	// Output: false <nil>
 }
+
+// Download an artifact, trusting the root that came with the program.
+func ExampleDownloader() {
+	root, err := os.ReadFile("root.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	downloader, err := client.NewDownloader(client.DownloaderConfig{
+		MetadataURL:  "https://repository.example.com/metadata/",
+		ArtifactsURL: "https://repository.example.com/artifacts/",
+		Cache:        "/var/cache/tool",
+	}, client.TrustRoot(root))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := downloader.Download(context.Background(), "tools/v1/tool.tar.gz", "tool.tar.gz"); err != nil {
+		log.Fatal(err)
+	}
+}
