@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ func (w *waiting) parked() bool { return w.skip && w.kind != publishArtifacts }
 type acceptance struct {
 	id     taskID
 	record record
+	sealed []byte // the record as it is stored
 	done   chan error
 }
 
@@ -52,7 +54,7 @@ func (s *Service) accept(ctx context.Context, id taskID, r record) error {
 	if full {
 		return errFull
 	}
-	err := s.store(ctx, &acceptance{id, r, make(chan error, 1)})
+	err := s.store(ctx, &acceptance{id, r, seal(r), make(chan error, 1)})
 	if err != nil {
 		s.mu.Lock()
 		s.waitingBytes -= int64(len(r))
@@ -104,7 +106,7 @@ func (s *Service) acceptBatch(batch []*acceptance) {
 		queue := tx.Bucket(bucketQueue)
 		queue.FillPercent = 1 // ids ascend
 		for _, a := range batch {
-			if err := queue.Put(a.id[:], a.record); err != nil {
+			if err := queue.Put(a.id[:], a.sealed); err != nil {
 				return err
 			}
 		}
@@ -135,12 +137,9 @@ func (s *Service) enqueue(w *waiting) {
 // loadQueue reads what waited when the service ended.
 func (s *Service) loadQueue(tx *bolt.Tx) error {
 	return tx.Bucket(bucketQueue).ForEach(func(key, value []byte) error {
-		r := record(value)
-		if len(key) != len(taskID{}) {
-			return errRecord
-		}
-		if err := r.check(); err != nil {
-			return err
+		r, err := openRecord(value)
+		if err != nil || len(key) != len(taskID{}) {
+			return cmp.Or(err, errRecord)
 		}
 		w := &waiting{id: taskID(key), kind: r.kind(), skip: r.skip(), size: int64(len(r)), accepted: s.cfg.Now()}
 		s.enqueue(w)
@@ -157,11 +156,12 @@ func (s *Service) readQueue(batch []*waiting) ([]string, error) {
 	return bodies, s.db.View(func(tx *bolt.Tx) error {
 		queue := tx.Bucket(bucketQueue)
 		for i, w := range batch {
-			r := record(queue.Get(w.id[:]))
-			if r == nil {
+			value := queue.Get(w.id[:])
+			if value == nil {
 				return fmt.Errorf("request %s is missing in the queue", w.id)
 			}
-			if err := r.check(); err != nil {
+			r, err := openRecord(value)
+			if err != nil {
 				return fmt.Errorf("request %s: %w", w.id, err)
 			}
 			bodies[i] = string(r.body())

@@ -354,7 +354,7 @@ func TestFullQueue(t *testing.T) {
 	parked := adding("a")
 	parked.SkipPublish = true
 	code, accepted := http.StatusAccepted, 0
-	for code == http.StatusAccepted && accepted < 100 {
+	for code == http.StatusAccepted && accepted < 1000 {
 		code, _ = f.call("POST", "/artifacts/", parked)
 		accepted++
 	}

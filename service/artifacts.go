@@ -26,52 +26,6 @@ type artifactTask struct {
 	roles   []int  // that it changes, in order of first mention
 }
 
-// router finds the roles that artifacts belong to, by their numbers.
-type router struct {
-	bins  *metadata.HashBins // nil with custom delegations
-	roles []rstuf.DelegatedRole
-}
-
-func (r *repository) router() (*router, error) {
-	if r.state.Bins > 0 {
-		bins, err := metadata.NewHashBins(r.state.Bins)
-		return &router{bins: &bins}, err
-	}
-	return &router{roles: r.delegations.Roles}, nil
-}
-
-// count is the number of roles.
-func (r *router) count() int {
-	if r.bins != nil {
-		return r.bins.Count()
-	}
-	return len(r.roles)
-}
-
-func (r *router) name(role int) string {
-	if r.bins != nil {
-		return r.bins.Name(role)
-	}
-	return r.roles[role].Name
-}
-
-func (r *router) namesOf(roles []int) []string {
-	names := make([]string, len(roles))
-	for i, role := range roles {
-		names[i] = r.name(role)
-	}
-	return names
-}
-
-// add is the role that an artifact is added to, the first that covers its
-// path; -1 if there is none.
-func (r *router) add(path string) int {
-	if r.bins != nil {
-		return r.bins.Index(path)
-	}
-	return slices.IndexFunc(r.roles, func(role rstuf.DelegatedRole) bool { return metadata.Covers(role, path) })
-}
-
 // artifacts gathers artifact requests into the changes of roles.
 func (p *publication) artifacts(batch []*waiting, bodies []string) error {
 	route, err := p.old.router()
@@ -195,72 +149,6 @@ type unpublishable struct {
 
 func (u *unpublishable) Error() string { return "role " + u.role + ": " + u.err.Error() }
 func (u *unpublishable) Unwrap() error { return u.err }
-
-// merge writes an old role and its changes, both sorted by path, as one
-// stream.
-type merge struct {
-	w       *metadata.TargetsWriter
-	changed bool
-	found   []entry // removals that found something
-	scratch []byte
-}
-
-func (m *merge) run(old *metadata.Document, list []entry) error {
-	if old != nil {
-		files, err := old.TargetFiles()
-		if err != nil {
-			return err
-		}
-		for path, form := range files {
-			for len(list) > 0 && list[0].path < path {
-				if list, err = m.apply(list, false, nil); err != nil {
-					return err
-				}
-			}
-			if len(list) > 0 && list[0].path == path {
-				list, err = m.apply(list, true, form)
-			} else {
-				err = m.w.AddCanonical(path, form)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	for len(list) > 0 {
-		var err error
-		if list, err = m.apply(list, false, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// apply writes what the changes of one path make of it, and returns the
-// changes of the paths behind it.
-func (m *merge) apply(list []entry, exists bool, form []byte) ([]entry, error) {
-	path, existed := list[0].path, exists
-	var last string
-	for ; len(list) > 0 && list[0].path == path; list = list[1:] {
-		last = list[0].form
-		if last != "" {
-			exists = true
-			m.changed = true
-		} else if exists {
-			m.found = append(m.found, list[0])
-			exists = false
-			m.changed = m.changed || existed
-		}
-	}
-	if !exists {
-		return list, nil
-	}
-	if last != "" {
-		m.scratch = append(m.scratch[:0], last...)
-		form = m.scratch
-	}
-	return list, m.w.AddCanonical(path, form)
-}
 
 // endArtifacts makes the results.
 func (p *publication) endArtifacts(tasks []artifactTask, route *router, changed []bool) {

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"example.org/rstuf/keys"
@@ -19,7 +20,7 @@ type Config struct {
 	// OnlineKeys sign in place of what the URI in root names.
 	OnlineKeys []keys.Signer
 	// Keys opens the online key by its URI (x-rstuf-online-key-uri); Keys.Dir
-	// is the key folder of fn: URIs.
+	// is the key folder of fn: URIs, Dir/keys unless set.
 	Keys keys.URIConfig
 	// KeyFiles are online keys of the first generation's settings
 	// (RSTUF_LOCAL_KEYVAULT_PATH, RSTUF_LOCAL_KEYVAULT_KEYS), opened at start.
@@ -79,6 +80,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.BumpBefore, time.Hour)
 	setDefault(&c.BumpEvery, 5*time.Minute)
 	setDefault(&c.KeepTasks, 24*time.Hour)
+	setDefault(&c.Keys.Dir, filepath.Join(c.Dir, "keys"))
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -153,3 +153,25 @@ func TestResultsAreForgotten(t *testing.T) {
 	f.ok(f.post("/artifacts/", adding("b")))
 	assert.Equal(t, rstuf.TaskPending, f.task(id).State)
 }
+
+// Who has no time to wait for the end leaves what waits in the queue, and is
+// told so.
+func TestCloseInAHurry(t *testing.T) {
+	t.Parallel()
+	folder, err := service.NewFolder(t.TempDir())
+	require.NoError(t, err)
+	disk := &fullDisk{Folder: folder}
+	f := newFixture(t, func(c *service.Config) { c.Storage = disk })
+	f.bootstrap()
+	disk.full.Store(true)
+	id := f.post("/artifacts/", adding("a"))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err = f.svc.Close(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.ErrorContains(t, err, "stays queued")
+	disk.full.Store(false)
+	f.start()
+	f.ok(id)
+	assert.Len(t, f.audit().Artifacts, 1)
+}

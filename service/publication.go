@@ -3,15 +3,11 @@ package service
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sync/errgroup"
 
 	"example.org/rstuf"
@@ -269,55 +265,6 @@ func (p *publication) putTimestamp() error {
 // touch notes that the timestamp, or the snapshot too, is to be made anew
 // though nothing else changes.
 func (p *publication) touch(role string) { p.changed[role] = p.old.roles.get(role) }
-
-// store writes what changed into the database.
-func (p *publication) store(tx *bolt.Tx) error {
-	values := tx.Bucket(bucketState)
-	raw, err := json.Marshal(p.next.state)
-	if err != nil {
-		return err
-	}
-	if err := values.Put(keyState, raw); err != nil {
-		return err
-	}
-	if p.next.root != p.old.root {
-		if err := values.Put(keyRoot, p.next.root.Bytes()); err != nil {
-			return err
-		}
-	}
-	if len(p.changed) > 0 {
-		if err := values.Put(keyTimestamp, p.next.timestamp); err != nil {
-			return err
-		}
-	}
-	roles := tx.Bucket(bucketRoles)
-	for _, role := range slices.Sorted(maps.Keys(p.changed)) {
-		if err := roles.Put([]byte(role), p.changed[role].encode()); err != nil {
-			return err
-		}
-	}
-	return p.storeSigning(tx.Bucket(bucketSigning))
-}
-
-// storeSigning writes the documents that wait for signatures.
-func (p *publication) storeSigning(bucket *bolt.Bucket) error {
-	for role := range p.old.signing {
-		if _, still := p.next.signing[role]; !still {
-			if err := bucket.Delete([]byte(role)); err != nil {
-				return err
-			}
-		}
-	}
-	for role, doc := range p.next.signing {
-		if p.old.signing[role] == doc {
-			continue
-		}
-		if err := bucket.Put([]byte(role), doc.Bytes()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // park puts a document up for signatures.
 func (p *publication) park(role string, doc *metadata.Document) {

@@ -6,18 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"example.org/rstuf"
-)
-
-// How many bytes of requests one publication takes at most, and one write of
-// the queue: they are in memory then. From largeRequest on a request, or a
-// publication, counts as large.
-const (
-	maxBatch     = 128 << 20
-	maxWrite     = 16 << 20
-	largeRequest = 1 << 20
 )
 
 // Pauses after an attempt to publish that failed for reasons of the service.
@@ -108,102 +97,6 @@ func (s *Service) setPaused(err error) {
 	}
 }
 
-// nextBatch is what to publish next: one request, or the artifact requests
-// from the oldest on. Requests that wait for somebody else to publish them
-// are taken along but start nothing.
-func (s *Service) nextBatch() []*waiting {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	first := -1
-	for i, w := range s.queue {
-		if !w.parked() {
-			first = i
-			break
-		}
-	}
-	if first < 0 {
-		return nil
-	}
-	if !s.queue[first].kind.artifacts() {
-		return []*waiting{s.queue[first]}
-	}
-	var batch []*waiting
-	size := int64(0)
-	for _, w := range s.queue {
-		if !w.kind.artifacts() || len(batch) > 0 && size+w.size > maxBatch {
-			break
-		}
-		size += w.size
-		batch = append(batch, w)
-	}
-	for _, w := range batch {
-		w.running = true
-	}
-	return batch
-}
-
-// isLarge tells whether a batch takes so long to publish that it is worth to
-// wait for what is about to come.
-func (s *Service) isLarge(batch []*waiting) bool {
-	size := int64(0)
-	for _, w := range batch {
-		size += w.size
-	}
-	return batch[0].kind.artifacts() && size >= largeRequest && size < maxBatch/2
-}
-
-// How long a large publication waits for more: until nothing has come for a
-// while.
-const (
-	quietTime = 100 * time.Millisecond
-	waitTime  = 2 * time.Second
-)
-
-// waitForMore waits while large requests come in, so that one publication takes
-// them all: it costs by the role, and little by the artifact.
-func (s *Service) waitForMore(ctx context.Context) {
-	deadline := time.NewTimer(waitTime)
-	defer deadline.Stop()
-	for {
-		quiet := time.NewTimer(quietTime)
-		select {
-		case <-s.wake: // something was accepted
-			quiet.Stop()
-			s.mu.RLock()
-			enough := s.waitingBytes >= maxBatch
-			s.mu.RUnlock()
-			if enough {
-				return
-			}
-		case <-quiet.C:
-			if s.receiving.Load() == 0 {
-				return
-			}
-		case <-deadline.C:
-			quiet.Stop()
-			return
-		case <-s.accepted:
-			quiet.Stop()
-			return
-		case <-ctx.Done():
-			quiet.Stop()
-			return
-		}
-	}
-}
-
-// hasWork tells whether something waits that nobody else has to publish.
-func (s *Service) hasWork() bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, w := range s.queue {
-		if !w.parked() {
-			return true
-		}
-	}
-	return false
-}
-
 // process brings requests to their end: published, refused or failed. An
 // error means that nothing has changed and that it may be tried again.
 func (s *Service) process(ctx context.Context, batch []*waiting) error {
@@ -284,51 +177,6 @@ func (p *publication) run(w *waiting, body []byte) (outcome, error) {
 		return p.deleteDelegations(body)
 	}
 	return outcome{}, &failure{fmt.Sprintf("a request of kind %d is not known", w.kind)}
-}
-
-// commit makes a publication the state of the service: in the database first,
-// which decides, then in the files that clients start from, then in memory.
-func (s *Service) commit(p *publication) error {
-	var stats taskStats
-	err := s.disk.commit(s.db, func(tx *bolt.Tx) (err error) {
-		if err = p.store(tx); err != nil {
-			return err
-		}
-		stats, err = s.putTasks(tx, p.ended)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("store the publication: %w", err)
-	}
-	if p.published() {
-		// What is committed must be announced before anything else happens.
-		if !s.attempt(p.ctx, func() error { return s.announce(p.ctx, p.next, false) }) {
-			return p.ctx.Err() // the next start announces it
-		}
-		s.metrics.published(p)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.repo = p.next
-	s.tasks = stats
-	for _, e := range p.ended {
-		s.logTask(e)
-		s.waitingBytes -= e.w.size
-		delete(s.live, e.w.id)
-		if e.w.kind == bootstrapRepository {
-			s.bootstrapping = false
-		}
-		s.metrics.ended(e.state)
-	}
-	kept := s.queue[:0]
-	for _, w := range s.queue {
-		if s.live[w.id] != nil {
-			kept = append(kept, w)
-		}
-	}
-	clear(s.queue[len(kept):])
-	s.queue = kept
-	return nil
 }
 
 // maintain does what is due without a request: roles that end soon are signed

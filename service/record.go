@@ -2,10 +2,13 @@ package service
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"iter"
+	"strings"
 
 	"example.org/rstuf"
 )
@@ -100,7 +103,16 @@ func (r record) body() []byte { return r[2:] }
 
 var errRecord = errors.New("a waiting request is damaged")
 
-// check tells whether a record that was read from disk is whole.
+// openRecord reads a record as it was stored.
+func openRecord(sealed []byte) (record, error) {
+	value, err := unseal(sealed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRecord, err)
+	}
+	return record(value), record(value).check()
+}
+
+// check tells whether a record has the form of one.
 func (r record) check() error {
 	if len(r) < 2 || r.kind() < addArtifacts || r.kind() > deleteDelegations {
 		return errRecord
@@ -112,6 +124,9 @@ func (r record) check() error {
 	for body := r.body(); len(body) > 0; texts++ {
 		n, width := binary.Uvarint(body)
 		if width <= 0 || n > uint64(len(body)-width) {
+			return errRecord
+		}
+		if texts%2 == 1 && !isForm(body[width:width+int(n)]) {
 			return errRecord
 		}
 		body = body[width+int(n):]
@@ -126,7 +141,51 @@ func (r record) check() error {
 // is empty where the artifact is to be removed.
 func (r record) appendEntry(path, form string) record {
 	r = append(binary.AppendUvarint(r, uint64(len(path))), path...)
+	if digest, length, ok := usualForm(form); ok {
+		r = binary.AppendUvarint(r, uint64(1+sha256.Size+len(length)))
+		r = append(r, packed)
+		r = appendHex(r, digest)
+		return append(r, length...)
+	}
 	return append(binary.AppendUvarint(r, uint64(len(form))), form...)
+}
+
+// A description of the usual kind, {"hashes":{"sha256":"…"},"length":1}, is
+// kept in less than half the bytes: this byte, the digest, and the length as it
+// stands.
+const (
+	packed     = 1 // no description begins with it
+	usualStart = `{"hashes":{"sha256":"`
+	usualEnd   = `"},"length":`
+)
+
+func usualForm(form string) (digest, length string, ok bool) {
+	rest, ok := strings.CutPrefix(form, usualStart)
+	if !ok || len(rest) < 2*sha256.Size {
+		return "", "", false
+	}
+	digest = rest[:2*sha256.Size]
+	length, ok = strings.CutPrefix(rest[2*sha256.Size:], usualEnd)
+	if !ok || !lowerHex(digest) || length == "}" || strings.TrimLeft(length, "0123456789") != "}" {
+		return "", "", false
+	}
+	return digest, length[:len(length)-1], true
+}
+
+// isForm tells whether an entry's second text is a description, or empty.
+func isForm(form []byte) bool {
+	return len(form) == 0 || form[0] == '{' || form[0] == packed && len(form) > 1+sha256.Size
+}
+
+// appendForm appends the description that stands in an entry.
+func appendForm(dst []byte, form string) []byte {
+	if form[0] != packed {
+		return append(dst, form...)
+	}
+	dst = append(dst, usualStart...)
+	dst = hex.AppendEncode(dst, []byte(form[1:1+sha256.Size]))
+	dst = append(dst, usualEnd...)
+	return append(append(dst, form[1+sha256.Size:]...), '}')
 }
 
 // entries yields the paths and descriptions of an artifact request. They are
@@ -153,4 +212,18 @@ func cutText(text string) (first, rest string) {
 	n |= int(text[i]) << (7 * i)
 	text = text[i+1:]
 	return text[:n], text[n:]
+}
+
+// appendHex appends the bytes that lower-case hex stands for.
+func appendHex(dst []byte, text string) []byte {
+	digit := func(c byte) byte {
+		if c >= 'a' {
+			return c - 'a' + 10
+		}
+		return c - '0'
+	}
+	for i := 0; i < len(text); i += 2 {
+		dst = append(dst, digit(text[i])<<4|digit(text[i+1]))
+	}
+	return dst
 }

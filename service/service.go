@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
-
-	"example.org/rstuf"
-	"example.org/rstuf/metadata"
 )
 
 // Service is a running RSTUF. Its methods may be called by several goroutines
@@ -118,93 +113,6 @@ func (s *Service) load() (err error) {
 	})
 }
 
-// repair brings the files to what the database says, which is what was
-// published: a crash may have come before the last file was replaced.
-func (s *Service) repair(ctx context.Context) error {
-	r := s.repo
-	if !r.bootstrapped() {
-		return s.refuseForeign(ctx)
-	}
-	if err := s.announce(ctx, r, true); err != nil {
-		return err
-	}
-	info := r.roles.get(rstuf.RoleTargets)
-	data, err := s.readRole(ctx, rstuf.RoleTargets, info)
-	if err != nil {
-		return err
-	}
-	if r.targets, err = metadata.Parse(data); err != nil {
-		return fmt.Errorf("targets: %w", err)
-	}
-	view, err := r.targets.Targets()
-	if err != nil {
-		return err
-	}
-	r.delegations = view.Delegations
-	if _, err := s.readRole(ctx, rstuf.RoleSnapshot, r.roles.get(rstuf.RoleSnapshot)); err != nil {
-		return err
-	}
-	return s.removeUnpublished(ctx)
-}
-
-// refuseForeign refuses a storage with a repository that the database does not
-// know: it would be overwritten.
-func (s *Service) refuseForeign(ctx context.Context) error {
-	name := metadata.Filename(rstuf.RoleTimestamp, 0)
-	switch _, err := s.storage.Read(ctx, name); {
-	case err == nil:
-		return fmt.Errorf("the metadata folder holds a repository (%s) that state.db does not know: restore state.db, or choose an empty folder", name)
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("read %s: %w", name, err)
-	}
-	return nil
-}
-
-// announce replaces the files by which clients find the rest: the timestamp,
-// then the root. With check, files that are right already are left alone.
-func (s *Service) announce(ctx context.Context, r *repository, check bool) error {
-	for _, file := range []struct {
-		name string
-		data []byte
-	}{
-		{metadata.Filename(rstuf.RoleTimestamp, 0), r.timestamp},
-		{metadata.Filename(rstuf.RoleRoot, r.root.Version()), r.root.Bytes()},
-	} {
-		old, err := s.storage.Read(ctx, file.name)
-		if err == nil && string(old) == string(file.data) {
-			continue
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("read %s: %w", file.name, err)
-		}
-		if check {
-			s.cfg.Logger.Info("repair a file after a crash", "file", file.name)
-		}
-		if err := s.storage.Replace(ctx, file.name, file.data); err != nil {
-			return fmt.Errorf("write %s: %w", file.name, err)
-		}
-	}
-	return nil
-}
-
-// removeUnpublished deletes files of publications that a crash cut short: they
-// are newer than what is published.
-func (s *Service) removeUnpublished(ctx context.Context) error {
-	names, err := s.storage.List(ctx)
-	if err != nil {
-		return fmt.Errorf("list metadata files: %w", err)
-	}
-	for _, name := range names {
-		version, role, ok := splitFilename(name)
-		if strings.HasSuffix(name, temporary) || ok && role != rstuf.RoleRoot && version > s.repo.roles.get(role).version {
-			if err := s.storage.Remove(ctx, name); err != nil {
-				return fmt.Errorf("remove %s: %w", name, err)
-			}
-		}
-	}
-	return nil
-}
-
 // Handler is the API, with the prefix /api/v1, and /healthz, /readyz and
 // /metrics beside it.
 func (s *Service) Handler() http.Handler { return s.handler }
@@ -228,10 +136,12 @@ func (s *Service) Close(ctx context.Context) error {
 	select {
 	case <-s.done:
 	case <-ctx.Done():
-		err = fmt.Errorf("close service: %w: what waits stays queued", ctx.Err())
+		s.stop()
+		<-s.done
+		if s.hasWork() {
+			err = fmt.Errorf("close service: %w: what waits stays queued", ctx.Err())
+		}
 	}
-	s.stop()
-	<-s.done
 	return errors.Join(err, s.db.Close())
 }
 

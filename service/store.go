@@ -63,10 +63,14 @@ type roleInfo struct {
 func (r roleInfo) encode() []byte {
 	out := binary.BigEndian.AppendUint64(nil, uint64(r.version))
 	out = binary.BigEndian.AppendUint64(out, uint64(r.expires.Unix()))
-	return append(out, r.sum[:]...)
+	return seal(append(out, r.sum[:]...))
 }
 
-func decodeRoleInfo(data []byte) (r roleInfo, err error) {
+func decodeRoleInfo(sealed []byte) (r roleInfo, err error) {
+	data, err := unseal(sealed)
+	if err != nil {
+		return r, err
+	}
 	if len(data) != 16+len(r.sum) {
 		return r, errors.New("a role's entry has the wrong length")
 	}
@@ -138,20 +142,34 @@ func lockedError(dir string) error {
 func loadRepository(tx *bolt.Tx) (*repository, error) {
 	r := &repository{signing: map[string]*metadata.Document{}}
 	values := tx.Bucket(bucketState)
-	if raw := values.Get(keyState); raw != nil {
-		if err := json.Unmarshal(raw, &r.state); err != nil {
-			return nil, fmt.Errorf("state: %w", err)
+	for key, read := range map[string]func([]byte) error{
+		string(keyState): func(raw []byte) error { return json.Unmarshal(raw, &r.state) },
+		string(keyRoot): func(raw []byte) (err error) {
+			r.root, err = metadata.Parse(raw)
+			return err
+		},
+		string(keyTimestamp): func(raw []byte) error {
+			r.timestamp = bytes.Clone(raw)
+			return nil
+		},
+	} {
+		sealed := values.Get([]byte(key))
+		if sealed == nil {
+			continue // before the bootstrap
+		}
+		raw, err := unseal(sealed)
+		if err == nil {
+			err = read(raw)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	var err error
-	if raw := values.Get(keyRoot); raw != nil {
-		if r.root, err = metadata.Parse(raw); err != nil {
-			return nil, fmt.Errorf("root: %w", err)
-		}
+	if r.bootstrapped() && (r.root == nil || r.timestamp == nil) {
+		return nil, errors.New("root or timestamp is missing")
 	}
-	r.timestamp = bytes.Clone(values.Get(keyTimestamp))
 	roles := map[string]roleInfo{}
-	err = tx.Bucket(bucketRoles).ForEach(func(name, raw []byte) (err error) {
+	err := tx.Bucket(bucketRoles).ForEach(func(name, raw []byte) (err error) {
 		roles[string(name)], err = decodeRoleInfo(raw)
 		return err
 	})
@@ -159,7 +177,11 @@ func loadRepository(tx *bolt.Tx) (*repository, error) {
 		return nil, err
 	}
 	r.roles = newRoleTable(roles)
-	return r, tx.Bucket(bucketSigning).ForEach(func(role, raw []byte) error {
+	return r, tx.Bucket(bucketSigning).ForEach(func(role, sealed []byte) error {
+		raw, err := unseal(sealed)
+		if err != nil {
+			return fmt.Errorf("signing of %s: %w", role, err)
+		}
 		doc, err := metadata.Parse(raw)
 		if err != nil {
 			return fmt.Errorf("signing of %s: %w", role, err)

@@ -1,0 +1,104 @@
+package service
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// store writes what changed into the database.
+func (p *publication) store(tx *bolt.Tx) error {
+	values := tx.Bucket(bucketState)
+	raw, err := json.Marshal(p.next.state)
+	if err != nil {
+		return err
+	}
+	if err := values.Put(keyState, seal(raw)); err != nil {
+		return err
+	}
+	if p.next.root != p.old.root {
+		if err := values.Put(keyRoot, seal(slices.Clone(p.next.root.Bytes()))); err != nil {
+			return err
+		}
+	}
+	if len(p.changed) > 0 {
+		if err := values.Put(keyTimestamp, seal(slices.Clone(p.next.timestamp))); err != nil {
+			return err
+		}
+	}
+	roles := tx.Bucket(bucketRoles)
+	for _, role := range slices.Sorted(maps.Keys(p.changed)) {
+		if err := roles.Put([]byte(role), p.changed[role].encode()); err != nil {
+			return err
+		}
+	}
+	return p.storeSigning(tx.Bucket(bucketSigning))
+}
+
+// storeSigning writes the documents that wait for signatures.
+func (p *publication) storeSigning(bucket *bolt.Bucket) error {
+	for role := range p.old.signing {
+		if _, still := p.next.signing[role]; !still {
+			if err := bucket.Delete([]byte(role)); err != nil {
+				return err
+			}
+		}
+	}
+	for role, doc := range p.next.signing {
+		if p.old.signing[role] == doc {
+			continue
+		}
+		if err := bucket.Put([]byte(role), seal(slices.Clone(doc.Bytes()))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit makes a publication the state of the service: in the database first,
+// which decides, then in the files that clients start from, then in memory.
+func (s *Service) commit(p *publication) error {
+	var stats taskStats
+	err := s.disk.commit(s.db, func(tx *bolt.Tx) (err error) {
+		if err = p.store(tx); err != nil {
+			return err
+		}
+		stats, err = s.putTasks(tx, p.ended)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store the publication: %w", err)
+	}
+	if p.published() {
+		// What is committed must be announced before anything else happens.
+		if !s.attempt(p.ctx, func() error { return s.announce(p.ctx, p.next, false) }) {
+			return p.ctx.Err() // the next start announces it
+		}
+		s.metrics.published(p)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.repo = p.next
+	s.tasks = stats
+	for _, e := range p.ended {
+		s.logTask(e)
+		s.waitingBytes -= e.w.size
+		delete(s.live, e.w.id)
+		if e.w.kind == bootstrapRepository {
+			s.bootstrapping = false
+		}
+		s.metrics.ended(e.state)
+	}
+	kept := s.queue[:0]
+	for _, w := range s.queue {
+		if s.live[w.id] != nil {
+			kept = append(kept, w)
+		}
+	}
+	clear(s.queue[len(kept):])
+	s.queue = kept
+	return nil
+}
