@@ -348,6 +348,19 @@ func TestErrorsInOneLine(t *testing.T) {
 	}
 }
 
+func TestErrorsAreBounded(t *testing.T) {
+	api := offline(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(422)
+		io.WriteString(w, `{"detail": [`+strings.Repeat(`{"type": "missing", "loc": ["body", "é\u001b[2J"], "msg": "Field required"},`, 5000)+`{}]}`)
+	}), client.Config{})
+	_, err := api.Settings(t.Context())
+	var answer *client.Error
+	require.ErrorAs(t, err, &answer)
+	assert.Len(t, answer.Fields, 5001, "all are there")
+	assert.Less(t, len(err.Error()), 2200, "the line tells of the first")
+	assert.NotContains(t, err.Error(), "\x1b", "nothing that steers a terminal")
+}
+
 func TestInvalidRequestsAreNotSent(t *testing.T) {
 	fake := newFakeAPI()
 	api := offline(t, fake, client.Config{})
