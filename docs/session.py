@@ -15,6 +15,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import struct
 import sys
 import tempfile
@@ -52,32 +53,46 @@ CEREMONY = [
     ("Password of bob: ", "battery staple"),
 ]
 
-API, METADATA, FILES = "http://127.0.0.1:18080", "http://127.0.0.1:18081", "http://127.0.0.1:18082"
+# The recording has these ports; a check takes free ones.
+PORTS = [18080, 18081, 18082]
 
-STEPS = [
-    ("# Two people make their keys. Each has a password of its own.", []),
-    ("rstuf key generate --type ed25519 --file alice",
-     [("Password for alice: ", "correct horse"), ("Password for alice, again: ", "correct horse")]),
-    ("rstuf key generate --type ed25519 --file bob",
-     [("Password for bob: ", "battery staple"), ("Password for bob, again: ", "battery staple")]),
-    ("# The online key lies in the service's key folder, not encrypted.", []),
-    ("mkdir -p repo/keys repo/files && rstuf key generate --type ed25519 --file repo/keys/online --plain", []),
-    ("# A whole RSTUF on this machine.", []),
-    ("rstuf serve --dir repo --artifacts repo/files --listen 127.0.0.1:18080 --metadata-listen 127.0.0.1:18081 "
-     "--artifacts-listen 127.0.0.1:18082 2>serve.log &", []),
-    ("# The ceremony: questions, a review before each signature, then the bootstrap.", []),
-    (f"rstuf admin --api-server {API} ceremony --out", CEREMONY),
-    ("# Publish a file, and download it trusting nothing but the ceremony's root.", []),
-    ("echo 'Hello, world' > repo/files/hello.txt", []),
-    (f"rstuf artifact --api-server {API} add repo/files/hello.txt", []),
-    ("cp repo/metadata/1.root.json root.json", []),
-    (f"rstuf artifact download hello.txt -r root.json -m {METADATA} -a {FILES}", []),
-    ("# Somebody changes the file on the server.", []),
-    ("echo 'Hello, w0rld' > repo/files/hello.txt", []),
-    (f"rstuf artifact download hello.txt -r root.json -m {METADATA} -a {FILES} -P again", []),
-    ("# How is the repository?", []),
-    (f"rstuf doctor {METADATA} -r root.json --skip-delegated", []),
-]
+
+def free_ports():
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def steps(ports):
+    """The commands, each with the prompts that it shows and what is typed there."""
+    api, metadata, files = (f"127.0.0.1:{port}" for port in ports)
+    download = f"rstuf artifact download hello.txt -r root.json -m http://{metadata} -a http://{files}"
+    return [
+        ("# Two people make their keys. Each has a password of its own.", []),
+        ("rstuf key generate --type ed25519 --file alice",
+         [("Password for alice: ", "correct horse"), ("Password for alice, again: ", "correct horse")]),
+        ("rstuf key generate --type ed25519 --file bob",
+         [("Password for bob: ", "battery staple"), ("Password for bob, again: ", "battery staple")]),
+        ("# The online key lies in the service's key folder, not encrypted.", []),
+        ("mkdir -p repo/keys repo/files && rstuf key generate --type ed25519 --file repo/keys/online --plain", []),
+        ("# A whole RSTUF on this machine.", []),
+        (f"rstuf serve --dir repo --artifacts repo/files --listen {api} --metadata-listen {metadata} "
+         f"--artifacts-listen {files} 2>serve.log &", []),
+        ("# The ceremony: questions, a review before each signature, then the bootstrap.", []),
+        (f"rstuf admin --api-server http://{api} ceremony --out", CEREMONY),
+        ("# Publish a file, and download it trusting nothing but the ceremony's root.", []),
+        ("echo 'Hello, world' > repo/files/hello.txt", []),
+        (f"rstuf artifact --api-server http://{api} add repo/files/hello.txt", []),
+        ("cp repo/metadata/1.root.json root.json", []),
+        (download, []),
+        ("# Somebody changes the file on the server.", []),
+        ("echo 'Hello, w0rld' > repo/files/hello.txt", []),
+        (download + " -P again", []),
+        ("# How is the repository?", []),
+        (f"rstuf doctor http://{metadata} -r root.json --skip-delegated", []),
+    ]
 
 
 class Recorder:
@@ -114,19 +129,19 @@ class Recorder:
         os.write(self.fd, b"\n")
 
 
-def play(binary):
+def play(binary, ports):
     folder = tempfile.mkdtemp()
     recorder = Recorder(folder, binary)
     prompt = re.compile(r"(^|\n)\$ $")
     try:
         recorder.expect(prompt)
-        for command, answers in STEPS:
+        for command, answers in steps(ports):
             recorder.type(command)
             for question, answer in answers:
                 recorder.expect(question)
                 recorder.type(answer)
             if command.endswith("&"):
-                recorder.expect("artifacts: " + FILES)
+                recorder.expect(f"artifacts: http://127.0.0.1:{ports[2]}")
                 recorder.type("")
             recorder.expect(prompt)
         recorder.type("kill %1; wait")
@@ -143,7 +158,7 @@ def main():
     arguments = [arg for arg in sys.argv[1:] if arg != "--check"]
     if len(arguments) != 1:
         sys.exit(__doc__)
-    events = play(os.path.abspath(arguments[0]))
+    events = play(os.path.abspath(arguments[0]), free_ports() if check else PORTS)
     text = "".join(event[2] for event in events).replace("\r\n", "\n")
     text = re.sub(r"[^\n]*\r\x1b\[K", "", text)  # progress, which the next line takes away
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", text)
