@@ -21,6 +21,9 @@ const (
 	MaxHashBins = 16384
 )
 
+// MaxExpiration bounds the life of every role, in days: a hundred years.
+const MaxExpiration = 36500
+
 // IsTopLevelRole tells whether name is one of TUF's four top-level roles.
 func IsTopLevelRole(name string) bool {
 	switch name {

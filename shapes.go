@@ -14,7 +14,7 @@ var (
 	optObject     = &shape{kind: openObjectKind, elem: anyShape, nullable: true}
 	stringsShape  = &shape{kind: listKind, elem: stringShape}
 	optStrings    = &shape{kind: listKind, elem: stringShape, nullable: true}
-	daysShape     = &shape{kind: intKind, gt: bound(0), lt: bound(maxDays + 1)}
+	daysShape     = &shape{kind: intKind, gt: bound(0), lt: bound(MaxExpiration + 1)}
 	keyMapShape   = &shape{kind: openObjectKind, elem: keyShape}
 	roleListShape = &shape{kind: listKind, elem: delegatedRoleShape}
 

@@ -12,9 +12,6 @@ import (
 	"unicode/utf8"
 )
 
-// maxDays bounds every life: a hundred years.
-const maxDays = 36500
-
 // valueError is a rule that no shape states; loc starts with "body".
 func valueError(msg string, loc ...any) FieldError {
 	return FieldError{Type: "value_error", Loc: loc, Msg: "Value error, " + msg, Ctx: map[string]any{"error": map[string]any{}}}
@@ -121,6 +118,10 @@ var signedFields = map[string]bool{
 
 var vendorField = regexp.MustCompile(`^x-[^-]+-.+$`)
 
+// IsVendorField tells whether name has the form x-<vendor>-<name>, which RSTUF
+// wants of fields that TUF does not know.
+func IsVendorField(name string) bool { return vendorField.MatchString(name) }
+
 // signedFieldRules checks the names of the fields in a document's "signed".
 func signedFieldRules(document json.RawMessage) (errs ValidationError) {
 	var w struct {
@@ -130,7 +131,7 @@ func signedFieldRules(document json.RawMessage) (errs ValidationError) {
 		return nil // the shape has said so
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Signed)) {
-		if !signedFields[name] && !vendorField.MatchString(name) {
+		if !signedFields[name] && !IsVendorField(name) {
 			errs = append(errs, valueError(fmt.Sprintf("Invalid: `%s` field name, unrecognized_field must use format x-<vendor>-<name>", name), "body"))
 		}
 	}

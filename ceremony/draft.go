@@ -240,4 +240,4 @@ func (d *Draft) String() string {
 	return fmt.Sprintf("%s version %d", quote.Word(d.role), d.document.Version())
 }
 
-func short(keyID string) string { return keyID[:min(len(keyID), 16)] }
+func short(keyID string) string { return quote.Word(keyID[:min(len(keyID), 16)]) }

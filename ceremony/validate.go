@@ -13,9 +13,6 @@ import (
 	"example.org/rstuf/metadata"
 )
 
-// maxDays is the API's bound of every life: a hundred years.
-const maxDays = 36500
-
 // PolicyError is everything that is wrong with a policy, a change or a set of
 // roles.
 type PolicyError struct {
@@ -190,8 +187,8 @@ func (p Policy) checkDays(found *problems) {
 }
 
 func checkDays(found *problems, at string, days int) {
-	if days < 1 || days > maxDays {
-		found.add("%s: %d days, but it must be from 1 to %d", at, days, maxDays)
+	if days < 1 || days > rstuf.MaxExpiration {
+		found.add("%s: %d days, but it must be from 1 to %d", at, days, rstuf.MaxExpiration)
 	}
 }
 

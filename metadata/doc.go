@@ -9,7 +9,8 @@
 //
 // For roots: [NewRoot] and [Root.Next] with the edits of [Root],
 // [CheckNextRoot] before anybody signs, [VerifyNextRoot] and [VerifyRootChain]
-// when a root is to be trusted, [CheckRoot] for the rules of RSTUF.
+// when a root is to be trusted, [CheckRoot] and [CheckDelegations] for the rules
+// of RSTUF.
 //
 // For targets: [HashBins] and [Delegations.RolesFor] say which role a path
 // belongs to; [TargetsWriter] and [Document.TargetFiles] write and read roles

@@ -283,7 +283,7 @@ func TestNewRefuses(t *testing.T) {
 			Version: 1, Expires: expires, Meta: meta, Extra: map[string]json.RawMessage{"x-a": json.RawMessage("-")}},
 		`new document: meta: the field is also among the extra fields`: &metadata.Snapshot{
 			Version: 1, Expires: expires, Meta: meta, Extra: map[string]json.RawMessage{"meta": json.RawMessage("{}")}},
-		"new document: meta.a\xff.json: the name is not valid UTF-8": &metadata.Snapshot{
+		`new document: meta."a\xff.json": the name is not valid UTF-8`: &metadata.Snapshot{
 			Version: 1, Expires: expires, Meta: map[string]metadata.MetaFile{"a\xff.json": {Version: 1}}},
 		`new document: read timestamp version 1: meta: must name snapshot.json and nothing else`: &metadata.Timestamp{Version: 1, Expires: expires},
 		`new document: targets.a.hashes: at least one hash is needed`: &metadata.Targets{

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/quote"
 )
 
 // reader takes the fields of one JSON object, by their exact names, and keeps
@@ -60,7 +61,7 @@ func (e *fieldError) Unwrap() error { return e.err }
 // atField puts a field's name in front of an error, and a dot between the
 // names of nested fields.
 func atField(name string, err error) error {
-	name = clip(name)
+	name = quote.Line(clip(name))
 	if inner, ok := err.(*fieldError); ok {
 		return &fieldError{name + "." + inner.path, inner.err}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -67,14 +66,12 @@ func (root *Root) problems() (problems []error) {
 		problems = append(problems, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(root.Extra)) {
-		if !vendorField.MatchString(name) {
+		if !rstuf.IsVendorField(name) {
 			problems = append(problems, atField(name, errors.New("the field is not known: fields of your own are named x-<vendor>-<name>")))
 		}
 	}
 	return problems
 }
-
-var vendorField = regexp.MustCompile(`^x-[^-]+-.+$`)
 
 // checkKeyID compares a key's id with those that follow from the key.
 func checkKeyID(id string, object rstuf.Key) error {
