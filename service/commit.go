@@ -61,6 +61,9 @@ func (p *publication) storeSigning(bucket *bolt.Bucket) error {
 // commit makes a publication the state of the service: in the database first,
 // which decides, then in the files that clients start from, then in memory.
 func (s *Service) commit(p *publication) error {
+	if err := p.ctx.Err(); err != nil {
+		return err // what was made may not be whole
+	}
 	var stats taskStats
 	err := s.disk.commit(s.db, func(tx *bolt.Tx) (err error) {
 		if err = p.store(tx); err != nil {

@@ -131,7 +131,10 @@ func each[T any](p *publication, list []T, do func(T) error) error {
 		}
 		group.Go(func() error { return do(item) })
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return outer.Err() // else some may have been left out
 }
 
 // read returns the published document of a role; nil if there is none.
