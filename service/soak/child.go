@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"example.org/rstuf/keys"
@@ -41,7 +43,13 @@ func serve(ctx context.Context, dir string) error {
 	if err := server.Serve(listener); err != http.ErrServerClosed {
 		return err
 	}
-	return svc.Close(context.Background())
+	// Too short for what waits, often: it stays queued.
+	stop, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
+	defer cancel()
+	if err := svc.Close(stop); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
 }
 
 // child is one life of the service.
@@ -78,4 +86,12 @@ func (c *child) kill() error {
 	}
 	c.cmd.Wait() // it says that the process was killed
 	return nil
+}
+
+// stop asks the process to end.
+func (c *child) stop() error {
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return c.cmd.Wait()
 }

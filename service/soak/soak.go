@@ -67,23 +67,23 @@ func (s *soak) run(ctx context.Context) (err error) {
 			return err
 		}
 		s.base, s.history, s.open = map[string]int64{}, [workers][]request{}, map[string]bool{}
-		for kills := 0; ; kills++ {
+		for life := 0; ; life++ {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if s.duration > 0 && time.Until(end) < time.Duration(1-half)*s.duration/2 || s.duration == 0 && kills >= s.options.kills/2 {
+			if s.duration > 0 && time.Until(end) < time.Duration(1-half)*s.duration/2 || s.duration == 0 && s.kills >= (half+1)*s.options.kills/2 {
 				break
 			}
-			if err := s.life(dir, kills); err != nil {
-				return fmt.Errorf("%s, life %d: %w", filepath.Base(dir), kills, err)
+			if err := s.life(dir, life); err != nil {
+				return fmt.Errorf("%s, life %d: %w", filepath.Base(dir), life, err)
 			}
 		}
 	}
 	return nil
 }
 
-// life starts the service, checks it, puts it under load, kills it, and
-// verifies what is left.
+// life starts the service, checks it, puts it under load, kills it (some times
+// it is asked to end, and given little time), and verifies what is left.
 func (s *soak) life(dir string, number int) error {
 	c, err := startChild(dir)
 	if err != nil {
@@ -106,13 +106,17 @@ func (s *soak) life(dir string, number int) error {
 	}
 	time.Sleep(time.Duration(s.random.Int64N(int64(250 * time.Millisecond))))
 	alive = false
-	err = c.kill()
+	if number%8 == 5 {
+		err = c.stop()
+	} else {
+		err = c.kill()
+		s.kills++
+	}
 	close(stopped)
 	group.Wait()
 	if err != nil {
 		return err
 	}
-	s.kills++
 	_, err = s.verify(dir)
 	return err
 }
