@@ -252,10 +252,17 @@ var ErrExpired = errors.New("metadata has expired")
 
 // CheckExpiry returns [ErrExpired] if the document is not valid any more.
 func (d *Document) CheckExpiry(now time.Time) error {
+	if err := d.expired(now); err != nil {
+		return fmt.Errorf("%s version %d: %w", d.typ, d.version, err)
+	}
+	return nil
+}
+
+func (d *Document) expired(now time.Time) error {
 	if now.Before(d.expires) {
 		return nil
 	}
-	return fmt.Errorf("%s version %d: %w at %s", d.typ, d.version, ErrExpired, formatTime(d.expires))
+	return fmt.Errorf("%w at %s", ErrExpired, formatTime(d.expires))
 }
 
 // Canonical returns the bytes that signatures cover. The caller must not

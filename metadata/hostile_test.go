@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,4 +132,26 @@ func TestKeyRefCannotBeForged(t *testing.T) {
 	} {
 		assert.Equal(t, want, ref.String())
 	}
+}
+
+// TestConcurrentReads: a document that nobody signs any more may be read by
+// many at once.
+func TestConcurrentReads(t *testing.T) {
+	t.Parallel()
+	p := newPeople(t)
+	d := document(t, p.root(t), p.alice, p.bob)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			root, err := d.Root()
+			assert.NoError(t, err)
+			delegation, err := root.Delegation(rstuf.RoleRoot)
+			assert.NoError(t, err)
+			assert.True(t, delegation.Verify(d).OK())
+			assert.Len(t, d.Signatures(), 2)
+			_, err = metadata.Parse(d.Bytes())
+			assert.NoError(t, err)
+		})
+	}
+	all.Wait()
 }

@@ -22,7 +22,7 @@ func CheckRoot(doc *Document, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return broken(doc.version, append(root.problems(), doc.CheckExpiry(now)))
+	return broken(doc.version, append(root.problems(), doc.expired(now)))
 }
 
 // broken joins the problems of a root into one line.

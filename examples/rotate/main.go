@@ -7,13 +7,14 @@
 //
 // -root is the root that the caller trusts, from a file that no server sent;
 // -out is what to trust from then on. If the keys given are not all that must
-// sign, the service keeps the root for the others, who sign it with
-// examples/signing-bot or `rstuf admin metadata sign`.
+// sign there is no such file yet: the service keeps the root for the others, who
+// sign it with examples/signing-bot or `rstuf admin metadata sign`.
 package main
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -65,9 +66,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if o.api == "" || o.root == "" || o.out == "" {
 		return fmt.Errorf("-api, -root and -out are needed")
 	}
-	if _, err := os.Lstat(o.out); err == nil {
-		return fmt.Errorf("%s exists", o.out)
-	}
 	draft, err := o.draft(ctx)
 	if err != nil {
 		return err
@@ -79,7 +77,22 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	fmt.Fprintln(out, draft.Status())
-	return o.send(ctx, draft, out)
+	// The file is there before anything is sent: a root that was published must
+	// not get lost because it can't be written.
+	file, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	published, err := o.send(ctx, draft, out)
+	if published {
+		_, writeErr := file.Write(draft.Document().Bytes())
+		err = errors.Join(err, writeErr)
+	}
+	if err = errors.Join(err, file.Close()); err != nil || !published {
+		return errors.Join(err, os.Remove(o.out))
+	}
+	fmt.Fprintf(out, "%s is published; trust %s from now on\n", draft, o.out)
+	return nil
 }
 
 // draft makes the next root.
@@ -136,52 +149,35 @@ func signWith(ctx context.Context, draft *ceremony.Draft, path string) error {
 	return nil
 }
 
-// send gives the root to the service and keeps it for the caller.
-func (o options) send(ctx context.Context, draft *ceremony.Draft, out io.Writer) error {
+// send gives the root to the service and tells whether it is published.
+func (o options) send(ctx context.Context, draft *ceremony.Draft, out io.Writer) (published bool, err error) {
 	api, err := client.New(o.api, client.Config{})
 	if err != nil {
-		return err
+		return false, err
 	}
 	task, err := api.UpdateMetadata(ctx, draft.Update().Metadata[rstuf.RoleRoot])
 	if err != nil {
-		return err
+		return false, err
 	}
 	if _, err := task.Wait(ctx); err != nil {
-		return err
-	}
-	next := draft.Document()
-	if err := writeNew(o.out, next.Bytes()); err != nil {
-		return err
+		return false, err
 	}
 	if !draft.Status().Complete() {
 		fmt.Fprintln(out, "the service keeps the root until the others have signed")
-		return nil
+		return false, nil
 	}
 	settings, err := api.Settings(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	published, err := metadata.Parse(settings.TrustedRoot)
+	trusted, err := metadata.Parse(settings.TrustedRoot)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if !bytes.Equal(published.Canonical(), next.Canonical()) {
-		return fmt.Errorf("the service trusts root version %d and not the one that was sent", published.Version())
+	if !bytes.Equal(trusted.Canonical(), draft.Document().Canonical()) {
+		return false, fmt.Errorf("the service trusts root version %d and not the one that was sent", trusted.Version())
 	}
-	fmt.Fprintf(out, "root version %d is published; trust %s from now on\n", next.Version(), o.out)
-	return nil
-}
-
-func writeNew(path string, data []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	if _, err := file.Write(data); err != nil {
-		file.Close()
-		return err
-	}
-	return file.Close()
+	return true, nil
 }
 
 // list is a flag that may be repeated.

@@ -82,6 +82,7 @@ func TestRotateWithOneSigner(t *testing.T) {
 		"-api", repo.APIURL, "-root", in("root.json"), "-out", in("2.root.json"), "-threshold", "3", "-key", in("alice"),
 	}, &out))
 	assert.Contains(t, out.String(), "keeps the root until the others have signed")
+	assert.NoFileExists(t, in("2.root.json"), "it is not to be trusted yet")
 
 	pinned, err := readRoot(in("root.json"))
 	require.NoError(t, err)
@@ -110,6 +111,7 @@ func TestRotateRefuses(t *testing.T) {
 		"not a signer":    {"-days", "700", "-key", in("mallory")},
 		"no such root":    {"-days", "700", "-root", in("none.json")},
 		"output exists":   {"-days", "700", "-key", in("alice"), "-out", in("root.json")},
+		"no such folder":  {"-days", "700", "-key", in("alice"), "-key", in("bob"), "-out", in("none/next.json")},
 		"no such service": {"-days", "700", "-key", in("alice"), "-api", "ftp://127.0.0.1"},
 	} {
 		base := []string{"-api", repo.APIURL, "-root", in("root.json"), "-out", filepath.Join(t.TempDir(), "next.json")}
