@@ -122,5 +122,9 @@ func encode[P Payload](payload P) ([]byte, error) {
 	if err := payload.Validate(); err != nil {
 		return nil, err
 	}
-	return files.Encode(payload)
+	data, err := files.Encode(payload)
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("it has %d bytes, and a payload file can have %d at most", len(data), MaxSize)
+	}
+	return data, err
 }

@@ -201,6 +201,9 @@ func TestFiles(t *testing.T) {
 	_, err = bootstrap.ReadFile(filepath.Join(dir, "none.json"))
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	assert.Error(t, bootstrap.WriteFile(filepath.Join(dir, "nil.json"), (*rstuf.BootstrapPayload)(nil)))
+	huge := recordedPayload(t, "custom-delegations")
+	huge.Settings.Roles.Delegations.Roles[0].Paths = []string{strings.Repeat("a", bootstrap.MaxSize)}
+	assert.ErrorContains(t, bootstrap.WriteFile(filepath.Join(dir, "huge.json"), huge), "at most", "it could not be read again")
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, left, 1)
