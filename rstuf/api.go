@@ -82,15 +82,26 @@ func (a *app) connect() (*client.Client, error) {
 
 // header gathers the settings' headers and the flags', which come first.
 func (a *app) header(settings *config.File) (http.Header, error) {
-	header := http.Header{}
+	header, err := flagHeader(a.api.headers)
+	if err != nil {
+		return nil, err
+	}
 	known, err := settings.Headers()
 	if err != nil {
 		return nil, err
 	}
 	for name, value := range known {
-		header.Set(name, value)
+		if header.Get(name) == "" {
+			header.Set(name, value)
+		}
 	}
-	for _, text := range a.api.headers {
+	return header, nil
+}
+
+// flagHeader reads the values of --headers.
+func flagHeader(texts []string) (http.Header, error) {
+	header := http.Header{}
+	for _, text := range texts {
 		pairs, err := parseHeaders(text)
 		if err != nil {
 			return nil, err

@@ -168,7 +168,7 @@ func required(cmd *cobra.Command, names ...string) error {
 func defaultConfigPath() string {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return ".rstuf.yml"
+		return "" // there are no settings then
 	}
 	return filepath.Join(home, ".rstuf.yml")
 }

@@ -202,10 +202,10 @@ func (c *addCommand) once(ctx context.Context, source iter.Seq2[rstuf.Artifact, 
 	}
 	if c.dryRun {
 		data, err := encodeJSON(request)
-		if err == nil {
-			_, err = c.stdout.Write(data)
+		if err != nil {
+			return err
 		}
-		return err
+		return c.writeJSON(data)
 	}
 	return c.change(ctx, true, func(ctx context.Context, api *client.Client) (*client.Task, error) {
 		return api.AddArtifacts(ctx, request)

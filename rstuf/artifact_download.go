@@ -109,11 +109,9 @@ func (c *downloadCommand) downloader(ctx context.Context, repo config.Repository
 		}
 		trust = client.TrustRoot(root.Bytes())
 	}
-	settings, err := c.config()
-	if err != nil {
-		return nil, err
-	}
-	header, err := c.header(settings)
+	// The API's headers and token are none of the business of the servers
+	// that artifacts come from.
+	header, err := flagHeader(c.api.headers)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -267,7 +266,7 @@ func waitingFor(result bootstrap.Result) error {
 	return waitingError{"the bootstrap waits for signatures: see rstuf admin metadata sign"}
 }
 
-// readJSON reads a file of JSON for a request.
+// readRequest reads a request from a file.
 func readRequest[T rstuf.Request](path string) (*T, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -278,9 +277,4 @@ func readRequest[T rstuf.Request](path string) (*T, error) {
 		return nil, inFile(path, err)
 	}
 	return request, nil
-}
-
-func encodeJSON(v any) ([]byte, error) {
-	data, err := json.MarshalIndent(v, "", "  ")
-	return append(data, '\n'), err
 }

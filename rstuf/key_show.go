@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"os"
-	"strings"
 	"time"
 
 	"example.org/rstuf"
@@ -188,8 +185,7 @@ format that "rstuf key show" reads can be converted.`,
 			if out != "" {
 				return writeFile(out, data, save.force)
 			}
-			_, err = a.stdout.Write(data)
-			return err
+			return a.writeJSON(data) // a PEM has nothing to escape
 		},
 	}
 	flags := cmd.Flags()
@@ -207,8 +203,7 @@ func encodePublic(pub keys.Public, form string) ([]byte, error) {
 	case "public":
 		return pub.MarshalPEM()
 	case "tuf":
-		data, err := json.MarshalIndent(pub, "", "  ")
-		return append(data, '\n'), err
+		return encodeJSON(pub)
 	}
 	return nil, usagef("--to %s: use private, public or tuf", form)
 }
@@ -256,8 +251,9 @@ func (a *app) publicOf(ctx context.Context, path string, secret *secretFlags) (k
 
 func newKeySignTestCommand(a *app) *cobra.Command {
 	var (
-		secret   secretFlags
-		uri, dir string
+		secret secretFlags
+		uris   uriFlags
+		uri    string
 	)
 	cmd := &cobra.Command{
 		Use:   "sign-test [FILE]",
@@ -269,7 +265,7 @@ key which cannot sign stops the repository.`,
   rstuf key sign-test --uri fn:online --key-dir /var/lib/rstuf/keys`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			signer, err := a.testSigner(cmd.Context(), args, uri, dir, &secret)
+			signer, err := a.testSigner(cmd.Context(), args, uri, &uris, &secret)
 			if err != nil {
 				return err
 			}
@@ -295,45 +291,17 @@ key which cannot sign stops the repository.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&uri, "uri", "", "the key's `URI`, in place of a file")
-	flags.StringVar(&dir, "key-dir", ".", "`FOLDER` of fn: URIs")
+	uris.add(flags, ".", "")
 	secret.add(flags, "password", "the password")
 	return cmd
 }
 
-func (a *app) testSigner(ctx context.Context, args []string, uri, dir string, secret *secretFlags) (keys.Signer, error) {
+func (a *app) testSigner(ctx context.Context, args []string, uri string, uris *uriFlags, secret *secretFlags) (keys.Signer, error) {
 	switch {
 	case (len(args) == 1) == (uri != ""):
 		return nil, usagef("give a key file or --uri, and not both")
 	case uri != "":
-		return keys.OpenURI(ctx, uri, a.uriConfig(ctx, dir, secret))
+		return keys.OpenURI(ctx, uri, uris.config(ctx, a, secret))
 	}
-	return a.signer(ctx, args[0], dir, secret)
-}
-
-// signer opens a key by its URI or its file.
-func (a *app) signer(ctx context.Context, name, dir string, secret *secretFlags) (keys.Signer, error) {
-	if _, err := os.Stat(name); err != nil && strings.Contains(name, ":") {
-		return keys.OpenURI(ctx, name, a.uriConfig(ctx, dir, secret))
-	}
-	key, err := a.loadPrivate(ctx, name, secret)
-	if err != nil {
-		return nil, err // not key: a nil *keys.Private is no nil Signer
-	}
-	return key, nil
-}
-
-// uriConfig opens keys by their URIs. A password comes from the flags or is
-// asked for.
-func (a *app) uriConfig(ctx context.Context, dir string, secret *secretFlags) keys.URIConfig {
-	return keys.URIConfig{Dir: dir, Password: func(file string) ([]byte, error) {
-		password, err := secret.get(ctx, file)
-		if err != nil || password != nil {
-			return password, err
-		}
-		t, err := a.ask("the password of "+file, secret.hint())
-		if err != nil {
-			return nil, err
-		}
-		return t.Password(ctx, "Password of "+printable(file))
-	}}
+	return a.signer(ctx, args[0], uris, secret)
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
+	"example.org/rstuf/rstuf/internal/terminal"
 	"github.com/spf13/cobra"
 )
 
@@ -46,6 +48,9 @@ waits for signatures.
 				return err
 			}
 			if canonical {
+				if terminal.IsTerminal(a.stdout) {
+					return usagef("the canonical form is not for a terminal: redirect it to a file")
+				}
 				_, err := a.stdout.Write(doc.Canonical())
 				return err
 			}
@@ -113,8 +118,7 @@ func readDocument(path string) (*metadata.Document, error) {
 // showDocument prints a document: its own JSON, or the gist for people.
 func (a *app) showDocument(doc *metadata.Document) error {
 	if a.json {
-		_, err := fmt.Fprintf(a.stdout, "%s\n", doc.Bytes())
-		return err
+		return a.writeJSON(slices.Concat(doc.Bytes(), []byte("\n")))
 	}
 	a.printf("type:        %s\nversion:     %d\nexpires:     %s", doc.Type(), doc.Version(), doc.Expires().Format(time.RFC3339))
 	for _, signature := range doc.Signatures() {

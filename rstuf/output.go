@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -9,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"example.org/rstuf/internal/files"
 	"example.org/rstuf/rstuf/internal/terminal"
@@ -23,13 +23,40 @@ func (a *app) result(v any, people func()) error {
 		people()
 		return nil
 	}
-	enc := json.NewEncoder(a.stdout)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
+	data, err := encodeJSON(v)
+	if err == nil {
+		err = a.writeJSON(data)
+	}
+	if err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
+}
+
+// encodeJSON is the form of all JSON that the command writes.
+func encodeJSON(v any) ([]byte, error) { return files.Encode(v) }
+
+// writeJSON writes JSON to standard output. What a terminal would not just
+// show is written as the escapes of JSON, which mean the same.
+func (a *app) writeJSON(data []byte) error {
+	_, err := a.stdout.Write(escapeJSON(data))
+	return err
+}
+
+// escapeJSON escapes the characters that printable escapes. In JSON they can
+// stand in strings alone.
+func escapeJSON(data []byte) []byte {
+	var b strings.Builder
+	for _, r := range string(data) {
+		if isPrintable(r) || r == '\n' {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return []byte(b.String())
 }
 
 // printf writes a line of the result for people. What the arguments hold can
@@ -49,14 +76,13 @@ func printTo(w io.Writer, format string, args ...any) {
 // printable is text with all that could move the cursor, hide or reorder what
 // is on the screen written as escapes.
 func printable(s string) string {
-	clean := func(r rune) bool { return unicode.IsPrint(r) && r != unicode.ReplacementChar }
-	if strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {
+	if strings.IndexFunc(s, func(r rune) bool { return !isPrintable(r) }) < 0 {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range s {
 		switch {
-		case clean(r):
+		case isPrintable(r):
 			b.WriteRune(r)
 		case r == '\t':
 			b.WriteByte(' ')
@@ -67,6 +93,8 @@ func printable(s string) string {
 	}
 	return b.String()
 }
+
+func isPrintable(r rune) bool { return unicode.IsPrint(r) && r != unicode.ReplacementChar }
 
 // colour tells whether output may be coloured (see no-color.org).
 func (a *app) colour() bool {

@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 	require.NotEmpty(t, scripts)
 	testscript.Run(t, testscript.Params{
 		Dir:      "testdata/script",
-		Deadline: time.Now().Add(time.Minute), // a question that nobody answers ends here
+		Deadline: time.Now().Add(5 * time.Minute), // a question that nobody answers ends here
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("TERM", "xterm")

@@ -27,7 +27,8 @@ const (
 // serveCommand is what the flags of rstuf serve say.
 type serveCommand struct {
 	*app
-	dir, keyDir, artifacts                  string
+	dir, artifacts                          string
+	uris                                    uriFlags
 	listen, metadataListen, artifactsListen string
 	tlsCert, tlsKey                         string
 	readTokens, writeTokens                 string
@@ -48,7 +49,7 @@ func newServeCommand(a *app) *cobra.Command {
 SIGTERM, and after a crash it goes on where it was.
 
 The online key is opened by the URI that root names: fn:FILE is a file in
---key-dir. Or give it with --online-key, a file or URI; an encrypted file's
+--key-dir, hv:NAME/VERSION a key of --vault-address. Or give it with --online-key, a file or URI; an encrypted file's
 password comes from the flags or is asked for.
 
 With --dev the first start makes two root keys and an online key (not
@@ -72,7 +73,7 @@ Without token files everybody who reaches the API may change the repository.`,
 	flags.StringVar(&c.tlsKey, "tls-key", "", "private key `FILE` of the certificate (PEM)")
 	flags.StringVar(&c.writeTokens, "write-tokens", "", "`FILE` of bearer tokens, one a line, that may change the repository")
 	flags.StringVar(&c.readTokens, "read-tokens", "", "`FILE` of bearer tokens, one a line, that may only read the API")
-	flags.StringVar(&c.keyDir, "key-dir", "", "`FOLDER` of fn: key URIs (default DIR/keys)")
+	c.uris.add(flags, "", " (default DIR/keys)")
 	flags.StringArrayVar(&c.onlineKeys, "online-key", nil, "an online key, `FILE` or URI; may be repeated, for a change of keys")
 	flags.DurationVar(&c.keepVersions, "keep-versions", 0, "remove metadata versions that clients no longer reach after `TIME`; 0 keeps all")
 	flags.Float64Var(&c.requestRate, "requests-per-second", 0, "limit of each client address; 0 means none")
@@ -124,14 +125,14 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 	if (c.tlsCert == "") != (c.tlsKey == "") {
 		return cfg, usagef("--tls-cert and --tls-key go together")
 	}
-	if c.keyDir == "" {
-		c.keyDir = filepath.Join(c.dir, "keys")
+	if c.uris.dir == "" {
+		c.uris.dir = filepath.Join(c.dir, "keys")
 	}
 	if c.dev {
 		if c.artifacts == "" {
 			c.artifacts = filepath.Join(c.dir, "artifacts")
 		}
-		for _, dir := range []string{c.keyDir, c.artifacts} {
+		for _, dir := range []string{c.uris.dir, c.artifacts} {
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return cfg, err
 			}
@@ -139,7 +140,7 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 	}
 	cfg = service.Config{
 		Dir:               c.dir,
-		Keys:              c.uriConfig(ctx, c.keyDir, &c.password),
+		Keys:              c.uris.config(ctx, c.app, &c.password),
 		KeepVersions:      c.keepVersions,
 		RequestsPerSecond: c.requestRate,
 		Logger:            slog.New(slog.NewTextHandler(c.stderr, nil)),
@@ -154,7 +155,7 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 		c.note("warning: %s is open to others and no --write-tokens are given: everybody may change the repository", c.listen)
 	}
 	for _, name := range c.onlineKeys {
-		signer, err := c.signer(ctx, name, c.keyDir, &c.password)
+		signer, err := c.signer(ctx, name, &c.uris, &c.password)
 		if err != nil {
 			return cfg, err
 		}

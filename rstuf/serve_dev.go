@@ -61,7 +61,7 @@ func (c *serveCommand) bootstrapDev(ctx context.Context, url string) (string, er
 
 // devKey loads a plain key of the key folder, and makes it first if need be.
 func (c *serveCommand) devKey(name string) (*keys.Private, error) {
-	path := filepath.Join(c.keyDir, name)
+	path := filepath.Join(c.uris.dir, name)
 	key, err := keys.Load(path, nil)
 	if errors.Is(err, fs.ErrNotExist) {
 		if key, err = keys.Generate(keys.Ed25519, name); err != nil {
@@ -111,5 +111,5 @@ The keys are in %s, not encrypted: this is for trying out. Next:
   rstuf artifact download FILE -r %s -m %s -a %s -P downloads
 
 Ctrl-C stops; the same command goes on where this one stopped.`,
-		c.keyDir, c.artifacts, s.API, s.TrustedRoot, s.Metadata, s.Artifacts)
+		c.uris.dir, c.artifacts, s.API, s.TrustedRoot, s.Metadata, s.Artifacts)
 }

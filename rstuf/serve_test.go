@@ -142,7 +142,7 @@ func TestServeEncryptedKey(t *testing.T) {
 	write(".rstuf.yml", "SERVER: "+s.API+"\nTOKEN_COMMAND: cat read-token\n")
 	out, code = command(t, dir, "admin", "settings", "get", "--verbose")
 	require.Equal(t, exitDone, code, out)
-	assert.NotContains(t, out+s.stderr.String(), "secret-")
+	assert.NotContains(t, out, "secret-")
 	assert.Equal(t, exitDone, s.stop(t), s.stderr)
 	assert.NotContains(t, s.stderr.String(), "secret-")
 }

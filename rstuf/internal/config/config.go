@@ -57,10 +57,14 @@ type File struct {
 	doc  yaml.Node
 }
 
-// Load reads the settings. A file that does not exist is an empty one. A file
+// Load reads the settings. A file that does not exist, or has no name, is an
+// empty one. A file
 // that holds HEADERS and that others can read is refused.
 func Load(path string) (*File, error) {
 	f := &File{path: path}
+	if path == "" {
+		return f, nil
+	}
 	data, mode, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
@@ -217,6 +221,9 @@ func (f *File) DeleteRepository(name string) error {
 // Save writes the settings, readable by their owner alone unless the file has
 // another mode already.
 func (f *File) Save() error {
+	if f.path == "" {
+		return errors.New("there is no home folder to keep the settings in: name a file for them")
+	}
 	var buf bytes.Buffer
 	enc := yaml.NewEncoder(&buf)
 	enc.SetIndent(2)

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// commands are all commands that do something.
+func commands(cmd *cobra.Command) (all []*cobra.Command) {
+	if !cmd.HasSubCommands() && cmd.Name() != "help" {
+		all = append(all, cmd)
+	}
+	for _, child := range cmd.Commands() {
+		all = append(all, commands(child)...)
+	}
+	return all
+}
+
+// TestHelp: every command has an example of its own, whose commands and flags
+// exist, and a place in the documentation.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	docs, err := os.ReadFile(filepath.Join("..", "docs", "cli.md"))
+	require.NoError(t, err)
+	all := commands(newRootCommand(&app{}))
+	require.Greater(t, len(all), 30)
+	for _, cmd := range all {
+		assert.NotEmpty(t, cmd.Short, cmd.CommandPath())
+		assert.Contains(t, cmd.Example, cmd.CommandPath()[len("rstuf"):], "%s has no example of its own", cmd.CommandPath())
+		known := strings.Contains(string(docs), "`"+cmd.Name()+"`") || strings.Contains(string(docs), " "+cmd.Name()+"`")
+		assert.True(t, known, "docs/cli.md does not know %s", cmd.CommandPath())
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+			assert.NotEmpty(t, flag.Usage, "%s --%s", cmd.CommandPath(), flag.Name)
+			assert.NotContains(t, []string{"password", "token", "secret", "pin"}, flag.Name, "%s takes a secret as an argument", cmd.CommandPath())
+		})
+		for _, line := range exampleLines(cmd.Example) {
+			root := newRootCommand(&app{})
+			args := joinOptionalValues(root, line)
+			found, rest, err := root.Find(args)
+			require.NoError(t, err, "%s: %v", cmd.CommandPath(), line)
+			assert.False(t, found.HasSubCommands(), "%s: %v names no command", cmd.CommandPath(), line)
+			require.NoError(t, found.ParseFlags(rest), "%s: %v", cmd.CommandPath(), line)
+			if found.Args != nil {
+				assert.NoError(t, found.Args(found, found.Flags().Args()), "%s: %v", cmd.CommandPath(), line)
+			}
+		}
+	}
+}
+
+// exampleLines are the calls of rstuf in an example, as words.
+func exampleLines(example string) (lines [][]string) {
+	for line := range strings.Lines(example) {
+		_, call, ok := strings.Cut(" "+line, " rstuf ")
+		if !ok {
+			continue
+		}
+		call, _, _ = strings.Cut(call, " #")
+		var words []string
+		for i, part := range strings.Split(call, "'") {
+			if i%2 == 1 {
+				words = append(words, part)
+				continue
+			}
+			for _, end := range []string{"|", ">", ")"} {
+				part, _, _ = strings.Cut(part, end)
+			}
+			words = append(words, strings.Fields(part)...)
+		}
+		lines = append(lines, words)
+	}
+	return lines
+}
+
+func TestJoinOptionalValues(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"admin ceremony --out x.json --dry-run":   "admin ceremony --out=x.json --dry-run",
+		"admin ceremony --out --dry-run":          "admin ceremony --out --dry-run",
+		"admin ceremony --out=x.json":             "admin ceremony --out=x.json",
+		"admin ceremony -b -u":                    "admin ceremony -b -u",
+		"admin ceremony -b -u f.json --out":       "admin ceremony -b -u=f.json --out",
+		"admin --api-server U ceremony --out x":   "admin --api-server U ceremony --out=x",
+		"admin delegations delete dev --out gone": "admin delegations delete dev --out=gone",
+		"key convert --to tuf --out x y":          "key convert --to tuf --out x y",
+		"artifact add -- --out x":                 "artifact add -- --out x",
+		"nothing --out x":                         "nothing --out x",
+	} {
+		assert.Equal(t, strings.Fields(want), joinOptionalValues(newRootCommand(&app{}), strings.Fields(text)))
+	}
+}
+
+func TestParseHeaders(t *testing.T) {
+	t.Parallel()
+	pairs, err := parseHeaders("Authorization: Bearer a:b, Accept: text/html, application/json,X: 1")
+	require.NoError(t, err)
+	assert.Equal(t, [][2]string{{"Authorization", "Bearer a:b"}, {"Accept", "text/html, application/json"}, {"X", "1"}}, pairs)
+	for _, wrong := range []string{"secret", "", ": secret", "a b: secret"} {
+		_, err := parseHeaders(wrong)
+		require.Error(t, err, wrong)
+		assert.NotContains(t, err.Error(), "secret", "it could be one")
+	}
+}
+
+// TestPrintable: what strangers wrote cannot steer a terminal.
+func TestPrintable(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"plain ünï 文":   "plain ünï 文",
+		"\x1b[2Jgone":   `\x1b[2Jgone`,
+		"a\r\nb":        `a\r\nb`,
+		"\u202etxt.exe": `\u202etxt.exe`,
+		"\u009b2J":      `\u009b2J`,
+		"\xff":          `\ufffd`,
+		"tab\tbed":      "tab bed",
+	} {
+		assert.Equal(t, want, printable(in))
+		data, err := json.Marshal(in)
+		require.NoError(t, err)
+		var before, after string
+		require.NoError(t, json.Unmarshal(data, &before))
+		escaped := escapeJSON(data)
+		assert.Equal(t, string(escaped), printable(string(escaped)))
+		require.NoError(t, json.Unmarshal(escaped, &after))
+		assert.Equal(t, before, after, "JSON means the same")
+	}
+	assert.Equal(t, `"\ud83d\ude00\udb40\udc41"`, strings.ReplaceAll(string(escapeJSON([]byte("\"😀\U000e0041\""))), "😀", `\ud83d\ude00`))
+}
+
+// TestFit: a table is no wider than the terminal, and what comes first stays
+// whole as long as can be.
+func TestFit(t *testing.T) {
+	t.Parallel()
+	header := []string{"key id", "type", "public"}
+	rows := [][]string{{strings.Repeat("a", 64), "ed25519", strings.Repeat("b", 64)}}
+	for _, width := range []int{60, 100, 200} {
+		configs := fit(header, rows, width)
+		total := 2 * len(header)
+		for _, c := range configs {
+			total += c.WidthMax
+		}
+		assert.LessOrEqual(t, total, width)
+	}
+	assert.Equal(t, 64, fit(header, rows, 100)[0].WidthMax)
+	assert.Equal(t, 21, text.StringWidthWithoutEscSequences(printable(rows[0][0][:21])))
+}
