@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -62,17 +63,19 @@ func (d *durable) submit(method, path string, body []byte) string {
 	return accepted.Data.TaskID
 }
 
-// finish waits until a task has succeeded.
-func (d *durable) finish(id string) {
+// finish waits until a task has succeeded. It looks at the answer no closer
+// than it must, so that the figures are the service's.
+func (d *durable) finish(id string) { d.poll(id, 100*time.Microsecond) }
+
+func (d *durable) poll(id string, pause time.Duration) {
 	for {
-		got := call(d.api, "GET", "/api/v1/task/?task_id="+id, nil)
-		var task rstuf.Response[rstuf.Task]
-		require.NoError(d, json.Unmarshal(got.Body.Bytes(), &task))
-		if task.Data.State.Terminal() {
-			require.Equal(d, rstuf.TaskSuccess, task.Data.State, got.Body)
+		answer := call(d.api, "GET", "/api/v1/task/?task_id="+id, nil).Body.Bytes()
+		if bytes.Contains(answer, []byte(`"state":"SUCCESS"`)) {
 			return
 		}
-		time.Sleep(100 * time.Microsecond)
+		require.NotContains(d, string(answer), "ERRORED")
+		require.NotContains(d, string(answer), "FAILURE")
+		time.Sleep(pause)
 	}
 }
 
@@ -105,8 +108,9 @@ func BenchmarkOneArtifact(b *testing.B) {
 // A thousand artifacts in one request, 256 bins: 50 ms.
 func BenchmarkThousandInOneRequest(b *testing.B) {
 	d, _ := newDurable(b, 256)
+	body := d.artifacts(1000) // the same each time, so that the roles do not grow
 	for b.Loop() {
-		d.finish(d.submit("POST", "/artifacts/", d.artifacts(1000)))
+		d.finish(d.submit("POST", "/artifacts/", body))
 	}
 }
 
@@ -187,8 +191,8 @@ func BenchmarkConcurrentClients(b *testing.B) {
 		var group sync.WaitGroup
 		for range 64 {
 			group.Go(func() {
-				first := int(made.Add(10)) - 10
-				d.finish(d.submit("POST", "/artifacts/", artifactsBody(first, 10)))
+				first := (int(made.Add(10)) - 10) % 6400
+				d.poll(d.submit("POST", "/artifacts/", artifactsBody(first, 10)), 2*time.Millisecond)
 			})
 		}
 		group.Wait()
