@@ -161,6 +161,28 @@ func TestReviewTextIsBounded(t *testing.T) {
 	assert.Contains(t, text, "and 800 more: see the JSON form")
 }
 
+// TestMergeBesideSigstore: a Sigstore signature can't be checked here. One that
+// both drafts have had from the start keeps nobody from merging the others; one
+// that is new is not taken.
+func TestMergeBesideSigstore(t *testing.T) {
+	t.Parallel()
+	carol := keys.Sigstore("carol@example.com", "https://accounts.example.com", "carol")
+	draft := newDraft(t, func(p *ceremony.Policy) { p.RootKeys[2] = carol })
+	bundle := func(text string) *ceremony.Draft {
+		return tamper(t, draft, func([]rstuf.Signature) []rstuf.Signature {
+			return []rstuf.Signature{{KeyID: carol.ID(), Bundle: json.RawMessage(text)}}
+		})
+	}
+	signed := bundle(`{"a": [1, 2]}`)
+	atAlice, atBob := carry(t, signed), bundle(`{"a":[1,2]}`)
+	sign(t, atAlice, "alice")
+	sign(t, atBob, "bob")
+	require.NoError(t, atAlice.Merge(atBob))
+	assert.True(t, atAlice.Status().Complete())
+	assert.ErrorIs(t, atAlice.Merge(bundle(`{"a":[1,3]}`)), keys.ErrUnverifiable)
+	assert.ErrorIs(t, draft.Merge(signed), keys.ErrUnverifiable)
+}
+
 // TestSendEnds even where a deployment takes a signature and never shows it.
 func TestSendEnds(t *testing.T) {
 	t.Parallel()

@@ -144,15 +144,11 @@ func (d *Draft) held(ctx context.Context, api API) (*Draft, error) {
 // adds it to the deployment's draft, which checks it: nothing that is wrong is
 // sent.
 func (d *Draft) unsent(held *Draft) (signature rstuf.Signature, found bool, err error) {
-	there, right := held.document.Signatures(), held.Status().signed()
-	for _, signature := range d.document.Signatures() {
-		same := func(s rstuf.Signature) bool { return s.KeyID == signature.KeyID && s.Sig == signature.Sig }
-		if right[signature.KeyID] || slices.ContainsFunc(there, same) {
-			continue
-		}
-		return signature, true, held.AddSignature(signature)
+	list := held.lacking(d)
+	if len(list) == 0 {
+		return signature, false, nil
 	}
-	return signature, false, nil
+	return list[0], true, held.AddSignature(list[0])
 }
 
 func submit(ctx context.Context, api API, role string, signature rstuf.Signature) error {
