@@ -18,6 +18,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/testdir"
 )
 
 // fault is one way for an exchange to go wrong. Some let the service act
@@ -400,7 +401,7 @@ func TestLostBootstrapInEachState(t *testing.T) {
 // recordedPayload is a payload that a deployment took.
 func recordedPayload(t *testing.T) *rstuf.BootstrapPayload {
 	t.Helper()
-	all, err := readRecordings("testdata/recordings")
+	all, err := readRecordings(testdir.Recordings)
 	require.NoError(t, err)
 	for _, e := range all["hash-bins"] {
 		if e.Step == "bootstrap.post" {

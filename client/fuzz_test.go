@@ -12,12 +12,13 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/testdir"
 )
 
 // FuzzAnswers: no answer makes the client panic, and what is no success is an
 // error of one line.
 func FuzzAnswers(f *testing.F) {
-	all, err := readRecordings("testdata/recordings")
+	all, err := readRecordings(testdir.Recordings)
 	require.NoError(f, err)
 	for _, list := range all {
 		for _, e := range list {

@@ -24,9 +24,10 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/testdir"
 )
 
-var recordingsDir = flag.String("recordings", "testdata/recordings", "folder with recorded exchanges")
+var recordingsDir = flag.String("recordings", testdir.Recordings, "folder with recorded exchanges")
 
 // exchange is one entry of a recording: a request with its answer, or a task
 // that was polled until its end.
@@ -175,7 +176,7 @@ func (r *replay) write(w http.ResponseWriter, a answer) {
 }
 
 func TestRecordings(t *testing.T) {
-	all, err := readRecordings(*recordingsDir)
+	all, err := readRecordings(testdir.Find(t, *recordingsDir))
 	require.NoError(t, err)
 	for name, list := range all {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/keys"
 )
 
@@ -23,7 +24,7 @@ var vectors = flag.String("vectors", "testdata", "folder of key vectors")
 // readIndex reads a folder's index; an index without entries fails.
 func readIndex[E any](t *testing.T, folder, index string) (dir string, entries map[string]E) {
 	t.Helper()
-	dir = filepath.Join(*vectors, folder)
+	dir = filepath.Join(testdir.Find(t, *vectors), folder)
 	data, err := os.ReadFile(filepath.Join(dir, index))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &entries))

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/metadata"
 )
 
@@ -21,7 +22,7 @@ type published map[string]*metadata.Document
 // readPublished reads the repositories that real deployments have published.
 func readPublished(t testing.TB) map[string]published {
 	t.Helper()
-	files, err := filepath.Glob("testdata/repositories/*/*.json")
+	files, err := filepath.Glob(testdir.Recordings + "/*.repository/*.json")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	repositories := map[string]published{}
@@ -31,7 +32,7 @@ func readPublished(t testing.TB) map[string]published {
 		d, err := metadata.Parse(data)
 		require.NoError(t, err, file)
 		require.Equal(t, string(data), string(d.Bytes()), file)
-		dir := filepath.Base(filepath.Dir(file))
+		dir := strings.TrimSuffix(filepath.Base(filepath.Dir(file)), ".repository")
 		if repositories[dir] == nil {
 			repositories[dir] = published{}
 		}

@@ -15,13 +15,14 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
 
 // vectors is laid out as testdata: what a file in its folder metadata is for
 // follows from what the file holds.
-var vectors = flag.String("vectors", "testdata", "folder of test vectors; a relative path starts at the package")
+var vectors = flag.String("vectors", "testdata", "folder of test vectors")
 
 // A vectorCorpus is the folder's files by kind.
 type vectorCorpus struct {
@@ -46,9 +47,9 @@ type binsVector struct {
 
 func readVectors(t testing.TB) vectorCorpus {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(*vectors, "metadata", "*.json"))
+	names, err := filepath.Glob(filepath.Join(testdir.Find(t, *vectors), "metadata", "*.json"))
 	require.NoError(t, err)
-	require.NotEmpty(t, names, "no vectors in %s (a relative path starts at the package)", *vectors)
+	require.NotEmpty(t, names, "no vectors in %s", *vectors)
 	corpus := vectorCorpus{documents: map[string][]byte{}, keys: map[string]rstuf.Key{}}
 	for _, name := range names {
 		data, err := os.ReadFile(name)
