@@ -60,9 +60,9 @@ func write(dir string) error {
 	}
 	for name, pattern := range map[string]string{
 		"vectors":             "metadata/testdata/metadata/*.json",
-		"custom-delegations":  "metadata/testdata/repositories/custom-delegations/*.json",
-		"distributed-signing": "metadata/testdata/repositories/distributed-signing/*.json",
-		"hash-bins":           "metadata/testdata/repositories/hash-bins/*.json",
+		"custom-delegations":  "testdata/recordings/custom-delegations.repository/*.json",
+		"distributed-signing": "testdata/recordings/distributed-signing.repository/*.json",
+		"hash-bins":           "testdata/recordings/hash-bins.repository/*.json",
 	} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
