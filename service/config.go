@@ -30,7 +30,8 @@ type Config struct {
 	// API may use; a write token may also read. Without any, everybody may
 	// do everything, as with a deployed RSTUF: put a proxy in front.
 	ReadTokens, WriteTokens []string
-	// MaxBody is the largest request body in bytes; 0 means 64 MiB.
+	// MaxBody is the largest artifact request in bytes; 0 means 32 MiB. Other
+	// requests may have 4 MiB.
 	MaxBody int64
 	// MaxWaiting is how many bytes of accepted requests may wait to be
 	// published before further ones are refused; 0 means 1 GiB.
@@ -75,7 +76,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxBody < 0 || c.MaxWaiting < 0 || c.RequestsPerSecond < 0 || c.BumpBefore < 0 || c.BumpEvery < 0 || c.KeepVersions < 0 || c.KeepTasks < 0 {
 		return c, errors.New("service: a limit or a duration in Config is negative")
 	}
-	setDefault(&c.MaxBody, 64<<20)
+	setDefault(&c.MaxBody, 32<<20)
 	setDefault(&c.MaxWaiting, 1<<30)
 	setDefault(&c.BumpBefore, time.Hour)
 	setDefault(&c.BumpEvery, 5*time.Minute)

@@ -92,15 +92,19 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[strin
 	if refused := s.limits.check(w, r, r.Method != http.MethodGet); refused != nil {
 		return *refused
 	}
-	if r.ContentLength > s.cfg.MaxBody {
-		return unreadable(&http.MaxBytesError{Limit: s.cfg.MaxBody})
+	limit := s.cfg.MaxBody
+	if !strings.HasPrefix(path, "/artifacts/") {
+		limit = min(limit, maxSmallBody)
 	}
-	release, err := s.limits.reserve(r.Context(), r.ContentLength, s.cfg.MaxBody)
+	if r.ContentLength > limit {
+		return unreadable(&http.MaxBytesError{Limit: limit})
+	}
+	release, err := s.limits.reserve(r.Context(), r.ContentLength, limit)
 	if err != nil {
 		return s.unavailable(err)
 	}
 	defer release()
-	r.Body = newTimedBody(w, http.MaxBytesReader(w, r.Body, s.cfg.MaxBody))
+	r.Body = newTimedBody(w, http.MaxBytesReader(w, r.Body, limit))
 	return do(r)
 }
 

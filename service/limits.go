@@ -15,6 +15,8 @@ import (
 )
 
 const (
+	// maxSmallBody is the largest body of a request that is not for artifacts.
+	maxSmallBody = 4 << 20
 	// bodyTime is how long a request's body may take to arrive.
 	bodyTime = 2 * time.Minute
 	// maxBodies is how many bytes of large bodies are read at a time; further

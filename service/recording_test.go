@@ -94,7 +94,7 @@ func loadScenarios(t *testing.T) []scenario {
 	return list
 }
 
-func readJSON(t *testing.T, file string, v any) {
+func readJSON(t testing.TB, file string, v any) {
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, v), file)
