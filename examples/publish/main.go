@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ func main() {
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		bar = os.Stderr
 	}
-	if err := run(ctx, os.Args[1:], os.Stdout, bar); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdout, bar); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "publish:", err)
 		os.Exit(1)
 	}
