@@ -122,6 +122,28 @@ func TestReviewOfFirstRootShowsAll(t *testing.T) {
 	}
 }
 
+// TestReviewOfArtifactsShowsAll: custom data and fields of others are signed too.
+func TestReviewOfArtifactsShowsAll(t *testing.T) {
+	t.Parallel()
+	pending := record(t, "custom-delegations").pending("sign.get.dev-artifact")
+	document, err := metadata.Parse(pending.Roles["dev"])
+	require.NoError(t, err)
+	targets, err := document.Targets()
+	require.NoError(t, err)
+	targets.Extra = map[string]json.RawMessage{"x-acme-note": json.RawMessage(`1`)}
+	targets.Targets["dev/x, 1 bytes"] = metadata.TargetFile{
+		ArtifactInfo: rstuf.ArtifactInfo{Length: 2, Hashes: map[string]string{"sha256": "00"}, Custom: json.RawMessage(`{"run":"rm -rf"}`)},
+		Extra:        map[string]json.RawMessage{"x-acme-file": json.RawMessage(`3`)},
+	}
+	changed, err := metadata.New(targets)
+	require.NoError(t, err)
+	pending.Roles["dev"] = changed.Bytes()
+	text := onlyPending(t, newDeployment(t, pending)).Review(testNow).String()
+	assert.Contains(t, text, `artifact: "dev/x, 1 bytes", 2 bytes, sha256 00, custom {"run":"rm -rf"}`)
+	assert.Contains(t, text, `artifact "dev/x, 1 bytes" field x-acme-file: 3`)
+	assert.Contains(t, text, "field x-acme-note: 1")
+}
+
 // TestReviewShowsOtherKeysUnderAnID: a key that was exchanged under its old id
 // is a difference, not only a rule that is broken.
 func TestReviewShowsOtherKeysUnderAnID(t *testing.T) {

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -163,21 +164,24 @@ func mustRoot(document *metadata.Document) *metadata.Root {
 
 // unusual adds what stands in a root beside that which every root has.
 func (r *Review) unusual(root *metadata.Root) {
-	var list differences
 	used := onlineIDs(root)
 	for _, name := range []string{rstuf.RoleRoot, rstuf.RoleTimestamp, rstuf.RoleSnapshot, rstuf.RoleTargets} {
 		used = append(used, root.Roles[name].KeyIDs...)
-		list.addFields(name+" field", nil, root.Roles[name].Extra)
+		r.fields(name+" field", root.Roles[name].Extra)
 	}
 	for _, id := range sortedNames(root.Keys, nil) {
 		if !slices.Contains(used, id) {
-			list.add("unused key", "", describeKey(id, root.Keys[id]))
+			r.item("unused key", "%s", describeKey(id, root.Keys[id]))
 		}
-		list.addFields("key "+quote.Word(id)+" field", nil, root.Keys[id].Extra)
+		r.fields("key "+quote.Word(id)+" field", root.Keys[id].Extra)
 	}
-	list.addFields("field", nil, root.Extra)
-	for _, found := range list {
-		r.item(found.Field, "%s", found.New)
+	r.fields("field", root.Extra)
+}
+
+// fields adds fields that no part of this package knows.
+func (r *Review) fields(at string, extra map[string]json.RawMessage) {
+	for _, name := range sortedNames(extra, nil) {
+		r.item(at+" "+quote.Word(name), "%s", extra[name])
 	}
 }
 
@@ -236,21 +240,32 @@ func (d *Draft) reviewTargets(r *Review) {
 	var outside []string
 	for _, path := range slices.Sorted(maps.Keys(targets.Targets)) {
 		file := targets.Targets[path]
-		var hashes strings.Builder
-		for _, algorithm := range slices.Sorted(maps.Keys(file.Hashes)) {
-			fmt.Fprintf(&hashes, ", %s %s", quote.Word(algorithm), quote.Word(file.Hashes[algorithm]))
-		}
-		r.item("artifact", "%s, %d bytes%s", quote.Word(path), file.Length, hashes.String())
+		r.item("artifact", "%s", describeArtifact(path, file))
+		r.fields("artifact "+quote.Word(path)+" field", file.Extra)
 		if role.Name != "" && !metadata.Covers(role, path) {
 			outside = append(outside, path)
 		}
 	}
+	r.fields("field", targets.Extra)
 	if len(outside) > 0 {
 		r.warn("%s outside the paths of the role, which clients will not accept, such as %s", count(len(outside), "artifact"), quote.Word(outside[0]))
 	}
 	if targets.Delegations != nil {
 		r.warn("the role delegates to others itself, which RSTUF does not do")
 	}
+}
+
+// describeArtifact is all that a role says of an artifact.
+func describeArtifact(path string, file metadata.TargetFile) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %d bytes", quote.Word(path), file.Length)
+	for _, algorithm := range slices.Sorted(maps.Keys(file.Hashes)) {
+		fmt.Fprintf(&b, ", %s %s", quote.Word(algorithm), quote.Word(file.Hashes[algorithm]))
+	}
+	if file.Custom != nil {
+		fmt.Fprintf(&b, ", custom %s", file.Custom)
+	}
+	return b.String()
 }
 
 // delegatedRole is the role as the base delegates to it; zero for a hash bin.
