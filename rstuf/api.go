@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func (f *apiFlags) add(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&f.server, "api-server", "", "`URL` of the RSTUF API; default SERVER of the settings")
 	flags.StringArrayVarP(&f.headers, "headers", "H", nil, "`HEADERS` of each request: 'Name: value, Name: value'; for a secret use --token-file")
-	flags.DurationVar(&f.timeout, "wait-timeout", time.Hour, "give up waiting for a task after `TIME`; 0 means never")
+	flags.DurationVar(&f.timeout, "wait-timeout", 0, "give up waiting after `TIME` (default an hour for a task, never for an upload)")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log requests on standard error")
 	f.token.add(flags, "token", "the API's bearer token")
 }
@@ -158,7 +159,7 @@ func (a *app) tokenSource(settings *config.File) (client.TokenSource, error) {
 // wait follows a task to its end and tells its states on the way. The error is
 // a *client.TaskError if it did not do what was asked.
 func (a *app) wait(ctx context.Context, task *client.Task) (rstuf.Task, error) {
-	ctx, cancel := a.withTimeout(ctx)
+	ctx, cancel := a.withTimeout(ctx, taskTimeout)
 	defer cancel()
 	var last rstuf.Task
 	for now, err := range task.Watch(ctx) {
@@ -176,11 +177,17 @@ func (a *app) wait(ctx context.Context, task *client.Task) (rstuf.Task, error) {
 	return last, nil
 }
 
-func (a *app) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	if a.api.timeout <= 0 {
-		return context.WithCancel(ctx)
+// taskTimeout is how long a task is waited for unless the flag says
+// otherwise: one that the service does not know never ends.
+const taskTimeout = time.Hour
+
+// withTimeout bounds the context by the flag, else by the default; 0 is no
+// bound.
+func (a *app) withTimeout(ctx context.Context, def time.Duration) (context.Context, context.CancelFunc) {
+	if limit := cmp.Or(a.api.timeout, def); limit > 0 {
+		return context.WithTimeout(ctx, limit)
 	}
-	return context.WithTimeout(ctx, a.api.timeout)
+	return context.WithCancel(ctx)
 }
 
 // progress is a note for people who watch; programs that read JSON have no use

@@ -235,7 +235,7 @@ func (c *addCommand) upload(ctx context.Context, source iter.Seq2[rstuf.Artifact
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.withTimeout(ctx)
+	ctx, cancel := c.withTimeout(ctx, 0)
 	defer cancel()
 	bar := c.bar()
 	publisher := client.Publisher{Client: api, Journal: c.journal, AddTaskIDToCustom: c.taskID, Progress: bar.update}

@@ -237,7 +237,7 @@ func (a *app) sendBootstrap(ctx context.Context, payload *rstuf.BootstrapPayload
 	if err != nil {
 		return bootstrap.Result{}, err
 	}
-	ctx, cancel := a.withTimeout(ctx)
+	ctx, cancel := a.withTimeout(ctx, taskTimeout)
 	defer cancel()
 	return bootstrap.Run(ctx, api, payload, bootstrap.WithProgress(func(task rstuf.Task) {
 		a.progress("bootstrap %s: %s", task.ID, task.State)

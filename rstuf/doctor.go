@@ -126,38 +126,46 @@ func (h *health) has(level string) bool {
 
 func (c *doctorCommand) run(ctx context.Context, args []string) error {
 	c.now = time.Now()
-	if len(args) == 1 {
-		if err := c.place(ctx, args[0]); err != nil {
-			return err
-		}
-	}
-	server, err := c.hasServer()
+	api, files, err := c.places(ctx, args)
 	if err != nil {
 		return err
 	}
 	h := &health{Roles: []roleHealth{}, Pending: []pendingHealth{}, Keys: []keyInfo{}, Findings: []finding{}}
 	var settings *rstuf.RepositorySettings
-	if server {
+	if api {
 		if settings, err = c.examineAPI(ctx, h); err != nil {
 			return err
 		}
 	}
-	repo, err := c.repository(&c.repo)
-	switch {
-	case err == nil:
-		h.Metadata = repo.MetadataURL
-		if err := c.examineMetadata(ctx, h, repo, settings); err != nil {
-			return err
-		}
-	case !server:
-		return err
-	default:
+	if files {
+		err = c.examineMetadata(ctx, h, settings)
+	} else {
 		h.find(levelInfo, "metadata", "no metadata URL is known: timestamp, snapshot and delegated roles were not looked at")
 		if settings != nil {
 			c.examineSettings(h, settings)
 		}
 	}
+	if err != nil {
+		return err
+	}
 	return c.finish(h)
+}
+
+// places finds out whether there are an API and metadata files to look at.
+// With a URL the settings are not asked: they may be about another deployment.
+func (c *doctorCommand) places(ctx context.Context, args []string) (api, files bool, err error) {
+	if len(args) == 1 {
+		err := c.place(ctx, args[0])
+		return c.api.server != "", c.repo.metadata != "" || c.repo.name != "", err
+	}
+	if api, err = c.hasServer(); err != nil {
+		return false, false, err
+	}
+	_, err = c.repository(&c.repo)
+	if files = err == nil; api && !files && c.repo.name == "" {
+		err = nil
+	}
+	return api, files, err
 }
 
 // place finds out whether a URL is that of an API or of metadata files.

@@ -16,7 +16,12 @@ import (
 )
 
 // examineMetadata looks at all metadata files.
-func (c *doctorCommand) examineMetadata(ctx context.Context, h *health, repo configRepository, settings *rstuf.RepositorySettings) error {
+func (c *doctorCommand) examineMetadata(ctx context.Context, h *health, settings *rstuf.RepositorySettings) error {
+	repo, err := c.repository(&c.repo)
+	if err != nil {
+		return err
+	}
+	h.Metadata = repo.MetadataURL
 	source, err := mirror.New(repo.MetadataURL)
 	if err != nil {
 		return usage(err)

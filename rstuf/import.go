@@ -98,7 +98,7 @@ func (c *importCommand) throughAPI(ctx context.Context, total int64) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.withTimeout(ctx)
+	ctx, cancel := c.withTimeout(ctx, 0)
 	defer cancel()
 	bar := c.bar()
 	publisher := client.Publisher{Client: api, Journal: c.journal, Total: total, Progress: bar.update}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 
 	"example.org/rstuf/keys"
@@ -42,9 +43,7 @@ func (a *app) loadPrivate(ctx context.Context, path string, secret *secretFlags)
 		})
 		switch {
 		case err == nil:
-			if secret.given() && !key.Encrypted() {
-				a.note("note: %s is not encrypted, the password was not needed", path)
-			}
+			a.remarkPlain(path, key, secret)
 			return key, nil
 		case !asked || !errors.Is(err, keys.ErrPassword):
 			return nil, err
@@ -52,6 +51,20 @@ func (a *app) loadPrivate(ctx context.Context, path string, secret *secretFlags)
 			return nil, fmt.Errorf("%w (%d tries)", err, try)
 		}
 		a.term.Printf("The password is wrong.\n")
+	}
+}
+
+// remarkPlain says what somebody may not know about a key that is not
+// encrypted.
+func (a *app) remarkPlain(path string, key *keys.Private, secret *secretFlags) {
+	if key.Encrypted() {
+		return
+	}
+	if secret.given() {
+		a.note("note: %s is not encrypted, the password was not needed", path)
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		a.note("warning: %s is not encrypted and others can read it (mode %04o): chmod 600 it", path, info.Mode().Perm())
 	}
 }
 

@@ -175,7 +175,7 @@ func (a *app) send(ctx context.Context, draft *ceremony.Draft) (ceremony.Sent, e
 	if err != nil {
 		return ceremony.Sent{}, err
 	}
-	ctx, cancel := a.withTimeout(ctx)
+	ctx, cancel := a.withTimeout(ctx, taskTimeout)
 	defer cancel()
 	return draft.Send(ctx, api)
 }
