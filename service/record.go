@@ -25,14 +25,16 @@ func newTaskID(number uint64) (id taskID) {
 
 func (id taskID) number() uint64 { return binary.BigEndian.Uint64(id[:]) }
 
-// String is the id as clients see it, 32 hex digits.
-func (id taskID) String() string { return hex.EncodeToString(id[:]) }
+// String is the id as clients see it, 32 hex digits: the random half first, so
+// that the start of an id tells it from others.
+func (id taskID) String() string { return hex.EncodeToString(id[8:]) + hex.EncodeToString(id[:8]) }
 
 func parseTaskID(text string) (id taskID, ok bool) {
 	if len(text) != hex.EncodedLen(len(id)) {
 		return id, false
 	}
-	_, err := hex.Decode(id[:], []byte(text))
+	raw, err := hex.DecodeString(text[16:] + text[:16])
+	copy(id[:], raw)
 	return id, err == nil
 }
 
