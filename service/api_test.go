@@ -217,6 +217,15 @@ func TestDelegations(t *testing.T) {
 	assert.Contains(t, f.audit().Artifacts, "dev/a")
 	assert.NotContains(t, string(f.settings().TrustedTargets), dev.Public().ID(), "a key that no role names is dropped")
 
+	// An update gives a role a new version and a new life.
+	longer := role("dev", other.Public().ID())
+	longer.ExpirePolicy = 20
+	f.ok(f.accepted("PUT", "/delegations/", request(nil, longer)))
+	before := f.audit().Roles["dev"]
+	f.ok(f.sign("dev", other))
+	assert.Equal(t, before+1, f.audit().Roles["dev"])
+	assert.Equal(t, 20, f.settings().Expiration["dev"])
+
 	// An artifact that was added under an older delegation can be removed.
 	moved := role("one")
 	moved.Paths = []string{"elsewhere/*"}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"example.org/rstuf"
-	"example.org/rstuf/metadata"
 )
 
 const delegationProcessed = "Metadata Delegation Processed"
@@ -59,9 +58,9 @@ func (p *publication) addDelegation(role rstuf.DelegatedRole, given map[string]r
 	return p.firstVersion(role.Name)
 }
 
-// updateDelegation replaces a role. If the keys of the role changed, so that
-// what is published of it does not verify any more, its next version is signed
-// or put up for signatures.
+// updateDelegation replaces a role. Its next version, which has the life that
+// the request gives it, is signed or put up for signatures. If the role's keys
+// changed, clients cannot use it until the new ones have signed.
 func (p *publication) updateDelegation(role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
 	if _, ok := p.next.delegated(role.Name); !ok {
 		return refuse(role.Name, "role '%s' doesn't exist.", role.Name)
@@ -77,21 +76,10 @@ func (p *publication) updateDelegation(role rstuf.DelegatedRole, given map[strin
 		delete(p.next.signing, role.Name)
 		return p.resign(role.Name)
 	}
-	published, err := p.read(role.Name)
-	if err != nil {
-		return err
-	}
-	current := published
-	if waits := p.next.signing[role.Name]; waits != nil {
-		current = waits
-	} else if published != nil {
-		targets := metadata.Targets{Delegations: p.next.delegations}
-		d, err := targets.Delegation(role.Name)
-		if err != nil {
+	current := p.next.signing[role.Name]
+	if current == nil {
+		if current, err = p.read(role.Name); err != nil {
 			return err
-		}
-		if d.Verify(published).OK() {
-			return nil
 		}
 	}
 	doc, err := withTargets(p.targetsBody(role.Name), current)

@@ -127,7 +127,7 @@ func (f *Folder) sync(names []string) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return syncPath(f.path)
+	return syncFolder(f.path)
 }
 
 // Replace implements [Storage]: whoever reads sees the old file or the new
@@ -148,7 +148,7 @@ func (f *Folder) Replace(_ context.Context, name string, data []byte) error {
 		if err := os.Rename(path+temporary, path); err != nil || f.disk.unsafe {
 			return err
 		}
-		return syncPath(f.path)
+		return syncFolder(f.path)
 	})
 }
 
@@ -178,9 +178,9 @@ func (f *Folder) List(context.Context) ([]string, error) {
 	return names, nil
 }
 
-// syncPath waits until a file or a folder is on disk.
+// syncPath waits until a file is on disk.
 func syncPath(path string) error {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
