@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -164,7 +163,7 @@ func (a *app) wait(ctx context.Context, task *client.Task) (rstuf.Task, error) {
 	var last rstuf.Task
 	for now, err := range task.Watch(ctx) {
 		if err != nil {
-			return last, fmt.Errorf("task %s: %w", task.ID(), err)
+			return last, err
 		}
 		if now.State != last.State && !now.State.Terminal() {
 			a.progress("task %s: %s", task.ID(), now.State)

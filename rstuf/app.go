@@ -147,8 +147,7 @@ func optionalString(cmd *cobra.Command, target *string, name, short, def, text s
 	cmd.Flags().StringVarP(target, name, short, "", text)
 	flag := cmd.Flags().Lookup(name)
 	flag.NoOptDefVal = def
-	flag.Annotations = map[string][]string{optionalValue: nil}
-	flag.Annotations[optionalValue] = []string{def}
+	flag.Annotations = map[string][]string{optionalValue: {def}}
 }
 
 // required is the error of flags that must be given and are not.

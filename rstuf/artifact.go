@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -205,9 +204,6 @@ It reads every delegated role.`,
 	repo.add(cmd)
 	return cmd
 }
-
-// pathPrefix is what -p puts before a name.
-func pathPrefix(prefix, name string) string { return path.Join(prefix, name) }
 
 // sortedKeys are the keys of a map in order.
 func sortedKeys[V any](m map[string]V) []string {

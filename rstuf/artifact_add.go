@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
@@ -106,7 +107,9 @@ func (c *addCommand) source(ctx context.Context, args []string) (iter.Seq2[rstuf
 		c.taskID = c.taskID || request.AddTaskIDToCustom
 		return c.complete(func(yield func(rstuf.Artifact, error) bool) {
 			for _, artifact := range request.Artifacts {
-				artifact.Path = pathPrefix(c.prefix, artifact.Path)
+				if c.prefix != "" {
+					artifact.Path = strings.TrimSuffix(c.prefix, "/") + "/" + artifact.Path
+				}
 				if !yield(artifact, nil) {
 					return
 				}

@@ -29,21 +29,15 @@ func artifacts(ctx context.Context, r *mirror.Repository) iter.Seq2[artifactInfo
 		if !ofRole(rstuf.RoleTargets, r.Targets) {
 			return
 		}
-		names, err := r.RoleNames()
-		if err != nil {
-			yield(artifactInfo{}, err)
-			return
-		}
-		for name := range names {
-			doc, err := r.Role(ctx, name)
-			if errors.Is(err, mirror.ErrUnpublished) {
+		for role := range r.Roles(ctx) {
+			if errors.Is(role.Err, mirror.ErrUnpublished) {
 				continue
 			}
-			if err != nil {
-				yield(artifactInfo{}, err)
+			if role.Err != nil {
+				yield(artifactInfo{}, role.Err)
 				return
 			}
-			if !ofRole(name, doc) {
+			if !ofRole(role.Name, role.Document) {
 				return
 			}
 		}

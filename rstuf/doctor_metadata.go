@@ -142,36 +142,30 @@ func (c *doctorCommand) examineRole(h *health, doc *metadata.Document, delegatio
 
 // examineDelegated looks at all delegated roles and their artifacts.
 func (c *doctorCommand) examineDelegated(ctx context.Context, h *health, r *mirror.Repository, root *metadata.Root) error {
-	names, err := r.RoleNames()
-	if err != nil {
-		return err
-	}
 	online, err := metadata.OnlineKey(root)
 	if err != nil {
 		h.find(levelError, rstuf.RoleRoot, "%v", err)
 	}
 	weak := 0
-	for name := range names {
-		delegation, err := r.Delegation(name)
+	for role := range r.Roles(ctx) {
+		switch {
+		case errors.Is(role.Err, mirror.ErrUnpublished):
+			h.find(levelInfo, role.Name, "it is not published yet")
+			continue
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case role.Err != nil:
+			h.find(levelError, role.Name, "%v", role.Err)
+			continue
+		}
+		delegation, err := r.Delegation(role.Name)
 		if err != nil {
 			return err
 		}
-		doc, err := r.Role(ctx, name)
-		if errors.Is(err, mirror.ErrUnpublished) {
-			h.find(levelInfo, name, "it is not published yet")
-			continue
-		}
+		c.examineRole(h, role.Document, delegation, len(delegation.KeyIDs) == 1 && delegation.KeyIDs[0] == online.ID())
+		targets, err := role.Document.Targets()
 		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			h.find(levelError, name, "%v", err)
-			continue
-		}
-		c.examineRole(h, doc, delegation, len(delegation.KeyIDs) == 1 && delegation.KeyIDs[0] == online.ID())
-		targets, err := doc.Targets()
-		if err != nil {
-			h.find(levelError, name, "%v", err)
+			h.find(levelError, role.Name, "%v", err)
 			continue
 		}
 		h.Artifacts += len(targets.Targets)

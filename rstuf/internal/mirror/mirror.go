@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -46,7 +45,9 @@ func New(base string) (*Mirror, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("metadata URL %q: want http://HOST/ or https://HOST/", base)
 	}
-	return &Mirror{base: u, http: &http.Client{Timeout: requestTimeout}}, nil
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = readAhead
+	return &Mirror{base: u, http: &http.Client{Transport: transport, Timeout: requestTimeout}}, nil
 }
 
 // Get reads one file. It is fs.ErrNotExist if the server has none of that
@@ -221,48 +222,9 @@ func checkFile(data []byte, want metadata.MetaFile) error {
 	return nil
 }
 
-// RoleNames yields the names of all roles that targets delegates to.
-func (r *Repository) RoleNames() (iter.Seq[string], error) {
-	d := r.targets.Delegations
-	if d == nil {
-		return func(func(string) bool) {}, nil
-	}
-	if d.Succinct != nil {
-		bins, err := d.Succinct.Bins()
-		if err != nil {
-			return nil, err
-		}
-		return bins.Names(), nil
-	}
-	return func(yield func(string) bool) {
-		for _, role := range d.Roles {
-			if !yield(role.Name) {
-				return
-			}
-		}
-	}, nil
-}
-
 // Delegation says who signs a role that targets delegates to.
 func (r *Repository) Delegation(role string) (metadata.Delegation, error) {
 	return r.targets.Delegation(role)
-}
-
-// ErrUnpublished: the role is delegated to and has no metadata yet, as long as
-// its first version waits for signatures.
-var ErrUnpublished = errors.New("the role is not published yet")
-
-// Role reads a role that targets delegates to.
-func (r *Repository) Role(ctx context.Context, role string) (*metadata.Document, error) {
-	delegation, err := r.targets.Delegation(role)
-	if err != nil {
-		return nil, err
-	}
-	want, ok := r.snapshot.Meta[role+".json"]
-	if !ok {
-		return nil, fmt.Errorf("role %s: %w", role, ErrUnpublished)
-	}
-	return r.read(ctx, delegation, want)
 }
 
 // CheckExpiry is the error of the first top-level role that has expired.

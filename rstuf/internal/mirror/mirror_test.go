@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,9 +76,16 @@ func TestLoad(t *testing.T) {
 	assert.NoError(t, r.CheckExpiry(now))
 	assert.ErrorIs(t, r.CheckExpiry(now.AddDate(2, 0, 0)), metadata.ErrExpired)
 
-	names, err := r.RoleNames()
-	require.NoError(t, err)
-	assert.Equal(t, []string{"bins-0", "bins-1", "bins-2", "bins-3"}, slices.Collect(names))
+	var read []string
+	for role := range r.Roles(t.Context()) {
+		require.NoError(t, role.Err)
+		assert.Equal(t, rstuf.RoleTargets, role.Document.Type())
+		read = append(read, role.Name)
+		if len(read) == 3 {
+			break
+		}
+	}
+	assert.Equal(t, []string{"bins-0", "bins-1", "bins-2"}, read, "in order, and no more than asked for")
 	file, role, found, err := r.Find(t.Context(), "a/b.txt", now)
 	require.NoError(t, err)
 	assert.True(t, found)
