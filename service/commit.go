@@ -82,18 +82,20 @@ func (s *Service) commit(p *publication) error {
 		}
 		s.metrics.published(p)
 	}
+	for _, e := range p.ended {
+		s.metrics.ended(e.state)
+		s.logTask(e)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.repo = p.next
 	s.tasks = stats
 	for _, e := range p.ended {
-		s.logTask(e)
 		s.waitingBytes -= e.w.size
 		delete(s.live, e.w.id)
 		if e.w.kind == bootstrapRepository {
 			s.bootstrapping = false
 		}
-		s.metrics.ended(e.state)
 	}
 	kept := s.queue[:0]
 	for _, w := range s.queue {

@@ -2,9 +2,11 @@ package service_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -14,7 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/ceremony"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
 )
 
@@ -174,4 +178,31 @@ func TestCloseInAHurry(t *testing.T) {
 	f.start()
 	f.ok(id)
 	assert.Len(t, f.audit().Artifacts, 1)
+}
+
+// What no role can hold is refused, and what came with it is published.
+func TestRoleThatWouldBeTooLarge(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.bootstrap(func(p *ceremony.Policy) {
+		p.HashBins = 0
+		p.Delegations = []ceremony.Role{{Name: "all", Paths: []string{"*"}, Days: 7}}
+	})
+	large := func(path string) string {
+		request := adding(path)
+		request.SkipPublish = true
+		request.Artifacts[0].Info.Custom = json.RawMessage(`{"text":"` + strings.Repeat("x", metadata.MaxSize/2+1000) + `"}`)
+		return f.post("/artifacts/", request)
+	}
+	first, second := large("a"), large("b")
+	f.ok(f.post("/artifacts/", adding("c")))
+	f.ok(first)
+	task := f.end(second)
+	assert.Equal(t, rstuf.TaskErrored, task.State)
+	assert.Contains(t, task.Reason(), "role all")
+	assert.NoError(t, f.svc.Status().Paused)
+	repo := f.audit()
+	assert.Contains(t, repo.Artifacts, "a")
+	assert.Contains(t, repo.Artifacts, "c")
+	assert.Len(t, repo.Artifacts, 2)
 }

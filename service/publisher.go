@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.org/rstuf"
@@ -100,6 +101,10 @@ func (s *Service) setPaused(err error) {
 // process brings requests to their end: published, refused or failed. An
 // error means that nothing has changed and that it may be tried again.
 func (s *Service) process(ctx context.Context, batch []*waiting) error {
+	batch = s.waitingOf(batch)
+	if len(batch) == 0 {
+		return nil
+	}
 	bodies, err := s.readQueue(batch)
 	if err != nil {
 		return err
@@ -117,6 +122,14 @@ func (s *Service) process(ctx context.Context, batch []*waiting) error {
 		return err
 	}
 	return p.finish()
+}
+
+// waitingOf are the requests that have not ended, for an attempt may have
+// brought some of a batch to their end.
+func (s *Service) waitingOf(batch []*waiting) []*waiting {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.DeleteFunc(slices.Clone(batch), func(w *waiting) bool { return s.live[w.id] == nil })
 }
 
 // processEach publishes requests one by one, of which one cannot be published,

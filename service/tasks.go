@@ -65,12 +65,15 @@ func (f *failure) Error() string { return f.message }
 func (s *Service) refused(k kind, err error) (o outcome, ok bool) {
 	var r *refusal
 	var f *failure
+	var u *unpublishable
 	switch {
 	case errors.As(err, &r):
 		no := false
 		return outcome{rstuf.TaskErrored, rstuf.TaskResult{
 			Message: r.message, Error: r.reason, Status: &no, Task: k.name(), LastUpdate: rstuf.Time{Time: s.cfg.Now()},
 		}}, true
+	case errors.As(err, &u):
+		return outcome{rstuf.TaskFailure, rstuf.TaskResult{Message: u.Error()}}, true
 	case errors.As(err, &f):
 		return outcome{rstuf.TaskFailure, rstuf.TaskResult{Message: f.message}}, true
 	}
