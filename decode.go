@@ -53,12 +53,31 @@ func decode[T Request](body []byte, strict bool) (*T, error) {
 		return nil, ValidationError{valueError(err.Error(), "body")}
 	}
 	if errs := checks.rules(); len(errs) > 0 {
+		errs = errs[:min(len(errs), maxErrors)]
+		inputs := map[string]json.RawMessage{} // several errors may be about one field
 		for i, e := range errs {
-			errs[i].Input, _ = json.Marshal(treeAt(tree, e.Loc[1:]))
+			raw, known := inputs[e.Field()]
+			if !known {
+				raw = input(treeAt(tree, e.Loc[1:]))
+				inputs[e.Field()] = raw
+			}
+			errs[i].Input = raw
 		}
 		return nil, errs
 	}
 	return request, nil
+}
+
+// maxInput is how much an error repeats of what stood in its field, in bytes.
+const maxInput = 4 << 10
+
+// input is a decoded value as an error repeats it; nil if it is too long.
+func input(value any) json.RawMessage {
+	raw, err := json.Marshal(value)
+	if err != nil || len(raw) > maxInput {
+		return nil
+	}
+	return raw
 }
 
 // validate checks a request that was made in Go: its JSON against its shape,

@@ -3,6 +3,7 @@ package rstuf_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -70,6 +71,35 @@ func TestDecodeCostsLittle(t *testing.T) {
 		assert.LessOrEqual(t, len(invalid), 110, name)
 		assert.Less(t, time.Since(start), 5*time.Second, name)
 		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(100*size), name)
+	}
+}
+
+// TestErrorsDoNotRepeatTheBody: an error that is about much of a body holds it
+// only while it is short, and a thousand errors do not hold it a thousand times.
+func TestErrorsDoNotRepeatTheBody(t *testing.T) {
+	var fields, names strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&fields, `"bad%d":1,`, i)
+		fmt.Fprintf(&names, `{"name":"../%d","terminating":true,"keyids":[],"threshold":1,"paths":["a"],"x-rstuf-expire-policy":1},`, i)
+	}
+	for name, test := range map[string]struct{ endpoint, body string }{
+		"unknown fields": {"POST /api/v1/metadata/", `{"metadata":{"root":` + strings.Replace(root, `"_type"`, fields.String()+`"_type"`, 1) + `}}`},
+		"bad names":      {"POST /api/v1/delegations/", `{"delegations":{"keys":{},"roles":[` + strings.TrimSuffix(names.String(), ",") + `]}}`},
+		"missing fields": {"POST /api/v1/bootstrap/", `{"settings":{"roles":{"x":"` + strings.Repeat("a", 1<<20) + `"}}}`},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := decoders[test.endpoint]([]byte(test.body))
+		runtime.ReadMemStats(&after)
+		var invalid rstuf.ValidationError
+		require.ErrorAs(t, err, &invalid, name)
+		assert.LessOrEqual(t, len(invalid), 110, name)
+		held := 0
+		for _, e := range invalid {
+			held += len(e.Input)
+		}
+		assert.Less(t, held, 100_000, name)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(40<<20), name)
 	}
 }
 

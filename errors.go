@@ -17,7 +17,7 @@ type FieldError struct {
 	// in a list. It starts with "body", "query" or "path".
 	Loc []any  `json:"loc"`
 	Msg string `json:"msg"`
-	// Input is what stood there.
+	// Input is what stood there; null if it is long.
 	Input json.RawMessage `json:"input"`
 	// Ctx holds the figures of the rule, such as {"gt": 1}.
 	Ctx map[string]any `json:"ctx,omitempty"`

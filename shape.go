@@ -55,10 +55,8 @@ type walker struct {
 	errs   ValidationError
 }
 
-func (w *walker) fail(kind string, loc []any, msg string, input any, ctx map[string]any) {
-	// A tree that was just decoded encodes again.
-	raw, _ := json.Marshal(input)
-	w.errs = append(w.errs, FieldError{Type: kind, Loc: slices.Clone(loc), Msg: msg, Input: raw, Ctx: ctx})
+func (w *walker) fail(kind string, loc []any, msg string, value any, ctx map[string]any) {
+	w.errs = append(w.errs, FieldError{Type: kind, Loc: slices.Clone(loc), Msg: msg, Input: input(value), Ctx: ctx})
 }
 
 func (w *walker) check(s *shape, v any, loc []any) {

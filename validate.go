@@ -55,7 +55,7 @@ func (d *Delegations) rules(nameAt []any, at ...any) (errs ValidationError) {
 		here := append(slices.Clone(at), "roles", i)
 		switch {
 		case !delegatedName.MatchString(role.Name):
-			errs = append(errs, valueError(fmt.Sprintf("Delegated custom target name %s not allowed Only a-z, A-Z, 0-9, - and _ characters can be used", role.Name), nameAt...))
+			errs = append(errs, valueError(fmt.Sprintf("Delegated custom target name %s not allowed Only a-z, A-Z, 0-9, - and _ characters can be used", shorten(role.Name, 128)), nameAt...))
 		case !IsDelegatedRoleName(role.Name):
 			errs = append(errs, valueError(fmt.Sprintf("the name %s is taken by TUF or too long", shorten(role.Name, 40)), append(here, "name")...))
 		case seen[role.Name]:
@@ -132,7 +132,7 @@ func signedFieldRules(document json.RawMessage) (errs ValidationError) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Signed)) {
 		if !signedFields[name] && !IsVendorField(name) {
-			errs = append(errs, valueError(fmt.Sprintf("Invalid: `%s` field name, unrecognized_field must use format x-<vendor>-<name>", name), "body"))
+			errs = append(errs, valueError(fmt.Sprintf("Invalid: `%s` field name, unrecognized_field must use format x-<vendor>-<name>", shorten(name, 128)), "body"))
 		}
 	}
 	return errs
