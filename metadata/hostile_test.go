@@ -134,6 +134,32 @@ func TestKeyRefCannotBeForged(t *testing.T) {
 	}
 }
 
+// TestErrorsListSome: a document with thousands of faults gives an error that
+// people can still read.
+func TestErrorsListSome(t *testing.T) {
+	t.Parallel()
+	p := newPeople(t)
+	root := p.root(t)
+	root.Extra = map[string]json.RawMessage{}
+	role := root.Roles[rstuf.RoleRoot]
+	for i := range 5000 {
+		root.Extra[fmt.Sprint("bad", i)] = json.RawMessage("1")
+		role.KeyIDs = append(role.KeyIDs, fmt.Sprint("key", i))
+	}
+	role.Threshold = 3
+	root.Roles[rstuf.RoleRoot] = role
+	d := document(t, root)
+	err := metadata.CheckRoot(d, expires.AddDate(0, 0, -1))
+	assert.ErrorContains(t, err, "more")
+	assert.Less(t, len(err.Error()), 10_000)
+	delegation, err := root.Delegation(rstuf.RoleRoot)
+	require.NoError(t, err)
+	err = delegation.Verify(d).Err()
+	assert.ErrorIs(t, err, metadata.ErrThreshold)
+	assert.ErrorContains(t, err, "; and 4952 more")
+	assert.Less(t, len(err.Error()), 10_000)
+}
+
 // TestConcurrentReads: a document that nobody signs any more may be read by
 // many at once.
 func TestConcurrentReads(t *testing.T) {

@@ -25,11 +25,18 @@ func CheckRoot(doc *Document, now time.Time) error {
 	return broken(doc.version, append(root.problems(), doc.expired(now)))
 }
 
+// mostListed is how many things of one kind an error lists: a document of a
+// stranger may have any number.
+const mostListed = 50
+
 // broken joins the problems of a root into one line.
 func broken(version int64, problems []error) error {
 	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
 	if len(problems) == 0 {
 		return nil
+	}
+	if more := len(problems) - mostListed; more > 0 {
+		problems = append(problems[:mostListed], fmt.Errorf("and %d more", more))
 	}
 	return fmt.Errorf("root version %d: %w", version, problemList(problems))
 }

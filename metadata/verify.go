@@ -159,7 +159,7 @@ func (v Verification) Err() error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d of %d, %d more needed", len(v.Signed), v.Threshold, v.Needed())
-	for i, k := range v.Missing {
+	for i, k := range v.Missing[:min(len(v.Missing), mostListed)] {
 		if i == 0 {
 			b.WriteString("; not signed by ")
 		} else {
@@ -167,8 +167,11 @@ func (v Verification) Err() error {
 		}
 		b.WriteString(k.String())
 	}
-	for _, k := range v.Invalid {
+	for _, k := range v.Invalid[:min(len(v.Invalid), mostListed)] {
 		fmt.Fprintf(&b, "; %s does not count: %s", k.KeyRef, k.Reason)
+	}
+	if more := max(0, len(v.Missing)-mostListed) + max(0, len(v.Invalid)-mostListed); more > 0 {
+		fmt.Fprintf(&b, "; and %d more", more)
 	}
 	return fmt.Errorf("%s: %w: %s", v.Role, ErrThreshold, b.String())
 }
