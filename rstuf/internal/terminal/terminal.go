@@ -6,8 +6,9 @@
 // nil, and the caller reports what was not said instead.
 //
 // Every question ends: with an answer, with [ErrTries] after a few that are of
-// no use, at the end of input, or with the context's error when that is
-// cancelled (Ctrl-C), and echo is on again in each case.
+// no use, at the end of input (Ctrl-D, which a password's prompt ignores), or
+// with the context's error when that is cancelled (Ctrl-C); and echo is on
+// again in each case.
 package terminal
 
 import (
@@ -187,9 +188,6 @@ func (t *Terminal) Password(ctx context.Context, question string) ([]byte, error
 		err = errors.Join(err, term.Restore(fd, state))
 	}
 	t.Printf("\n")
-	if errors.Is(err, io.EOF) {
-		err = ErrEnd
-	}
 	return password, err
 }
 
