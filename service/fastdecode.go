@@ -153,10 +153,9 @@ func cutHashes(text string) (rest string, ok bool) {
 }
 
 func lowerHex(text string) bool {
+	seen := byte(0)
 	for i := range len(text) {
-		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
+		seen |= hexDigit[text[i]]
 	}
-	return true
+	return seen <= 15
 }

@@ -144,9 +144,8 @@ func (r record) check() error {
 func (r record) appendEntry(path, form string) record {
 	r = append(binary.AppendUvarint(r, uint64(len(path))), path...)
 	if digest, length, ok := usualForm(form); ok {
-		r = binary.AppendUvarint(r, uint64(1+sha256.Size+len(length)))
-		r = append(r, packed)
-		r = appendHex(r, digest)
+		r = binary.AppendUvarint(r, uint64(1+len(digest)+len(length)))
+		r = append(append(r, packed), digest[:]...)
 		return append(r, length...)
 	}
 	return append(binary.AppendUvarint(r, uint64(len(form))), form...)
@@ -161,18 +160,35 @@ const (
 	usualEnd   = `"},"length":`
 )
 
-func usualForm(form string) (digest, length string, ok bool) {
+func usualForm(form string) (digest [sha256.Size]byte, length string, ok bool) {
 	rest, ok := strings.CutPrefix(form, usualStart)
-	if !ok || len(rest) < 2*sha256.Size {
-		return "", "", false
+	if !ok || len(rest) < 2*len(digest) {
+		return digest, "", false
 	}
-	digest = rest[:2*sha256.Size]
-	length, ok = strings.CutPrefix(rest[2*sha256.Size:], usualEnd)
-	if !ok || !lowerHex(digest) || length == "}" || strings.TrimLeft(length, "0123456789") != "}" {
-		return "", "", false
+	length, ok = strings.CutPrefix(rest[2*len(digest):], usualEnd)
+	if !ok || length == "}" || strings.TrimLeft(length, "0123456789") != "}" {
+		return digest, "", false
+	}
+	for i := range digest {
+		high, low := hexDigit[rest[2*i]], hexDigit[rest[2*i+1]]
+		if high|low > 15 {
+			return digest, "", false
+		}
+		digest[i] = high<<4 | low
 	}
 	return digest, length[:len(length)-1], true
 }
+
+// hexDigit is the value of a digit of lower-case hex, 255 for all other bytes.
+var hexDigit = func() (table [256]byte) {
+	for i := range table {
+		table[i] = 255
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		table[c] = byte(i)
+	}
+	return table
+}()
 
 // isForm tells whether an entry's second text is a description, or empty.
 func isForm(form []byte) bool {
@@ -214,18 +230,4 @@ func cutText(text string) (first, rest string) {
 	n |= int(text[i]) << (7 * i)
 	text = text[i+1:]
 	return text[:n], text[n:]
-}
-
-// appendHex appends the bytes that lower-case hex stands for.
-func appendHex(dst []byte, text string) []byte {
-	digit := func(c byte) byte {
-		if c >= 'a' {
-			return c - 'a' + 10
-		}
-		return c - '0'
-	}
-	for i := 0; i < len(text); i += 2 {
-		dst = append(dst, digit(text[i])<<4|digit(text[i+1]))
-	}
-	return dst
 }
