@@ -220,7 +220,13 @@ func TestDelegations(t *testing.T) {
 	// An update gives a role a new version and a new life.
 	longer := role("dev", other.Public().ID())
 	longer.ExpirePolicy = 20
-	f.ok(f.accepted("PUT", "/delegations/", request(nil, longer)))
+	details = f.ok(f.accepted("PUT", "/delegations/", request(nil, longer)))
+	assert.Equal(t, rstuf.Names{"dev"}, details.DelegatedRoles)
+	assert.Empty(t, details.FailedRoles)
+	ghost := f.accepted("PUT", "/delegations/", request(nil, role("ghost")))
+	assert.Len(t, f.ok(ghost).FailedRoles, 1)
+	_, text = f.call("GET", "/task/?task_id="+ghost, nil)
+	assert.Contains(t, text, `"delegated_roles":[]`)
 	before := f.audit().Roles["dev"]
 	f.ok(f.sign("dev", other))
 	assert.Equal(t, before+1, f.audit().Roles["dev"])

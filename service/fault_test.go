@@ -206,3 +206,46 @@ func TestRoleThatWouldBeTooLarge(t *testing.T) {
 	assert.Contains(t, repo.Artifacts, "c")
 	assert.Len(t, repo.Artifacts, 2)
 }
+
+// A repository whose online key is gone stays as it is and says what is
+// missing; with the key back, what was accepted is published.
+func TestOnlineKeyIsGone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.bootstrap()
+	require.NoError(t, f.svc.Close(context.Background()))
+	f.cfg.OnlineKeys = nil
+	f.start()
+	id := f.post("/artifacts/", adding("a"))
+	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, 5*time.Second, time.Millisecond)
+	assert.ErrorContains(t, f.svc.Status().Paused, "cannot be opened")
+	pem, err := f.online.MarshalPEM(nil)
+	require.NoError(t, err)
+	folder := filepath.Join(f.cfg.Dir, "keys")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	require.NoError(t, writeFile(filepath.Join(folder, f.online.Public().ID()), pem))
+	f.ok(id)
+	assert.Len(t, f.audit().Artifacts, 1)
+}
+
+// Bad tasks and good ones: a request that is refused after it was accepted
+// changes nothing and holds nothing up.
+func TestRefusedRequestsChangeNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.bootstrap()
+	before := f.settings()
+	for path, body := range map[string]string{
+		"/metadata/sign":      `{"role":"root","signature":{"keyid":"aa","sig":"bb"}}`,
+		"/metadata/online":    `{"roles":["nobody"]}`,
+		"/artifacts/delete":   `{"artifacts":[]}`,
+		"/delegations/delete": `{"delegations":{"roles":[{"name":"bins-0"}]}}`,
+	} {
+		task := f.end(f.post(path, []byte(body)))
+		assert.False(t, task.Succeeded(), path)
+		assert.NotEmpty(t, task.Reason(), path)
+	}
+	assert.Equal(t, before, f.settings())
+	assert.Equal(t, int64(1), f.audit().Timestamp)
+	assert.NoError(t, f.svc.Status().Paused)
+}
