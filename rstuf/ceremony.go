@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/bootstrap"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/client"
 	"github.com/spf13/cobra"
 )
 
@@ -85,6 +87,9 @@ func (c *ceremonyCommand) run(ctx context.Context, timeoutGiven bool) error {
 		return c.sendBootstrapFile(ctx, c.upload)
 	}
 	if err := c.check(); err != nil {
+		return err
+	}
+	if err := c.ready(ctx); err != nil {
 		return err
 	}
 	draft, err := c.draft(ctx, timeoutGiven)
@@ -202,7 +207,7 @@ func (c *ceremonyCommand) finish(ctx context.Context, draft *ceremony.Draft) err
 	if server && !c.dryRun && (complete || c.draftFile == "" || c.bootstrap) {
 		sent, err := c.sendBootstrap(ctx, draft.Payload())
 		if err != nil {
-			return err
+			return errors.Join(err, c.rescue(draft))
 		}
 		result.Bootstrap = &sent
 		waiting = waitingFor(sent)
@@ -214,6 +219,37 @@ func (c *ceremonyCommand) finish(ctx context.Context, draft *ceremony.Draft) err
 		}
 	})
 	return errors.Join(err, waiting)
+}
+
+// rescue keeps what people have signed where it could not be sent and nothing
+// else keeps it. The error is nil or says where it is.
+func (c *ceremonyCommand) rescue(draft *ceremony.Draft) error {
+	if c.out != "" || c.draftFile != "" {
+		return nil
+	}
+	path := rescueName("ceremony-payload")
+	if err := writePayload(path, draft, false); err != nil {
+		return fmt.Errorf("and the payload could not be saved: %w", err)
+	}
+	return fmt.Errorf("the payload is in %s: send it later with rstuf admin send bootstrap", path)
+}
+
+// ready finds out before people begin to answer questions whether the
+// deployment takes a bootstrap.
+func (c *ceremonyCommand) ready(ctx context.Context) error {
+	server, err := c.hasServer()
+	if err != nil || !server || c.dryRun || c.draftFile != "" || c.term == nil {
+		return err
+	}
+	api, err := c.connect()
+	if err != nil {
+		return err
+	}
+	state, err := api.BootstrapState(ctx)
+	if err == nil && (state.Bootstrap || state.State != "") {
+		err = fmt.Errorf("the deployment at %s: %w (state %s)", api.URL(), client.ErrAlreadyBootstrapped, state.State)
+	}
+	return err
 }
 
 // writePayload writes the payload in the form that its policy asks for.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -233,9 +234,14 @@ func (c *updateCommand) finish(ctx context.Context, draft *ceremony.Draft) error
 		return err
 	}
 	if server && !c.dryRun && (status.Complete() || c.draftFile == "") {
-		return c.perform(ctx, func(ctx context.Context, api *client.Client) (*client.Task, error) {
+		err := c.perform(ctx, func(ctx context.Context, api *client.Client) (*client.Task, error) {
 			return api.UpdateMetadata(ctx, draft.Update().Metadata[rstuf.RoleRoot])
 		}, rstuf.RoleRoot)
+		var waiting waitingError
+		if err != nil && !errors.As(err, &waiting) && c.out == "" && c.draftFile == "" {
+			err = errors.Join(err, c.rescue(draft))
+		}
+		return err
 	}
 	result := struct {
 		Draft   string          `json:"draft_file,omitempty"`
@@ -247,4 +253,18 @@ func (c *updateCommand) finish(ctx context.Context, draft *ceremony.Draft) error
 		err = waitingError{"signatures are missing: " + status.String()}
 	}
 	return err
+}
+
+// rescue keeps what people have signed where it could not be sent and nothing
+// else keeps it. The error says where it is.
+func (c *updateCommand) rescue(draft *ceremony.Draft) error {
+	path := rescueName("update-payload")
+	data, err := encodeJSON(draft.Update())
+	if err == nil {
+		err = writeFile(path, data, false)
+	}
+	if err != nil {
+		return fmt.Errorf("and the payload could not be saved: %w", err)
+	}
+	return fmt.Errorf("the payload is in %s: send it later with rstuf admin send update", path)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf16"
 
@@ -184,4 +185,9 @@ func checkNew(path string, force bool) error {
 		return usagef("%s: %w: choose another name or give --force", path, fs.ErrExist)
 	}
 	return nil
+}
+
+// rescueName is the name of a file that keeps what could not be sent.
+func rescueName(what string) string {
+	return what + "-" + time.Now().UTC().Format("20060102T150405Z") + ".json"
 }
