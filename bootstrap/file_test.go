@@ -16,6 +16,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/bootstrap"
+	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/keys"
 )
 
@@ -25,7 +26,7 @@ var recordedAt = time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC)
 // recorded are the bodies of a recording's requests by step.
 func recorded(t testing.TB, name string) map[string]json.RawMessage {
 	t.Helper()
-	data, err := os.ReadFile("testdata/" + name + ".json")
+	data, err := os.ReadFile(testdir.Recordings + "/" + name + ".json")
 	require.NoError(t, err)
 	var steps []struct {
 		Step    string

@@ -15,6 +15,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/bootstrap"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/testdir"
 )
 
 // replay answers as a recorded deployment did: one set of answers until the
@@ -37,7 +38,7 @@ type answer struct {
 
 func newReplay(t *testing.T, recording string) *replay {
 	t.Helper()
-	data, err := os.ReadFile("testdata/" + recording + ".json")
+	data, err := os.ReadFile(testdir.Recordings + "/" + recording + ".json")
 	require.NoError(t, err)
 	var steps []struct {
 		Step       string

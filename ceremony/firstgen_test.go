@@ -24,9 +24,9 @@ func legacyKey(t *testing.T, name string) (key *keys.Private, id string) {
 		KeyID    string
 		Password *string
 	}
-	readJSON(t, "testdata/legacy-keys/legacy.json", &all)
+	readJSON(t, "../keys/testdata/legacy-keys/legacy.json", &all)
 	require.Contains(t, all, name)
-	key, err := keys.Load(filepath.Join("testdata/legacy-keys", name), func() ([]byte, error) {
+	key, err := keys.Load(filepath.Join("../keys/testdata/legacy-keys", name), func() ([]byte, error) {
 		return []byte(*all[name].Password), nil
 	})
 	require.NoError(t, err)

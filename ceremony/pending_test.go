@@ -14,6 +14,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -166,7 +167,7 @@ func TestPendingSkipsWhatIsBroken(t *testing.T) {
 func FuzzPending(f *testing.F) {
 	answers := 0
 	for _, name := range []string{"distributed-signing", "hash-bins", "custom-delegations"} {
-		data, err := os.ReadFile("testdata/recordings/" + name + ".json")
+		data, err := os.ReadFile(testdir.Recordings + "/" + name + ".json")
 		require.NoError(f, err)
 		var steps []struct {
 			Step     string

@@ -21,11 +21,12 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
 
-// recording is a scenario of testdata/recordings with its keys.
+// recording is a scenario of the recordings with its keys.
 type recording struct {
 	t     *testing.T
 	name  string
@@ -45,12 +46,12 @@ func record(t *testing.T, name string) recording {
 		Step string
 		step
 	}
-	readJSON(t, "testdata/recordings/"+name+".json", &steps)
+	readJSON(t, testdir.Recordings+"/"+name+".json", &steps)
 	for _, s := range steps {
 		r.steps[s.Step] = s.step
 	}
 	var private map[string]struct{ KeyID, PEM string }
-	readJSON(t, "testdata/recordings/"+name+".keys.json", &private)
+	readJSON(t, testdir.Recordings+"/"+name+".keys.json", &private)
 	for name, k := range private {
 		key, err := keys.Parse([]byte(k.PEM), nil)
 		require.NoError(t, err)
@@ -84,7 +85,7 @@ func (r recording) body(step string) json.RawMessage {
 
 // published is a file of the repository that the scenario left behind.
 func (r recording) published(name string) *metadata.Document {
-	data, err := os.ReadFile("testdata/recordings/" + r.name + ".repository/" + name)
+	data, err := os.ReadFile(testdir.Recordings + "/" + r.name + ".repository/" + name)
 	require.NoError(r.t, err)
 	document, err := metadata.Parse(data)
 	require.NoError(r.t, err)
