@@ -424,7 +424,7 @@ func TestDownloadThatStalls(t *testing.T) {
 	}))
 	defer web.Close()
 	d := downloader(t, repo, func(cfg *client.DownloaderConfig) {
-		cfg.ArtifactsURL, cfg.HTTP.Timeout, cfg.HTTP.Retries = web.URL, 500*time.Millisecond, -1
+		cfg.ArtifactsURL, cfg.HTTP.Timeout, cfg.HTTP.Retries = web.URL, 2*time.Second, -1
 	})
 	require.NoError(t, d.Refresh(t.Context()))
 	_, err := d.Download(t.Context(), "tool", filepath.Join(t.TempDir(), "tool"))

@@ -217,6 +217,7 @@ func TestAbsurdWorkIsRefused(t *testing.T) {
 		"scrypt N":      pbes2(t, scrypt, scryptParams{salt, 1 << 30, 8, 1}),
 		"scrypt r":      pbes2(t, scrypt, scryptParams{salt, 1 << 14, 1 << 40, 1}),
 		"scrypt p":      pbes2(t, scrypt, scryptParams{salt, 1 << 14, 8, 1 << 40}),
+		"scrypt r*p":    pbes2(t, scrypt, scryptParams{salt, 2, 1, 1 << 22}), // little work, 512 MiB
 		"pbes1 md5":     encryptedInfo(t, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 3}, iterated{salt, 5_000_001}),
 		"pkcs12 3des":   encryptedInfo(t, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3}, iterated{salt, 5_000_001}),
 		"legacy":        []byte("aa@@@@2000000000@@@@bb@@@@" + strings.Repeat("00", 16) + "@@@@dd"),

@@ -10,10 +10,10 @@ import (
 
 // Bounds on the work that a key file may ask for before its password can be
 // checked. They are several times what careful tools write, and keep a hostile
-// file to a few seconds and to 256 MiB.
+// file to a few seconds and a few hundred MiB.
 const (
 	maxPBKDF2Iterations = 5_000_000
-	maxScryptMemory     = 256 << 20 // 128 * N * r bytes
+	maxScryptMemory     = 256 << 20 // 128 * N * r bytes, and 128 * p * r as many again
 	maxScryptWork       = 1 << 23   // N * r * p; N = 2^17, r = 8, p = 1 is 2^20
 	maxBcryptRounds     = 500
 )
@@ -43,7 +43,7 @@ func newScrypt(salt []byte, n, r, p int) (kdf, error) {
 		return nil, fmt.Errorf("%w: scrypt with N=%d r=%d p=%d, where N must be a power of two and r and p positive", ErrNotKey, n, r, p)
 	}
 	// Divisions, since the products may not fit.
-	if n > maxScryptMemory/128/r || n > maxScryptWork/r/p {
+	if max(n, p) > maxScryptMemory/128/r || n > maxScryptWork/r/p {
 		return nil, workError("scrypt", fmt.Sprintf("N=%d r=%d p=%d", n, r, p),
 			fmt.Sprintf("%d MiB and N*r*p=%d", maxScryptMemory>>20, maxScryptWork))
 	}

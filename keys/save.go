@@ -66,7 +66,8 @@ func (p Public) MarshalPEM() ([]byte, error) {
 // Save writes the private key to path (mode 0600) and its public key to
 // path + ".pub" (mode 0644), both PEM. If either exists it is an error
 // (fs.ErrExist) unless told otherwise, and then neither is written. Contents
-// are on disk before they come to stand under their names.
+// are on disk before they come to stand under their names; an old private key
+// is replaced last.
 func (p Private) Save(path string, opts SaveOptions) error {
 	if err := p.save(path, opts); err != nil {
 		return fmt.Errorf("save key %s: %w", path, err)
@@ -97,10 +98,12 @@ func (p Private) save(path string, opts SaveOptions) error {
 func writePair(path string, private, public []byte, overwrite bool) error {
 	publicPath := path + ".pub"
 	if overwrite {
-		if err := files.WriteSecret(path, private, true); err != nil {
+		// The private key last: if it fails, the old one is still there, and
+		// from it the public half can be made again.
+		if err := files.Replace(publicPath, public); err != nil {
 			return err
 		}
-		return files.Replace(publicPath, public)
+		return files.WriteSecret(path, private, true)
 	}
 	if err := files.WriteSecret(path, private, false); err != nil {
 		return err

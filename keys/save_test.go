@@ -89,10 +89,12 @@ func TestSaveIntoMissingFolder(t *testing.T) {
 	// The public half cannot be renamed over a folder.
 	path := filepath.Join(dir, "key")
 	require.NoError(t, os.Mkdir(path+".pub", 0o755))
+	require.NoError(t, os.WriteFile(path, []byte("precious"), 0o600))
 	assert.Error(t, key.Save(path, keys.SaveOptions{Plain: true, Overwrite: true}))
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "precious", string(data), "the old private key is not lost")
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	for _, e := range entries {
-		assert.NotContains(t, e.Name(), ".tmp")
-	}
+	assert.Len(t, entries, 2, "nothing else stays behind")
 }

@@ -39,9 +39,9 @@ func NewSigner(s crypto.Signer, name string) (Signer, error) {
 // NewSignerFunc makes a Signer of a function that signs a message with the
 // private part of pub, for keys that are neither a file nor a crypto.Signer,
 // such as those of an ssh-agent or a remote service. The function must sign as
-// the key's scheme says: Ed25519 signs the message, ECDSA its SHA-256 (P-384: SHA-384) in ASN.1, RSA
-// its SHA-256 with PSS. What the function returns is verified before it is
-// passed on.
+// the key's scheme says: Ed25519 signs the message, ECDSA its SHA-256 (P-384:
+// SHA-384) in ASN.1, RSA its SHA-256 with PSS. What the function returns is
+// verified before it is passed on.
 func NewSignerFunc(pub Public, sign func(ctx context.Context, message []byte) ([]byte, error)) Signer {
 	return funcSigner{pub, sign}
 }

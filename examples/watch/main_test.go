@@ -23,7 +23,7 @@ func TestRun(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-api", repo.APIURL, task.ID()}, &out))
 	assert.Contains(t, out.String(), "SUCCESS")
 
-	err = run(t.Context(), []string{"-api", repo.APIURL, "-timeout", "50ms", "no-such-task"}, &out)
+	err = run(t.Context(), []string{"-api", repo.APIURL, "-timeout", "2s", "no-such-task"}, &out)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.Contains(t, err.Error(), "does not know")
 

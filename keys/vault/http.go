@@ -4,21 +4,30 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"example.org/rstuf/internal/quote"
 )
 
-// maxBody bounds an answer; a key with hundreds of versions fits.
-const maxBody = 1 << 20
+const (
+	// maxBody bounds an answer; a key with hundreds of versions fits.
+	maxBody = 1 << 20
+	// maxText bounds what an error repeats of it.
+	maxText = 300
+)
 
 // do sends one request to the transit engine and decodes the answer's data.
 func (cfg Config) do(ctx context.Context, method, path string, request, data any) error {
-	address, err := url.JoinPath(cfg.Address, "v1", cfg.Mount, path)
-	if err != nil {
-		return fmt.Errorf("address: %w", err)
+	base, err := url.Parse(cfg.Address)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
+		// Neither the address nor the parser's error, which repeats it: it may
+		// hold a password.
+		return errors.New("the vault's Address is no URL such as https://vault.example.com:8200")
 	}
 	var body io.Reader
 	if request != nil {
@@ -28,7 +37,7 @@ func (cfg Config) do(ctx context.Context, method, path string, request, data any
 		}
 		body = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	req, err := http.NewRequestWithContext(ctx, method, base.JoinPath("v1", cfg.Mount, path).String(), body)
 	if err != nil {
 		return err
 	}
@@ -75,9 +84,10 @@ func decode(resp *http.Response, data any) error {
 func statusError(resp *http.Response, messages []string) error {
 	// The server's messages have several lines.
 	text := strings.Join(strings.Fields(strings.Join(messages, "; ")), " ")
+	text = quote.Line(text[:min(len(text), maxText)])
 	switch status := resp.StatusCode; status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return fmt.Errorf("the server redirects (%d): set Address to %q if you trust it", status, resp.Header.Get("Location"))
+		return fmt.Errorf("the server redirects (%d): set Address to %.300q if you trust it", status, resp.Header.Get("Location"))
 	case http.StatusForbidden:
 		return fmt.Errorf("the server refuses (403): is the token valid, with read on keys/ and update on sign/? %s", text)
 	case http.StatusNotFound:
@@ -85,5 +95,5 @@ func statusError(resp *http.Response, messages []string) error {
 	case http.StatusServiceUnavailable:
 		return fmt.Errorf("the server is sealed or down (503) %s", text)
 	}
-	return fmt.Errorf("the server answers %s: %s", resp.Status, text)
+	return fmt.Errorf("the server answers %d: %s", resp.StatusCode, text)
 }

@@ -114,7 +114,7 @@ func (cfg Config) readKey(ctx context.Context, name string, version int) (keys.P
 	}
 	public := key.Keys[strconv.Itoa(version)].PublicKey
 	if public == "" {
-		return keys.Public{}, fmt.Errorf("the server has no public key of that version (key type %q)", key.Type)
+		return keys.Public{}, fmt.Errorf("the server has no public key of that version (key type %.60q)", key.Type)
 	}
 	if key.Type != "ed25519" {
 		return keys.ParsePublic([]byte(public))

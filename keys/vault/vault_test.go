@@ -181,15 +181,32 @@ func TestBadAnswers(t *testing.T) {
 		"not base64":    body(`{"data":{"signature":"vault:v2:!!"}}`),
 		"wrong":         body(`{"data":{"signature":"vault:v2:` + strings.Repeat("A", 88) + `"}}`),
 		"endless":       body(strings.Repeat(" ", 2<<20)),
-		"sealed":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"long and rude": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `{"errors":["\u001b[2J%s"]}`, strings.Repeat("x", 100_000))
+		},
+		"sealed": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 		},
 	} {
 		bad = handler
 		sig, err := signer.Sign(context.Background(), []byte("m"))
-		assert.Error(t, err, name)
+		require.Error(t, err, name)
 		assert.Nil(t, sig, name)
+		assert.Less(t, len(err.Error()), 1000, name)
+		assert.NotContains(t, err.Error(), "\x1b", name)
+	}
+}
+
+// An address can hold a password, also one that is no address.
+func TestBadAddress(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"https://me:hunter2@host:port", "https://me:hunter2@host/%zz", "me:hunter2@host", "https://me:hunter2@127.0.0.1:1"} {
+		cfg := vault.Config{Address: address, Token: func(context.Context) (string, error) { return token, nil }}
+		_, err := vault.Open(context.Background(), cfg, "online", 1, "")
+		require.Error(t, err, address)
+		assert.NotContains(t, err.Error(), "hunter2")
 	}
 }
 

@@ -85,7 +85,7 @@ func run(m *testing.M) (int, error) {
 
 // listening waits for the gateway.
 func listening(ended <-chan error) error {
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		conn, err := net.Dial("unix", socket)
 		if err == nil {
 			return conn.Close()

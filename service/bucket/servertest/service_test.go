@@ -122,7 +122,7 @@ func (l *life) send(path string, body any) bool {
 func (l *life) await(id string) bool {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for end := time.After(30 * time.Second); ; {
+	for end := time.After(2 * time.Minute); ; {
 		w := l.call(http.MethodGet, "/api/v1/task/?task_id="+id, nil)
 		var task rstuf.Response[rstuf.Task]
 		require.NoError(l, json.Unmarshal(w.Body.Bytes(), &task), w.Body.String())
