@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
@@ -414,7 +415,7 @@ func (r *replay) succeeds(e *exchange) bool {
 
 // repository compares what is published with what was.
 func (r *replay) repository() {
-	dir := filepath.Join(*recordings, r.name+".repository")
+	dir := filepath.Join(testdir.Find(r, *recordings), r.name+".repository")
 	theirs := r.readRepository(dir)
 	ours, err := audit.Verify(r.read, audit.Options{Now: r.now(), Unsigned: func(role string) bool { return theirs.snapshot[role] == nil }})
 	require.NoError(r, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/service/internal/audit"
 )
 
@@ -15,7 +16,7 @@ import (
 // verify.
 func FuzzAPI(f *testing.F) {
 	var list []exchange
-	readJSON(f, "testdata/recordings/hash-bins.json", &list)
+	readJSON(f, testdir.Recordings+"/hash-bins.json", &list)
 	for _, e := range list {
 		if body := e.payload(); e.Response != nil && len(body) > 0 {
 			f.Add(e.Request.Method, strings.TrimPrefix(e.Request.Path, "/api/v1"), body)

@@ -16,11 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/keys"
 )
 
 // recordings is the folder of the recorded scenarios.
-var recordings = flag.String("recordings", "testdata/recordings", "folder with NAME.json, NAME.keys.json and NAME.repository")
+var recordings = flag.String("recordings", testdir.Recordings, "folder with NAME.json, NAME.keys.json and NAME.repository")
 
 // exchange is one entry of a recording.
 type exchange struct {
@@ -66,7 +67,7 @@ type scenario struct {
 
 // loadScenarios reads all recordings of a folder. One without any is an error.
 func loadScenarios(t *testing.T) []scenario {
-	files, err := filepath.Glob(filepath.Join(*recordings, "*.json"))
+	files, err := filepath.Glob(filepath.Join(testdir.Find(t, *recordings), "*.json"))
 	require.NoError(t, err)
 	var list []scenario
 	for _, file := range files {
@@ -80,7 +81,7 @@ func loadScenarios(t *testing.T) []scenario {
 			KeyID string `json:"keyid"`
 			PEM   string `json:"pem"`
 		}
-		readJSON(t, filepath.Join(*recordings, s.name+".keys.json"), &named)
+		readJSON(t, strings.TrimSuffix(file, ".json")+".keys.json", &named)
 		for name, k := range named {
 			key, err := keys.Parse([]byte(k.PEM), nil)
 			require.NoError(t, err, name)
