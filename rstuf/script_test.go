@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"control":      control,
 			"exits":        exits,
+			"fetch":        fetch,
 			"files":        serveFiles,
 			"service":      startService,
 			"bootstrapped": startBootstrapped,
@@ -85,8 +87,8 @@ func startBootstrapped(ts *testscript.TestScript, neg bool, args []string) {
 	startService(ts, neg, args)
 	dir := filepath.Join(ts.MkAbs(args[0]), "keys")
 	ts.Check(os.MkdirAll(dir, 0o700))
-	ts.Check(ts.Exec("rstuf", "key", "generate", "--type", "ed25519", "--file", "alice", "--plain"))
-	ts.Check(ts.Exec("rstuf", "key", "generate", "--type", "ecdsa", "--file", "bob", "--plain"))
+	ts.Check(ts.Exec("rstuf", "key", "generate", "--type", "ed25519", "--file", "alice", "--plain", "--force"))
+	ts.Check(ts.Exec("rstuf", "key", "generate", "--type", "ecdsa", "--file", "bob", "--plain", "--force"))
 	ts.Check(ts.Exec("rstuf", "key", "generate", "--type", "ed25519", "--file", filepath.Join(dir, "online"), "--plain"))
 	policy := "root_keys: [{name: alice, file: alice.pub}, {name: bob, file: bob.pub}]\nthreshold: 2\n" +
 		"online_key: {name: online, file: " + filepath.Join(dir, "online.pub") + ", uri: 'fn:online'}\n"
@@ -131,6 +133,19 @@ func dropFields(v any, names []string) {
 			dropFields(child, names)
 		}
 	}
+}
+
+// fetch URL FILE saves what a server answers.
+func fetch(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: fetch URL FILE")
+	}
+	answer, err := http.Get(args[0])
+	ts.Check(err)
+	defer answer.Body.Close()
+	data, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o600))
 }
 
 // exits CODE COMMAND... runs a command that must end with an exit code.
