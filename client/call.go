@@ -28,6 +28,9 @@ type call struct {
 // do sends the call and decodes the answer's data. An answer without data
 // leaves data as it is.
 func (c *Client) do(ctx context.Context, call call, data any) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s %s: %w", call.method, call.path, ctx.Err())
+	}
 	if call.repeat {
 		ctx = withRepeat(ctx)
 	}
@@ -74,6 +77,8 @@ func (call call) explain(ctx context.Context, target string, err error) error {
 	var content *contentError
 	var token errToken
 	switch {
+	case ctx.Err() != nil && !call.repeat && !notSent(err) && !errors.As(err, &token):
+		return fmt.Errorf("%s %s: %w; the service may have acted on the request", call.method, call.path, err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s %s: %w", call.method, call.path, err)
 	case errors.As(err, &redirect), errors.As(err, &content), errors.As(err, &token):

@@ -432,3 +432,34 @@ func FuzzEncode(f *testing.F) {
 		assert.JSONEq(t, string(want), string(got))
 	})
 }
+
+// TestContextEndsWhileTheServiceActs: only a request that was sent may have
+// been acted on, and only for one that can't be repeated does that matter.
+func TestContextEndsWhileTheServiceActs(t *testing.T) {
+	arrived := make(chan struct{}, 1)
+	api, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	}), client.Config{})
+	remove := func(ctx context.Context) error {
+		_, err := api.DeleteArtifacts(ctx, rstuf.DeleteArtifacts{Artifacts: []string{"a"}})
+		return err
+	}
+	for name, do := range map[string]func(context.Context) error{
+		"delete": remove,
+		"state":  func(ctx context.Context) error { _, err := api.BootstrapState(ctx); return err },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-arrived
+			cancel()
+		}()
+		err := do(ctx)
+		require.ErrorIs(t, err, context.Canceled, name)
+		assert.Equal(t, name == "delete", strings.Contains(err.Error(), "may have acted"), err)
+		err = do(ctx) // it has ended already
+		require.ErrorIs(t, err, context.Canceled, name)
+		assert.NotContains(t, err.Error(), "may have acted")
+	}
+}

@@ -471,3 +471,32 @@ func TestDownloadByOtherHashes(t *testing.T) {
 	require.Error(t, err)
 	assert.NoFileExists(t, dest+"2")
 }
+
+// TestDownloadStaysInItsFolder: a path of the metadata leads to nothing else
+// on the server.
+func TestDownloadStaysInItsFolder(t *testing.T) {
+	repo := rstuftest.New(t)
+	asked := 0
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked++ }))
+	defer web.Close()
+	paths := []string{"../secret", "a/../../secret", "a/..", "./a", ".."}
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.ArtifactsURL = web.URL + "/files/" })
+	for _, path := range paths {
+		dest := filepath.Join(t.TempDir(), "tool")
+		_, err := d.Download(t.Context(), path, dest)
+		assert.ErrorContains(t, err, "leads out of the folder", path)
+		assert.NoFileExists(t, dest)
+	}
+	for _, path := range []string{"", "/", "missing", "%2e%2e/x", "a\x00b"} {
+		_, err := d.Download(t.Context(), path, filepath.Join(t.TempDir(), "tool"))
+		assert.ErrorIs(t, err, client.ErrNotFound, path)
+	}
+	assert.Zero(t, asked)
+}
+
+func TestInfoThatCannotBe(t *testing.T) {
+	hashes := map[string]string{"sha256": strings.Repeat("0", 64)}
+	assert.NoError(t, client.CheckInfo(rstuf.ArtifactInfo{Hashes: hashes}))
+	assert.ErrorContains(t, client.CheckInfo(rstuf.ArtifactInfo{Hashes: hashes, Length: -1}), "negative")
+	assert.ErrorContains(t, client.CheckInfo(rstuf.ArtifactInfo{Hashes: map[string]string{"md5": "00"}}), "no sha256")
+}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -28,11 +30,14 @@ func (d *Downloader) Download(ctx context.Context, artifact, dest string) (rstuf
 	if d.artifacts == nil {
 		return rstuf.ArtifactInfo{}, errors.New("DownloaderConfig.ArtifactsURL is not set")
 	}
+	if leadsOut(artifact) {
+		return rstuf.ArtifactInfo{}, fmt.Errorf("artifact %q: \".\" or \"..\" in its path leads out of the folder of the artifacts", artifact)
+	}
 	info, err := d.Info(ctx, artifact)
 	if err != nil {
 		return rstuf.ArtifactInfo{}, err
 	}
-	if err := checkHashes(info); err != nil {
+	if err := checkInfo(info); err != nil {
 		return info, fmt.Errorf("artifact %s: %w", artifact, err)
 	}
 	if same, err := verifyFile(ctx, dest, info); err != nil || same {
@@ -44,9 +49,20 @@ func (d *Downloader) Download(ctx context.Context, artifact, dest string) (rstuf
 	return info, nil
 }
 
+// leadsOut tells whether a server would take the path for that of another file
+// than its own.
+func leadsOut(artifact string) bool {
+	elements := strings.Split(artifact, "/")
+	return slices.Contains(elements, ".") || slices.Contains(elements, "..")
+}
+
 // download fetches the file beside dest and moves it there.
 func (d *Downloader) download(ctx context.Context, artifact, dest string, info rstuf.ArtifactInfo) error {
 	part := dest + partSuffix
+	// A link there would have us write, and cut, the file that it leads to.
+	if there, err := os.Lstat(part); err == nil && !there.Mode().IsRegular() {
+		return notRegular(part)
+	}
 	file, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err

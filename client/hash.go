@@ -75,16 +75,11 @@ func hashFile(ctx context.Context, file, name string, algorithms []string) (rstu
 	if !utf8.ValidString(name) {
 		return artifact, fmt.Errorf("path %q is not UTF-8", name)
 	}
-	f, err := os.Open(file)
+	f, _, err := openRegular(file)
 	if err != nil {
 		return artifact, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil {
-		return artifact, err
-	} else if !info.Mode().IsRegular() {
-		return artifact, &fs.PathError{Op: "hash", Path: file, Err: errors.New("not a regular file")}
-	}
 	sums := make([]hash.Hash, len(algorithms))
 	writers := make([]io.Writer, len(algorithms))
 	for i, algorithm := range algorithms {

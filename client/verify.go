@@ -7,14 +7,18 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 
 	"example.org/rstuf"
 )
 
-// checkHashes wants at least one hash that can be checked. Others are passed
-// over.
-func checkHashes(info rstuf.ArtifactInfo) error {
+// checkInfo wants a length that can be, and at least one hash that can be
+// checked. Others are passed over.
+func checkInfo(info rstuf.ArtifactInfo) error {
+	if info.Length < 0 {
+		return errors.New("its metadata has a negative length")
+	}
 	for algorithm := range info.Hashes {
 		if hashers[algorithm] != nil {
 			return nil
@@ -26,7 +30,7 @@ func checkHashes(info rstuf.ArtifactInfo) error {
 // verifyFile tells whether a file is the artifact. A file that is not there is
 // not.
 func verifyFile(ctx context.Context, name string, info rstuf.ArtifactInfo) (bool, error) {
-	file, err := os.Open(name)
+	file, size, err := openRegular(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -34,14 +38,7 @@ func verifyFile(ctx context.Context, name string, info rstuf.ArtifactInfo) (bool
 		return false, err
 	}
 	defer file.Close()
-	stat, err := file.Stat()
-	if err != nil {
-		return false, err
-	}
-	if !stat.Mode().IsRegular() {
-		return false, fmt.Errorf("%s is not a regular file", name)
-	}
-	if stat.Size() != info.Length {
+	if size != info.Length {
 		return false, nil
 	}
 	err = verify(ctx, file, info)
@@ -49,6 +46,24 @@ func verifyFile(ctx context.Context, name string, info rstuf.ArtifactInfo) (bool
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// openRegular opens a file to read it, and tells its size. It asks what the
+// name stands for before it opens: opening a named pipe waits for a writer.
+func openRegular(name string) (*os.File, int64, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, notRegular(name)
+	}
+	file, err := os.Open(name)
+	return file, info.Size(), err
+}
+
+func notRegular(name string) error {
+	return &fs.PathError{Op: "open", Path: name, Err: errors.New("not a regular file")}
 }
 
 // verify compares a file's length and hashes with the metadata.

@@ -60,8 +60,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	taken := map[string]string{}
 	for _, artifact := range flags.Args() {
 		dest := filepath.Join(*to, path.Base(artifact))
+		if other, ok := taken[dest]; ok {
+			return fmt.Errorf("%s and %s would both be %s: download them to folders of their own", other, artifact, dest)
+		}
+		taken[dest] = artifact
 		info, err := downloader.Download(ctx, artifact, dest)
 		if err != nil {
 			return err

@@ -38,6 +38,14 @@ func TestRun(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrMismatch)
 	assert.NoFileExists(t, filepath.Join(to, "tool"))
 
+	repo.Publish(t, "v1/tool", []byte("the release"))
+	repo.Publish(t, "v2/tool", []byte("another"))
+	err = run(t.Context(), append(where, "-root", root, "-to", to, "v1/tool", "v2/tool"), &bytes.Buffer{})
+	require.ErrorContains(t, err, "would both be")
+	got, err := os.ReadFile(filepath.Join(to, "tool"))
+	require.NoError(t, err)
+	assert.Equal(t, "the release", string(got), "the second does not replace the first")
+
 	assert.Error(t, run(t.Context(), append(where, "v1/tool"), &bytes.Buffer{}), "no trust")
 	assert.Error(t, run(t.Context(), append(where, "-root", root, "-trust-on-first-use", "v1/tool"), &bytes.Buffer{}), "two kinds of it")
 }

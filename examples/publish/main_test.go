@@ -41,7 +41,7 @@ func TestRunReportsProblems(t *testing.T) {
 	require.NoError(t, os.Symlink("nowhere", filepath.Join(folder, "b")))
 	var out bytes.Buffer
 	require.Error(t, run(t.Context(), []string{"-api", repo.APIURL, folder}, &out, nil))
-	assert.Contains(t, out.String(), "b: open ")
+	assert.Contains(t, out.String(), "b: stat ")
 	assert.Contains(t, out.String(), "1 published, 0 before, 0 invalid, 1 failed")
 
 	for _, args := range [][]string{{}, {"-api", repo.APIURL}, {"-api", "nonsense", folder}, {"-api", repo.APIURL, "-hash", "md5", folder}, {"-api", repo.APIURL, folder + "-missing"}} {
