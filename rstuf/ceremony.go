@@ -105,7 +105,7 @@ func (c *ceremonyCommand) run(ctx context.Context, timeoutGiven bool) error {
 			return err
 		}
 	}
-	if err := c.signDraft(ctx, draft, &c.sign, untilComplete); err != nil {
+	if err := c.signDraft(ctx, draft, &c.sign, modeOf(c.draftFile)); err != nil {
 		return err
 	}
 	return c.finish(ctx, draft)

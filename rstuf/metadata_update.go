@@ -90,7 +90,7 @@ func (c *updateCommand) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := c.signDraft(ctx, draft, &c.sign, untilComplete); err != nil {
+	if err := c.signDraft(ctx, draft, &c.sign, modeOf(c.draftFile)); err != nil {
 		return err
 	}
 	return c.finish(ctx, draft)

@@ -33,16 +33,27 @@ func (s *signFlags) add(cmd *cobra.Command) {
 // given tells whether the flags bring any signature.
 func (s *signFlags) given() bool { return len(s.keys)+len(s.signatures) > 0 }
 
-// How many signatures are asked for at a terminal.
+// signMode says how many signatures are asked for at a terminal.
+type signMode int
+
 const (
-	untilComplete = false
-	onlyOne       = true
+	untilComplete  signMode = iota // or until the person goes on without, after the first
+	asManyAsWanted                 // none at all is possible: a draft goes to others
+	onlyOne
 )
 
+// modeOf is the mode of a document that --draft keeps in a file, or not.
+func modeOf(draftFile string) signMode {
+	if draftFile != "" {
+		return asManyAsWanted
+	}
+	return untilComplete
+}
+
 // signDraft signs with the keys that the flags name. If they name none and
-// there is a terminal it asks who signs, until the threshold is reached, the
-// person wants to go on without, or one has signed where that is enough.
-func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signFlags, one bool) error {
+// there is a terminal it asks who signs, until the threshold is reached or the
+// mode is satisfied.
+func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signFlags, mode signMode) error {
 	for _, path := range flags.signatures {
 		signature, err := readSignature(path)
 		if err != nil {
@@ -60,7 +71,7 @@ func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signF
 	if flags.given() || a.term == nil {
 		return nil
 	}
-	return a.askSigners(ctx, draft, flags, one)
+	return a.askSigners(ctx, draft, flags, mode)
 }
 
 // review shows what is about to be signed.
@@ -91,7 +102,7 @@ func (a *app) signWithFile(ctx context.Context, draft *ceremony.Draft, path stri
 	return nil
 }
 
-func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *signFlags, one bool) error {
+func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *signFlags, mode signMode) error {
 	for !draft.Status().Complete() {
 		a.review(draft)
 		missing := draft.Status().Missing()
@@ -99,7 +110,7 @@ func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *sign
 		for _, key := range missing {
 			options = append(options, printable(key.String()))
 		}
-		if len(draft.Document().Signatures()) > 0 && !one {
+		if mode == asManyAsWanted || mode == untilComplete && len(draft.Document().Signatures()) > 0 {
 			options = append(options, "continue without more signatures")
 		}
 		i, err := a.term.Choose(ctx, "Sign with", options, -1)
@@ -107,11 +118,11 @@ func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *sign
 			return err
 		}
 		switch err := a.askSignature(ctx, draft, missing[i], flags); {
-		case err == nil && one:
+		case err == nil && mode == onlyOne:
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil && one:
+		case err != nil && mode == onlyOne:
 			return err
 		case err != nil:
 			a.term.Printf("%s\n", printable(err.Error()))
