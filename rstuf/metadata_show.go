@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/ceremony"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/rstuf/internal/terminal"
@@ -18,32 +19,36 @@ import (
 func newMetadataShowCommand(a *app) *cobra.Command {
 	var (
 		repo               repositoryFlags
-		in                 string
+		in, draftFile      string
 		pending, canonical bool
 	)
 	cmd := &cobra.Command{
 		Use:   "show [ROLE]",
 		Short: "Show a metadata document",
 		Long: `Show a metadata document: root unless another role is named, verified from the
-trusted root on; --in shows a file as it is, and --pending the document that
-waits for signatures.
+trusted root on; --in shows a file as it is, --pending the document that waits
+for signatures, and --draft what the signers of a draft review.
 
 --canonical prints the exact bytes that signatures cover, for signing elsewhere
 (an HSM, Sigstore): bring the signature back with rstuf admin metadata sign
 --signature.`,
 		Example: `  rstuf admin metadata show --in root.json
   rstuf admin metadata show snapshot -m https://metadata.example.com -r root.json
-  rstuf admin metadata show --pending root --canonical > to-sign`,
+  rstuf admin metadata show --pending root --canonical > to-sign
+  rstuf admin metadata show --draft draft.json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			role := rstuf.RoleRoot
 			if len(args) == 1 {
 				role = args[0]
 			}
-			if in != "" && (pending || len(args) == 1) {
-				return usagef("--in shows the document of a file: give no role and no --pending")
+			if (in != "" || draftFile != "") && (in != "" && draftFile != "" || pending || len(args) == 1) {
+				return usagef("--in and --draft show the document of a file: give one of them, no role and no --pending")
 			}
-			doc, err := a.findDocument(cmd.Context(), role, in, pending, &repo)
+			if draftFile != "" && !canonical {
+				return a.showDraft(draftFile)
+			}
+			doc, err := a.findDocument(cmd.Context(), role, in, draftFile, pending, &repo)
 			if err != nil {
 				return err
 			}
@@ -59,13 +64,30 @@ waits for signatures.
 	}
 	repo.add(cmd)
 	cmd.Flags().StringVar(&in, "in", "", "show the document in `FILE`")
+	cmd.Flags().StringVar(&draftFile, "draft", "", "show the draft in `FILE` as its signers see it")
 	cmd.Flags().BoolVar(&pending, "pending", false, "show the document that waits for signatures")
 	cmd.Flags().BoolVar(&canonical, "canonical", false, "print the bytes that signatures cover")
 	return cmd
 }
 
-func (a *app) findDocument(ctx context.Context, role, in string, pending bool, repo *repositoryFlags) (*metadata.Document, error) {
+// showDraft shows the review of a draft.
+func (a *app) showDraft(path string) error {
+	draft, err := ceremony.LoadDraft(path)
+	if err != nil {
+		return err
+	}
+	review := draft.Review(time.Now())
+	return a.result(review, func() { a.printf("%s", review) })
+}
+
+func (a *app) findDocument(ctx context.Context, role, in, draftFile string, pending bool, repo *repositoryFlags) (*metadata.Document, error) {
 	switch {
+	case draftFile != "":
+		draft, err := ceremony.LoadDraft(draftFile)
+		if err != nil {
+			return nil, err
+		}
+		return draft.Document(), nil
 	case in != "":
 		return readDocument(in)
 	case pending:
