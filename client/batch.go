@@ -87,6 +87,9 @@ func (b *batch) send(ctx context.Context, c *Client, first, last int, addTaskID 
 	for state, err := range task.watch(ctx, func(ctx context.Context) (rstuf.Task, error) {
 		result = addResult{}
 		err := task.get(ctx, &result)
+		if err == nil && result.State == "" {
+			err = noData(http.MethodGet, taskPath)
+		}
 		return result.task(), err
 	}) {
 		if err != nil {

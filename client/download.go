@@ -55,6 +55,8 @@ type Downloader struct {
 
 	metadataHTTP, artifactHTTP *retryablehttp.Client
 
+	parts sync.Map // the files that downloads are writing
+
 	mu      sync.Mutex // guards what follows: the updater serves one at a time
 	fetcher *metadataFetcher
 	updater *updater.Updater
@@ -64,6 +66,9 @@ type Downloader struct {
 // is fetched yet.
 func NewDownloader(cfg DownloaderConfig, trust Trust) (*Downloader, error) {
 	d := &Downloader{cfg: cfg, trust: trust}
+	// The connections below have the credentials: keep them out of what %v
+	// prints of a Downloader.
+	d.cfg.MetadataURL, d.cfg.ArtifactsURL, d.cfg.HTTP = "", "", Config{Timeout: cfg.HTTP.Timeout}
 	d.fetcher = &metadataFetcher{downloader: d}
 	switch {
 	case trust.firstUse && cfg.Cache == "":

@@ -500,3 +500,45 @@ func TestInfoThatCannotBe(t *testing.T) {
 	assert.ErrorContains(t, client.CheckInfo(rstuf.ArtifactInfo{Hashes: hashes, Length: -1}), "negative")
 	assert.ErrorContains(t, client.CheckInfo(rstuf.ArtifactInfo{Hashes: map[string]string{"md5": "00"}}), "no sha256")
 }
+
+// TestDownloaderPrintsNoSecrets: what a careless log line shows of it.
+func TestDownloaderPrintsNoSecrets(t *testing.T) {
+	cfg := client.DownloaderConfig{
+		MetadataURL: "http://me:hunter2@127.0.0.1/metadata", ArtifactsURL: "http://me:hunter2@127.0.0.1/files",
+		HTTP: client.Config{Header: http.Header{"X-Api-Key": {"hunter2"}}},
+	}
+	d, err := client.NewDownloader(cfg, client.TrustRoot([]byte("{}")))
+	require.NoError(t, err)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		assert.NotContains(t, fmt.Sprintf(verb, d), "hunter2")
+		assert.NotContains(t, fmt.Sprintf(verb, struct{ D any }{d}), "hunter2")
+	}
+}
+
+// TestDownloadsOfOneFile: two at a time would write into each other's, also
+// into the one that is verified and in its place already.
+func TestDownloadsOfOneFile(t *testing.T) {
+	repo := rstuftest.New(t)
+	content := []byte("the release")
+	repo.Publish(t, "tool", content)
+	arrived, release := make(chan struct{}), make(chan struct{})
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-release
+		w.Write(content)
+	}))
+	defer web.Close()
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.ArtifactsURL = web.URL })
+	dest := filepath.Join(t.TempDir(), "tool")
+	first := make(chan error)
+	go func() {
+		_, err := d.Download(t.Context(), "tool", dest)
+		first <- err
+	}()
+	<-arrived
+	_, err := d.Download(t.Context(), "tool", dest)
+	assert.ErrorContains(t, err, "another download")
+	close(release)
+	require.NoError(t, <-first)
+	assertFile(t, dest, content)
+}

@@ -25,7 +25,8 @@ const partSuffix = ".part"
 
 // Download puts the artifact into the file dest, which appears only when it is
 // complete and verified. A dest that is right already is left alone. What an
-// interrupted download has left in dest.part is used again.
+// interrupted download has left in dest.part is used again; only one download
+// at a time may be on the way to the same dest.
 func (d *Downloader) Download(ctx context.Context, artifact, dest string) (rstuf.ArtifactInfo, error) {
 	if d.artifacts == nil {
 		return rstuf.ArtifactInfo{}, errors.New("DownloaderConfig.ArtifactsURL is not set")
@@ -59,6 +60,10 @@ func leadsOut(artifact string) bool {
 // download fetches the file beside dest and moves it there.
 func (d *Downloader) download(ctx context.Context, artifact, dest string, info rstuf.ArtifactInfo) error {
 	part := dest + partSuffix
+	if _, busy := d.parts.LoadOrStore(part, true); busy {
+		return fmt.Errorf("another download writes %s: wait for its end", part)
+	}
+	defer d.parts.Delete(part)
 	// A link there would have us write, and cut, the file that it leads to.
 	if there, err := os.Lstat(part); err == nil && !there.Mode().IsRegular() {
 		return notRegular(part)

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"net/http"
@@ -275,4 +276,26 @@ func TestPublishOfAFolderThatIsNone(t *testing.T) {
 		assert.Equal(t, folder, place.Path)
 	}
 	assert.Empty(t, fake.done)
+}
+
+// TestPublishWithTasksThatSayNothing: an answer without data is none, however
+// often it comes.
+func TestPublishWithTasksThatSayNothing(t *testing.T) {
+	for _, answer := range []string{`{}`, `{"data": null}`, `{"data": {}}`} {
+		inBubble(t, func(t *testing.T) {
+			api := offline(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					io.WriteString(w, answer)
+					return
+				}
+				w.WriteHeader(http.StatusAccepted)
+				io.WriteString(w, `{"data": {"task_id": "x"}}`)
+			}), client.Config{})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			report, err := (&client.Publisher{Client: api}).Publish(ctx, artifacts(1))
+			require.ErrorIs(t, err, client.ErrUnavailable, answer)
+			assert.EqualValues(t, 1, report.Failed)
+		})
+	}
 }
