@@ -20,6 +20,7 @@ import (
 // stop waits for what was accepted.
 const (
 	headerTimeout = 10 * time.Second
+	bodyTimeout   = 5 * time.Minute
 	idleTimeout   = 2 * time.Minute
 	stopTimeout   = 30 * time.Second
 )
@@ -223,6 +224,7 @@ func (c *serveCommand) start(addresses []string, handlers []http.Handler) (*serv
 		server := &http.Server{
 			Handler:           handlers[i],
 			ReadHeaderTimeout: headerTimeout,
+			ReadTimeout:       bodyTimeout,
 			IdleTimeout:       idleTimeout,
 			ErrorLog:          slog.NewLogLogger(slog.NewTextHandler(c.stderr, nil), slog.LevelWarn),
 		}
