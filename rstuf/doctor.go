@@ -35,8 +35,9 @@ func newDoctorCommand(a *app) *cobra.Command {
 		Use:   "doctor [URL]",
 		Short: "Find out how a repository is",
 		Long: `Find out how a repository is: versions and lives of all roles, thresholds and how
-many keys may be lost, what waits for signatures and since when, keys and the
-clients that can use them, and artifacts that some clients can't verify.
+many keys may be lost, what waits for signatures (and since when, for delegated
+roles), keys and the clients that can use them, and artifacts that some clients
+can't verify.
 
 URL is that of the API or of the metadata files; --api-server and
 --metadata-url name the other one, so that both are looked at. The root is
@@ -93,8 +94,9 @@ type roleHealth struct {
 // pendingHealth is what waits for signatures.
 type pendingHealth struct {
 	pendingInfo
-	// Age is how long it has waited in seconds, as far as its end and its
-	// role's life tell; 0 if they don't.
+	// Age is how long it has waited in seconds; 0 if nothing tells. The API
+	// does not: a delegated role's end and life do, since the service makes
+	// its versions, but people choose the life of each root.
 	Age int64 `json:"seconds_waiting,omitempty"`
 }
 
@@ -226,12 +228,9 @@ func (c *doctorCommand) examinePending(ctx context.Context, api *client.Client, 
 		doc, status := draft.Document(), draft.Status()
 		p := pendingHealth{pendingInfo: pendingInfo{draft.Role(), doc.Version(), doc.Expires(), status}}
 		waiting := ""
-		if settings != nil && settings.Expiration[draft.Role()] > 0 {
-			age := c.now.Sub(doc.Expires().AddDate(0, 0, -settings.Expiration[draft.Role()]))
-			if age >= 0 {
-				p.Age = int64(age.Seconds())
-				waiting = ", for about " + roughly(age)
-			}
+		if age := c.age(draft, settings); age > 0 {
+			p.Age = int64(age.Seconds())
+			waiting = ", for about " + roughly(age)
 		}
 		h.Pending = append(h.Pending, p)
 		h.find(levelWarning, draft.Role(), "version %d waits for signatures%s: %s", doc.Version(), waiting, status)
@@ -240,6 +239,20 @@ func (c *doctorCommand) examinePending(ctx context.Context, api *client.Client, 
 		}
 	}
 	return nil
+}
+
+// age is how long a delegated role has waited, or 0. Deployments of RSTUF let
+// some first versions expire as they make them: those tell nothing.
+func (c *doctorCommand) age(draft *ceremony.Draft, settings *rstuf.RepositorySettings) time.Duration {
+	doc := draft.Document()
+	if settings == nil || draft.Role() == rstuf.RoleRoot || doc.CheckExpiry(c.now) != nil {
+		return 0
+	}
+	days := settings.Expiration[draft.Role()]
+	if days == 0 {
+		return 0
+	}
+	return max(c.now.Sub(doc.Expires().AddDate(0, 0, -days)), time.Second)
 }
 
 // examineSettings looks at what the API says of root and targets, where there
