@@ -57,7 +57,7 @@ type Downloader struct {
 
 	parts sync.Map // the files that downloads are writing
 
-	mu      sync.Mutex // guards what follows: the updater serves one at a time
+	lock    lock // guards what follows: the updater serves one at a time
 	fetcher *metadataFetcher
 	updater *updater.Updater
 }
@@ -65,7 +65,7 @@ type Downloader struct {
 // NewDownloader makes a downloader that begins with what is trusted. Nothing
 // is fetched yet.
 func NewDownloader(cfg DownloaderConfig, trust Trust) (*Downloader, error) {
-	d := &Downloader{cfg: cfg, trust: trust}
+	d := &Downloader{cfg: cfg, trust: trust, lock: newLock()}
 	// The connections below have the credentials: keep them out of what %v
 	// prints of a Downloader.
 	d.cfg.MetadataURL, d.cfg.ArtifactsURL, d.cfg.HTTP = "", "", Config{Timeout: cfg.HTTP.Timeout}
@@ -107,8 +107,10 @@ func NewDownloader(cfg DownloaderConfig, trust Trust) (*Downloader, error) {
 // [Downloader.Download] does it by itself; a program that runs on calls it
 // whenever it wants to see what is new.
 func (d *Downloader) Refresh(ctx context.Context) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	if err := d.lock.acquire(ctx); err != nil {
+		return fmt.Errorf("metadata of %s: %w", d.metadata, err)
+	}
+	defer d.lock.release()
 	return d.refresh(ctx)
 }
 
@@ -133,8 +135,10 @@ func (d *Downloader) refresh(ctx context.Context) error {
 // Info tells what the metadata says of an artifact. If no role has it, the
 // error is [ErrNotFound].
 func (d *Downloader) Info(ctx context.Context, artifact string) (rstuf.ArtifactInfo, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	if err := d.lock.acquire(ctx); err != nil {
+		return rstuf.ArtifactInfo{}, fmt.Errorf("metadata of artifact %s: %w", artifact, err)
+	}
+	defer d.lock.release()
 	if d.updater == nil {
 		if err := d.refresh(ctx); err != nil {
 			return rstuf.ArtifactInfo{}, err

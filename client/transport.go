@@ -47,7 +47,7 @@ func newHTTP(base *url.URL, auth string, cfg Config) (*retryablehttp.Client, err
 	if plain.Transport == nil {
 		plain.Transport = http.DefaultTransport
 	}
-	plain.Transport = &transport{next: plain.Transport, base: base, header: header, agent: agent, source: cfg.Token, log: logger, lock: make(chan struct{}, 1)}
+	plain.Transport = &transport{next: plain.Transport, base: base, header: header, agent: agent, source: cfg.Token, log: logger, lock: newLock()}
 	plain.CheckRedirect = checkRedirect
 	if cfg.Timeout > 0 {
 		plain.Timeout = cfg.Timeout
@@ -83,7 +83,7 @@ type transport struct {
 	source TokenSource
 	log    *slog.Logger
 
-	lock  chan struct{} // held to use token, and by the one request that fetches one
+	lock  lock // held to use token, and by the one request that fetches one
 	token string
 }
 
@@ -131,12 +131,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // getToken returns the token to use; refused is the one that was answered
 // with 401, if any.
 func (t *transport) getToken(ctx context.Context, refused string) (string, error) {
-	select {
-	case t.lock <- struct{}{}:
-		defer func() { <-t.lock }()
-	case <-ctx.Done():
-		return "", ctx.Err()
+	if err := t.lock.acquire(ctx); err != nil {
+		return "", err
 	}
+	defer t.lock.release()
 	if t.token != "" && t.token != refused {
 		return t.token, nil
 	}

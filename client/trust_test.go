@@ -2,12 +2,14 @@ package client_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -175,4 +177,29 @@ func snapshotOf(t *testing.T, repo *rstuftest.Repository) http.Handler {
 		}
 		http.Redirect(w, r, repo.MetadataURL+strings.TrimPrefix(r.URL.Path, "/"), http.StatusFound)
 	})
+}
+
+// TestWaitingForAnotherRefresh: who waits for the refresh of another goroutine
+// does so no longer than his own context allows.
+func TestWaitingForAnotherRefresh(t *testing.T) {
+	repo := rstuftest.New(t)
+	arrived, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		once.Do(func() { close(arrived) })
+		<-release
+		http.Redirect(w, r, repo.MetadataURL+strings.TrimPrefix(r.URL.Path, "/"), http.StatusFound)
+	}))
+	defer web.Close()
+	d := downloader(t, repo, func(cfg *client.DownloaderConfig) { cfg.MetadataURL = web.URL })
+	first := make(chan error)
+	go func() { first <- d.Refresh(t.Context()) }()
+	<-arrived
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, d.Refresh(ctx), context.Canceled)
+	_, err := d.Info(ctx, "tool")
+	require.ErrorIs(t, err, context.Canceled)
+	close(release)
+	require.NoError(t, <-first)
 }
