@@ -116,19 +116,23 @@ func (d *Downloader) Refresh(ctx context.Context) error {
 
 func (d *Downloader) refresh(ctx context.Context) error {
 	d.fetcher.ctx = ctx
-	up, err := d.newUpdater(ctx)
-	if err == nil {
-		err = guard(up.Refresh)
-	}
-	if err != nil && ctx.Err() == nil && d.dropBroken() {
-		if up, err = d.newUpdater(ctx); err == nil {
-			err = guard(up.Refresh)
+	begin := func() error {
+		up, err := d.newUpdater(ctx)
+		if err == nil {
+			err = up.Refresh()
 		}
+		if err == nil {
+			d.updater = up
+		}
+		return err
+	}
+	err := guard(begin)
+	if err != nil && ctx.Err() == nil && d.dropBroken() {
+		err = guard(begin)
 	}
 	if err != nil {
 		return fmt.Errorf("metadata of %s: %w", d.metadata, err)
 	}
-	d.updater = up
 	return nil
 }
 

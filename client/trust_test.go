@@ -3,11 +3,14 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -202,4 +205,67 @@ func TestWaitingForAnotherRefresh(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	close(release)
 	require.NoError(t, <-first)
+}
+
+// TestHostileRoots: a root with any part missing, null or of another type is
+// refused or used, and nothing breaks: on first use it is the server's.
+func TestHostileRoots(t *testing.T) {
+	repo := rstuftest.New(t)
+	for i, root := range mutations(t, repo.RootJSON) {
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/1.root.json" {
+				w.Write(root)
+				return
+			}
+			http.Redirect(w, r, repo.MetadataURL+strings.TrimPrefix(r.URL.Path, "/"), http.StatusFound)
+		}))
+		cfg := client.DownloaderConfig{MetadataURL: web.URL, Cache: t.TempDir(), HTTP: client.Config{Retries: -1}}
+		d, err := client.NewDownloader(cfg, client.TrustOnFirstUseUnsafe())
+		require.NoError(t, err, i)
+		assert.NotPanics(t, func() { d.Refresh(t.Context()) }, string(root))
+		web.Close()
+	}
+}
+
+// mutations are copies of a JSON document, each with one value missing or
+// replaced.
+func mutations(t *testing.T, document []byte) (all [][]byte) {
+	t.Helper()
+	var root any
+	require.NoError(t, json.Unmarshal(document, &root))
+	keep := func() {
+		text, err := json.Marshal(root)
+		require.NoError(t, err)
+		all = append(all, text)
+	}
+	others := []any{nil, map[string]any{}, []any{}, "", "x", 0, -1, true}
+	var visit func(any)
+	visit = func(node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(node)) {
+				was := node[name]
+				for _, other := range others {
+					node[name] = other
+					keep()
+				}
+				delete(node, name)
+				keep()
+				node[name] = was
+				visit(was)
+			}
+		case []any:
+			for i, was := range node {
+				for _, other := range others {
+					node[i] = other
+					keep()
+				}
+				node[i] = was
+				visit(was)
+			}
+		}
+	}
+	visit(root)
+	require.Greater(t, len(all), 300)
+	return all
 }
