@@ -141,8 +141,15 @@ func (s *soak) verify(dir string) (*audit.Repository, error) {
 // account asks for every acknowledged task; with settle it waits for their
 // ends and compares what is published.
 func (s *soak) account(c *child, settle bool) error {
+	if settle { // nobody else may publish what is parked
+		s.publish(c, 0)
+	}
+	deadline := time.Now().Add(time.Minute)
 	for task := range s.open {
 		for {
+			if time.Now().After(deadline) {
+				return fmt.Errorf("the acknowledged task %s does not end", task)
+			}
 			state, err := s.state(c, task)
 			if err != nil {
 				return err
