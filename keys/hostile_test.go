@@ -124,6 +124,7 @@ func TestParsePublicRefuses(t *testing.T) {
 		"cut PEM":           {public[:len(public)-9], keys.ErrNotKey, "cut short"},
 		"private PEM":       {text, keys.ErrNotKey, "a private key, which does not belong here"},
 		"private JSON":      {[]byte(`{"keytype":"ed25519","scheme":"ed25519","keyval":{"public":"aa","private":"bb"}}`), keys.ErrNotKey, "a private key"},
+		"private unknown":   {[]byte(`{"keytype":"new","scheme":"new","keyval":{"private":"bb","bits":1}}`), keys.ErrNotKey, "a private key"},
 		"JSON damage":       {[]byte(`{"keytype":1}`), keys.ErrNotKey, "keytype"},
 		"P-521":             {publicOf(p521.Public()), keys.ErrUnsupported, "P-521"},
 		"another curve":     {secp256k1, keys.ErrUnsupported, "curve 1.3.132.0.10"},

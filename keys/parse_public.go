@@ -68,7 +68,11 @@ func parsePublicJSON(text []byte) (Public, error) {
 	if err := json.Unmarshal(text, &k); err != nil {
 		return Public{}, fmt.Errorf("%w: %w", ErrNotKey, err)
 	}
-	if k.Value["private"] != "" {
+	var other struct { // a keyval that holds more than strings
+		Private json.RawMessage `json:"private"`
+	}
+	_ = json.Unmarshal(k.Extra["keyval"], &other) // what is no object has no private part
+	if k.Value["private"] != "" || other.Private != nil {
 		return Public{}, fmt.Errorf("%w: it is a private key, which does not belong here", ErrNotKey)
 	}
 	delete(k.Value, "private")
