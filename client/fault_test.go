@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -299,18 +301,13 @@ func TestFaultsEndWithTheContext(t *testing.T) {
 }
 
 func TestRefusedConnection(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	closed := listener.Addr().String()
-	listener.Close()
-
 	fake := newFakeAPI()
 	server := httptest.NewServer(fake)
 	defer server.Close()
-	dials := 0
+	refusals := 2
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if dials++; dials <= 2 {
-			addr = closed
+		if refusals--; refusals >= 0 { // as a port where nobody listens; a real one could be taken meanwhile
+			return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 		}
 		return new(net.Dialer).DialContext(ctx, network, addr)
 	}}
@@ -320,8 +317,7 @@ func TestRefusedConnection(t *testing.T) {
 	require.NoError(t, err, "nothing was sent, so even this is safe to repeat")
 	assert.Equal(t, 1, fake.count("POST /api/v1/artifacts/delete"))
 
-	dials = -1000
-	server.Close()
+	refusals = 1000
 	_, err = api.BootstrapState(t.Context())
 	require.ErrorIs(t, err, client.ErrUnavailable)
 	assert.Contains(t, err.Error(), server.URL)
