@@ -2,9 +2,11 @@ package keys_test
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -61,6 +63,9 @@ func TestOpenURIStaysInItsFolder(t *testing.T) {
 	}
 }
 
+// registered counts the schemes that tests have registered.
+var registered atomic.Int32
+
 func TestOpenURISchemes(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -81,19 +86,21 @@ func TestOpenURISchemes(t *testing.T) {
 	_, err := keys.OpenURI(ctx, "spam:x", keys.URIConfig{})
 	assert.ErrorIs(t, err, keys.ErrUnsupported)
 
+	// What is registered stays so, also when the test runs again.
+	scheme := fmt.Sprintf("test-%d", registered.Add(1))
 	key := generate(t, keys.Ed25519, "")
 	opener := func(_ context.Context, uri string, _ keys.URIConfig) (keys.Signer, error) {
-		assert.Equal(t, "test-scheme:rest", uri)
+		assert.Equal(t, scheme+":rest", uri)
 		return key, nil
 	}
-	signer, err := keys.OpenURI(ctx, "test-scheme:rest", keys.URIConfig{Openers: map[string]keys.URIOpener{"test-scheme": opener}})
+	signer, err := keys.OpenURI(ctx, scheme+":rest", keys.URIConfig{Openers: map[string]keys.URIOpener{scheme: opener}})
 	require.NoError(t, err)
 	assert.Equal(t, key.Public().ID(), signer.Public().ID())
 
-	keys.RegisterURI("test-scheme", opener)
-	_, err = keys.OpenURI(ctx, "test-scheme:rest", keys.URIConfig{})
+	keys.RegisterURI(scheme, opener)
+	_, err = keys.OpenURI(ctx, scheme+":rest", keys.URIConfig{})
 	assert.NoError(t, err)
-	assert.Panics(t, func() { keys.RegisterURI("test-scheme", opener) })
+	assert.Panics(t, func() { keys.RegisterURI(scheme, opener) })
 	assert.Panics(t, func() { keys.RegisterURI("fn", opener) })
 	assert.Panics(t, func() { keys.RegisterURI("new", nil) })
 }
