@@ -96,14 +96,8 @@ func (c *ceremonyCommand) run(ctx context.Context, timeoutGiven bool) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range c.merge {
-		other, err := ceremony.LoadDraft(path)
-		if err == nil {
-			err = draft.Merge(other)
-		}
-		if err != nil {
-			return err
-		}
+	if err := mergeDrafts(draft, c.merge); err != nil {
+		return err
 	}
 	if err := c.signDraft(ctx, draft, &c.sign, modeOf(c.draftFile)); err != nil {
 		return err

@@ -177,3 +177,17 @@ func readSignature(path string) (rstuf.Signature, error) {
 
 // inFile says which file an error is about.
 func inFile(path string, err error) error { return fmt.Errorf("%s: %w", path, err) }
+
+// mergeDrafts adds the signatures of other copies of a draft.
+func mergeDrafts(draft *ceremony.Draft, paths []string) error {
+	for _, path := range paths {
+		other, err := ceremony.LoadDraft(path)
+		if err == nil {
+			err = draft.Merge(other)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
