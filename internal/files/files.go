@@ -153,6 +153,11 @@ func WriteNew(path string, data []byte) error { return write(path, data, 0o644, 
 // step. A symbolic link is replaced itself, not the file that it leads to.
 func Replace(path string, data []byte) error { return write(path, data, 0o644, true) }
 
+// ReplaceMode is [Replace] for a file that is to have another mode.
+func ReplaceMode(path string, data []byte, mode fs.FileMode) error {
+	return write(path, data, mode, true)
+}
+
 // WriteSecret is [WriteNew], or [Replace], for a file that only its owner may
 // read.
 func WriteSecret(path string, data []byte, replace bool) error {

@@ -33,6 +33,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"example.org/rstuf/internal/files"
 )
 
 // maxSize is far above any settings file.
@@ -241,20 +243,9 @@ func (f *File) replace(data []byte) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // a link stays a link
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".rstuf-*") // made with 0600
-	if err != nil {
-		return err
+	mode := fs.FileMode(0o600)
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	if info, statErr := os.Stat(path); err == nil && statErr == nil {
-		err = tmp.Chmod(info.Mode().Perm())
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return files.ReplaceMode(path, data, mode)
 }
