@@ -85,7 +85,7 @@ func setDefaults(cmd *cobra.Command) {
 		cmd.Args = cobra.ArbitraryArgs
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("%s: there is no command %q, see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+				return usagef("there is no command %q, see %s --help", args[0], cmd.CommandPath())
 			}
 			return cmd.Help()
 		}
