@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/transport"
 )
 
 // The endpoints, below apiPrefix. The slashes at their ends are those of a
@@ -210,7 +211,7 @@ func (c *Client) SubmitBootstrap(ctx context.Context, payload *rstuf.BootstrapPa
 	}
 	var answer *Error
 	lost := errors.Is(err, ErrUnavailable) || errors.As(err, &answer) && answer.Status >= 500
-	if !lost || notSent(err) || ctx.Err() != nil || answer != nil && answer.Status == http.StatusTooManyRequests {
+	if !lost || transport.NotSent(err) || ctx.Err() != nil || answer != nil && answer.Status == http.StatusTooManyRequests {
 		return "", err
 	}
 	return c.findBootstrap(ctx, payload, err)

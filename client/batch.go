@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/transport"
 )
 
 // batch is one request of an upload: artifacts that are encoded already.
@@ -119,7 +120,7 @@ func submitPatiently(ctx context.Context, c *Client, body []byte) (task *Task, t
 		if err == nil || !errors.Is(err, ErrUnavailable) || time.Since(begin) > maxOutage {
 			return task, time.Since(start), err
 		}
-		if pause(ctx, retryPause(time.Second, 10*time.Second, try, nil)) != nil {
+		if transport.Sleep(ctx, transport.Backoff(time.Second, 10*time.Second, try)) != nil {
 			return nil, 0, err
 		}
 	}

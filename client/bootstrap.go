@@ -9,6 +9,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/transport"
 )
 
 // A request whose answer was lost may still be on its way through a proxy:
@@ -23,7 +24,7 @@ const (
 func (c *Client) findBootstrap(ctx context.Context, payload *rstuf.BootstrapPayload, lost error) (taskID string, err error) {
 	for try := range lostBootstrapTries {
 		if try > 0 {
-			if err := pause(ctx, lostBootstrapPause); err != nil {
+			if err := transport.Sleep(ctx, lostBootstrapPause); err != nil {
 				return "", errors.Join(lost, err)
 			}
 		}

@@ -6,14 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
-	"github.com/hashicorp/go-retryablehttp"
-
 	"example.org/rstuf"
+	"example.org/rstuf/internal/transport"
 )
 
 // call is one request to the API.
@@ -31,36 +29,34 @@ func (c *Client) do(ctx context.Context, call call, data any) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", call.method, call.path, ctx.Err())
 	}
-	if call.repeat {
-		ctx = withRepeat(ctx)
-	}
 	target := c.base + call.path
 	if len(call.query) > 0 {
 		target += "?" + call.query.Encode()
 	}
-	var body any
+	header := http.Header{"Accept": {"application/json"}}
 	if call.body != nil {
-		body = call.body
+		header.Set("Content-Type", "application/json")
 	}
-	req, err := retryablehttp.NewRequestWithContext(ctx, call.method, target, body)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", call.method, call.path, err)
-	}
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	answered := false
-	handle := func(resp *http.Response) error {
-		answered = true
-		return c.read(resp, call, data)
-	}
-	req.SetResponseHandler(handle)
-	resp, err := c.http.Do(req)
-	if err == nil && !answered {
-		err = handle(resp) // the answer that was one too many to retry
+	request := transport.Request{Method: call.method, URL: target, Header: header, Body: call.body, Repeat: call.repeat}
+	var outcome error // of an answer that would be the same the next time
+	err := c.http.Do(ctx, request, func(resp *http.Response) error {
+		outcome = c.read(resp, call, data)
+		if lasts(outcome) {
+			return nil
+		}
+		return outcome
+	})
+	if err == nil {
+		err = outcome
 	}
 	return call.explain(ctx, target, err)
+}
+
+// lasts tells whether the service said so, and not the network on the way.
+func lasts(err error) bool {
+	var answer *Error
+	var content *contentError
+	return errors.As(err, &answer) || errors.As(err, &content) && !content.cut
 }
 
 // explain gives an error its place. What the service said explains itself.
@@ -73,17 +69,17 @@ func (call call) explain(ctx context.Context, target string, err error) error {
 	if errors.As(err, &outer) {
 		err = outer.Err // it repeats method and URL
 	}
-	var redirect errRedirect
+	var redirect *transport.RedirectError
 	var content *contentError
-	var token errToken
+	var token *transport.TokenError
 	switch {
-	case ctx.Err() != nil && !call.repeat && !notSent(err) && !errors.As(err, &token):
+	case ctx.Err() != nil && !call.repeat && !transport.NotSent(err) && !errors.As(err, &token):
 		return fmt.Errorf("%s %s: %w; the service may have acted on the request", call.method, call.path, err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s %s: %w", call.method, call.path, err)
 	case errors.As(err, &redirect), errors.As(err, &content), errors.As(err, &token):
 		return fmt.Errorf("%s %s: %w", call.method, target, err)
-	case !call.repeat && !notSent(err):
+	case !call.repeat && !transport.NotSent(err):
 		return fmt.Errorf("%s %s: %w: the answer was lost, and the service may have acted on the request: %w", call.method, target, ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s %s: %w: %w", call.method, target, ErrUnavailable, err)
@@ -92,7 +88,10 @@ func (call call) explain(ctx context.Context, target string, err error) error {
 // read takes the whole answer and closes its body.
 func (c *Client) read(resp *http.Response, call call, data any) error {
 	defer resp.Body.Close()
-	body, err := readBody(resp, c.maxAnswer)
+	body, err := transport.ReadAll(resp, c.maxAnswer)
+	if errors.Is(err, transport.ErrTooLarge) {
+		return &contentError{reason: fmt.Sprintf("the answer is larger than %d bytes", c.maxAnswer)}
+	}
 	if err != nil {
 		return err
 	}
@@ -114,21 +113,6 @@ func (c *Client) read(resp *http.Response, call call, data any) error {
 	return nil
 }
 
-func readBody(resp *http.Response, most int64) ([]byte, error) {
-	var buf bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n <= most {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	n, err := buf.ReadFrom(io.LimitReader(resp.Body, most+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case n > most:
-		return nil, &contentError{reason: fmt.Sprintf("the answer is larger than %d bytes", most)}
-	}
-	return buf.Bytes(), nil
-}
-
 // badContent is the error for a success that does not decode.
 func badContent(body []byte, err error) error {
 	text := bytes.TrimSpace(body)
@@ -148,7 +132,7 @@ func badContent(body []byte, err error) error {
 const maxPlain = 200
 
 func newError(call call, resp *http.Response, body []byte) error {
-	e := &Error{Method: call.method, Path: call.path, Status: resp.StatusCode, RetryAfter: retryAfter(resp)}
+	e := &Error{Method: call.method, Path: call.path, Status: resp.StatusCode, RetryAfter: transport.RetryAfter(resp)}
 	var known rstuf.ErrorBody
 	if json.Unmarshal(body, &known) == nil {
 		e.Message, e.Detail, e.Fields = known.Message, known.Reason, known.Fields

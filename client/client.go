@@ -2,15 +2,13 @@ package client
 
 import (
 	"context"
-	"encoding/base64"
-	"fmt"
+	"crypto/tls"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
+	"example.org/rstuf/internal/transport"
 )
 
 // Config tells a [Client] how to reach a service. The zero value is good for
@@ -18,8 +16,12 @@ import (
 type Config struct {
 	// HTTPClient carries the requests; its Transport may be any
 	// [http.RoundTripper]. Redirects are the Client's own matter. Default: a
-	// client on [http.DefaultTransport].
+	// client on a copy of [http.DefaultTransport].
 	HTTPClient *http.Client
+	// TLS holds further roots and client certificates, which are shown to the
+	// host of the base URL alone. An HTTPClient with a Transport of its own
+	// brings its own.
+	TLS *tls.Config
 	// Header is sent with every request to the host of the base URL, such as
 	// the API key that a gateway wants.
 	Header http.Header
@@ -30,8 +32,9 @@ type Config struct {
 	// Logger gets a debug line for each request and a warning for each retry.
 	// Default: nothing is logged.
 	Logger *slog.Logger
-	// Timeout bounds one attempt of one request, with its answer; a minute by
-	// default. A context bounds the whole call.
+	// Timeout is how long the service may take to answer a request, and then
+	// the time in which each next part of the answer must come, at 1 KiB a
+	// second at least. A minute by default. A context bounds the whole call.
 	Timeout time.Duration
 	// Retries is how often a request is sent again after a failure that
 	// passes; 4 by default, none if negative.
@@ -50,7 +53,7 @@ const apiPrefix = "/api/v1"
 // Client calls the API of one RSTUF deployment.
 type Client struct {
 	base      string // ends in apiPrefix
-	http      *retryablehttp.Client
+	http      *transport.Client
 	maxAnswer int64
 }
 
@@ -58,47 +61,23 @@ type Client struct {
 // "/api/v1": https://rstuf.example.com, http://gateway/tuf/api/v1/. A user and
 // password in it are sent as basic authentication. Nothing is sent yet.
 func New(baseURL string, cfg Config) (*Client, error) {
-	base, auth, err := parseBase(baseURL)
-	if err != nil {
-		return nil, err
-	}
-	base.Path = strings.TrimSuffix(base.Path, apiPrefix) + apiPrefix
-	retrying, err := newHTTP(base, auth, cfg)
+	connection, err := transport.NewClient(baseURL, cfg.transport())
 	if err != nil {
 		return nil, err
 	}
 	if cfg.MaxAnswer <= 0 {
 		cfg.MaxAnswer = 64 << 20
 	}
-	return &Client{base: base.String(), http: retrying, maxAnswer: cfg.MaxAnswer}, nil
+	base := strings.TrimSuffix(connection.URL(), apiPrefix) + apiPrefix
+	return &Client{base: base, http: connection, maxAnswer: cfg.MaxAnswer}, nil
+}
+
+func (cfg Config) transport() transport.Config {
+	return transport.Config{
+		HTTPClient: cfg.HTTPClient, TLS: cfg.TLS, Header: cfg.Header, Token: cfg.Token,
+		UserAgent: cfg.UserAgent, Logger: cfg.Logger, Timeout: cfg.Timeout, Retries: cfg.Retries,
+	}
 }
 
 // URL is where the API is, without credentials: https://host/api/v1.
 func (c *Client) URL() string { return c.base }
-
-// parseBase checks a URL that other URLs are made from. It returns it without
-// a slash at its end and without user and password, and these as a value of
-// the Authorization header.
-func parseBase(text string) (base *url.URL, auth string, err error) {
-	base, err = url.Parse(text)
-	if err != nil {
-		// The parser's own error repeats the URL, with the password in it.
-		return nil, "", fmt.Errorf("base URL: not a URL; it has the form https://host/path")
-	}
-	switch {
-	case base.Scheme != "http" && base.Scheme != "https":
-		return nil, "", fmt.Errorf("base URL %s: it must start with http:// or https://", base.Redacted())
-	case base.Hostname() == "":
-		return nil, "", fmt.Errorf("base URL %s: it names no host", base.Redacted())
-	case base.RawQuery != "" || base.Fragment != "":
-		return nil, "", fmt.Errorf("base URL %s: it can't have a query or a fragment", base.Redacted())
-	}
-	if base.User != nil {
-		password, _ := base.User.Password()
-		auth = "Basic " + base64.StdEncoding.EncodeToString([]byte(base.User.Username()+":"+password))
-		base.User = nil
-	}
-	base.Path = strings.TrimRight(base.Path, "/")
-	base.RawPath = ""
-	return base, auth, nil
-}

@@ -12,13 +12,14 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 
-	"github.com/hashicorp/go-retryablehttp"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 	"github.com/theupdateframework/go-tuf/v2/metadata/updater"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/transport"
 )
 
 // DownloaderConfig says where a repository is. MetadataURL is required.
@@ -50,14 +51,12 @@ type DownloaderConfig struct {
 type Downloader struct {
 	cfg       DownloaderConfig
 	trust     Trust
-	metadata  *url.URL
-	artifacts *url.URL // nil if not configured
-
-	metadataHTTP, artifactHTTP *retryablehttp.Client
+	metadata  *transport.Base
+	artifacts *transport.Base // nil if not configured
 
 	parts sync.Map // the files that downloads are writing
 
-	lock    lock // guards what follows: the updater serves one at a time
+	lock    chan struct{} // held to use what follows: the updater serves one at a time
 	fetcher *metadataFetcher
 	updater *updater.Updater
 }
@@ -65,10 +64,10 @@ type Downloader struct {
 // NewDownloader makes a downloader that begins with what is trusted. Nothing
 // is fetched yet.
 func NewDownloader(cfg DownloaderConfig, trust Trust) (*Downloader, error) {
-	d := &Downloader{cfg: cfg, trust: trust, lock: newLock()}
+	d := &Downloader{cfg: cfg, trust: trust, lock: make(chan struct{}, 1)}
 	// The connections below have the credentials: keep them out of what %v
 	// prints of a Downloader.
-	d.cfg.MetadataURL, d.cfg.ArtifactsURL, d.cfg.HTTP = "", "", Config{Timeout: cfg.HTTP.Timeout}
+	d.cfg.MetadataURL, d.cfg.ArtifactsURL, d.cfg.HTTP = "", "", Config{}
 	d.fetcher = &metadataFetcher{downloader: d}
 	switch {
 	case trust.firstUse && cfg.Cache == "":
@@ -76,24 +75,14 @@ func NewDownloader(cfg DownloaderConfig, trust Trust) (*Downloader, error) {
 	case !trust.firstUse && len(trust.root) == 0:
 		return nil, errors.New("there is no trusted root: pass TrustRoot(the root document)")
 	}
-	base, auth, err := parseBase(cfg.MetadataURL)
-	if err == nil {
-		d.metadata = base
-		d.metadataHTTP, err = newHTTP(base, auth, cfg.HTTP)
-	}
-	if err != nil {
+	var err error
+	if d.metadata, err = transport.New(cfg.MetadataURL, cfg.HTTP.transport()); err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
 	}
 	if cfg.ArtifactsURL != "" {
-		base, auth, err := parseBase(cfg.ArtifactsURL)
-		if err == nil {
-			d.artifacts = base
-			d.artifactHTTP, err = newHTTP(base, auth, cfg.HTTP)
-		}
-		if err != nil {
+		if d.artifacts, err = transport.New(cfg.ArtifactsURL, cfg.HTTP.transport()); err != nil {
 			return nil, fmt.Errorf("artifacts: %w", err)
 		}
-		d.artifactHTTP.HTTPClient.Timeout = 0 // a file may take its time; see stall
 	}
 	if cfg.Cache != "" {
 		if err := os.MkdirAll(cfg.Cache, 0o700); err != nil {
@@ -103,14 +92,25 @@ func NewDownloader(cfg DownloaderConfig, trust Trust) (*Downloader, error) {
 	return d, nil
 }
 
+func (d *Downloader) acquire(ctx context.Context) error {
+	select {
+	case d.lock <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *Downloader) release() { <-d.lock }
+
 // Refresh brings the metadata up to date. The first [Downloader.Info] or
 // [Downloader.Download] does it by itself; a program that runs on calls it
 // whenever it wants to see what is new.
 func (d *Downloader) Refresh(ctx context.Context) error {
-	if err := d.lock.acquire(ctx); err != nil {
-		return fmt.Errorf("metadata of %s: %w", d.metadata, err)
+	if err := d.acquire(ctx); err != nil {
+		return fmt.Errorf("metadata of %s: %w", d.metadata.URL(), err)
 	}
-	defer d.lock.release()
+	defer d.release()
 	return d.refresh(ctx)
 }
 
@@ -131,7 +131,7 @@ func (d *Downloader) refresh(ctx context.Context) error {
 		err = guard(begin)
 	}
 	if err != nil {
-		return fmt.Errorf("metadata of %s: %w", d.metadata, err)
+		return fmt.Errorf("metadata of %s: %w", d.metadata.URL(), err)
 	}
 	return nil
 }
@@ -139,10 +139,10 @@ func (d *Downloader) refresh(ctx context.Context) error {
 // Info tells what the metadata says of an artifact. If no role has it, the
 // error is [ErrNotFound].
 func (d *Downloader) Info(ctx context.Context, artifact string) (rstuf.ArtifactInfo, error) {
-	if err := d.lock.acquire(ctx); err != nil {
+	if err := d.acquire(ctx); err != nil {
 		return rstuf.ArtifactInfo{}, fmt.Errorf("metadata of artifact %s: %w", artifact, err)
 	}
-	defer d.lock.release()
+	defer d.release()
 	if d.updater == nil {
 		if err := d.refresh(ctx); err != nil {
 			return rstuf.ArtifactInfo{}, err
@@ -215,66 +215,27 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// fetchMetadata gets one metadata file, in the way that go-tuf expects.
+// fetchMetadata gets one metadata file, in the way that go-tuf expects: a 404
+// for the next root means that there is none.
 func (d *Downloader) fetchMetadata(ctx context.Context, target string, most int64) ([]byte, error) {
-	req, err := retryablehttp.NewRequestWithContext(withRepeat(ctx), http.MethodGet, target, nil)
+	name, err := url.PathUnescape(strings.TrimPrefix(target, d.metadata.URL()+"/"))
 	if err != nil {
 		return nil, err
 	}
-	answered := false
-	var body []byte
-	var refused error // what the answer says; only failing to read it is worth another try
-	handle := func(resp *http.Response) (err error) {
-		answered = true
-		defer resp.Body.Close()
-		if refused = metadataStatus(target, resp.StatusCode); refused == nil {
-			body, err = readBody(resp, most)
-		}
-		return err
+	body, err := d.metadata.Fetch(ctx, name, most)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, transport.ErrForbidden) {
+		return nil, fmt.Errorf("%w: %w", err, &metadata.ErrDownloadHTTP{StatusCode: http.StatusNotFound, URL: target})
 	}
-	req.SetResponseHandler(handle)
-	resp, err := d.metadataHTTP.Do(req)
-	if err == nil && !answered {
-		err = handle(resp)
-	}
-	if err == nil {
-		err = refused
-	}
-	return body, explainDownload(ctx, target, err)
+	return body, err
 }
 
-// metadataStatus is the error for an answer, of the type that go-tuf looks
-// for: a 404 for the next root means that there is none.
-func metadataStatus(target string, status int) error {
-	err := &metadata.ErrDownloadHTTP{StatusCode: status, URL: target}
-	switch {
-	case status == http.StatusOK:
-		return nil
-	case status == http.StatusForbidden:
-		err.StatusCode = http.StatusNotFound // so some object stores answer for what they do not have
-	case status == http.StatusTooManyRequests || status >= 500:
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+// artifactFile is the path of the artifact's file.
+func (d *Downloader) artifactFile(artifact string, info rstuf.ArtifactInfo) string {
+	if !d.cfg.HashPrefix {
+		return artifact
 	}
-	return err
-}
-
-// explainDownload marks failures of the network as ErrUnavailable.
-func explainDownload(ctx context.Context, target string, err error) error {
-	var outer *url.Error
-	switch {
-	case err == nil || ctx.Err() != nil || errors.Is(err, ErrUnavailable) || !errors.As(err, &outer):
-		return err
-	}
-	return fmt.Errorf("%s: %w: %w", target, ErrUnavailable, outer.Err)
-}
-
-// artifactURL is where the artifact's file is.
-func (d *Downloader) artifactURL(artifact string, info rstuf.ArtifactInfo) string {
-	if d.cfg.HashPrefix {
-		folder, name := path.Split(artifact)
-		artifact = folder + info.Hashes[preferredHash(info.Hashes)] + "." + name
-	}
-	return d.artifacts.String() + (&url.URL{Path: "/" + artifact}).EscapedPath()
+	folder, name := path.Split(artifact)
+	return folder + info.Hashes[preferredHash(info.Hashes)] + "." + name
 }
 
 // preferredHash is the algorithm whose digest names a file.

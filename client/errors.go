@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/transport"
 )
 
 // What an answer means, for errors.Is.
@@ -22,10 +23,10 @@ var (
 	// [Client.Pending] and [Client.Sign].
 	ErrSigningPending = errors.New("root signatures are pending")
 	// ErrNotFound: there is no such thing, or no such endpoint.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound = transport.ErrNotFound
 	// ErrUnavailable: the service can't be reached, is overloaded, or answers
 	// with what no API says. Later it may work.
-	ErrUnavailable = errors.New("the service is unavailable")
+	ErrUnavailable = transport.ErrUnavailable
 )
 
 // Error is an answer of the service other than success.

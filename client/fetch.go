@@ -5,16 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
-
 	"example.org/rstuf"
+	"example.org/rstuf/internal/transport"
 )
 
 // ErrMismatch: a file is not the one that the metadata tells of.
@@ -31,7 +27,7 @@ func (d *Downloader) Download(ctx context.Context, artifact, dest string) (rstuf
 	if d.artifacts == nil {
 		return rstuf.ArtifactInfo{}, errors.New("DownloaderConfig.ArtifactsURL is not set")
 	}
-	if leadsOut(artifact) {
+	if transport.LeadsOut(artifact) {
 		return rstuf.ArtifactInfo{}, fmt.Errorf("artifact %q: \".\" or \"..\" in its path leads out of the folder of the artifacts", artifact)
 	}
 	info, err := d.Info(ctx, artifact)
@@ -48,13 +44,6 @@ func (d *Downloader) Download(ctx context.Context, artifact, dest string) (rstuf
 		return info, fmt.Errorf("artifact %s: %w", artifact, err)
 	}
 	return info, nil
-}
-
-// leadsOut tells whether a server would take the path for that of another file
-// than its own.
-func leadsOut(artifact string) bool {
-	elements := strings.Split(artifact, "/")
-	return slices.Contains(elements, ".") || slices.Contains(elements, "..")
 }
 
 // download fetches the file beside dest and moves it there.
@@ -141,108 +130,51 @@ func (d *Downloader) fetchAll(ctx context.Context, artifact string, file *os.Fil
 			continue
 		}
 		now, seekErr := file.Seek(0, io.SeekEnd)
-		if now > max(most, size) {
-			most, failures = now, 0
+		if now-max(most, size) >= enoughProgress {
+			failures = 0
 		}
+		most = max(most, now)
 		failures++
 		var broken *brokenError
-		if ctx.Err() != nil || seekErr != nil || !errors.As(err, &broken) || failures > d.artifactHTTP.RetryMax {
+		if ctx.Err() != nil || seekErr != nil || !errors.As(err, &broken) || failures > d.artifacts.Retries() {
 			return err
 		}
-		if err := pause(ctx, retryPause(retryWaitMin, retryWaitMax, failures, nil)); err != nil {
+		if err := transport.Sleep(ctx, transport.Backoff(100*time.Millisecond, 5*time.Second, failures)); err != nil {
 			return err
 		}
 	}
 }
 
+// enoughProgress is how many bytes an attempt must bring to be worth another,
+// whatever their number: else a server could hold us with a byte each time.
+const enoughProgress = 64 << 10
+
 // brokenError is a download that ended too early. It can go on from there.
 type brokenError struct{ err error }
 
-func (e *brokenError) Error() string   { return "the download broke off: " + e.err.Error() }
+func (e *brokenError) Error() string   { return e.err.Error() }
 func (e *brokenError) Unwrap() []error { return []error{ErrUnavailable, e.err} }
 
 // fetchRest appends what follows the first size bytes, in one request.
 func (d *Downloader) fetchRest(ctx context.Context, artifact string, file *os.File, size int64, info rstuf.ArtifactInfo) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stall := newStall(d.cfg.HTTP.Timeout, cancel)
-	defer stall.Stop()
-	target := d.artifactURL(artifact, info)
-	req, err := retryablehttp.NewRequestWithContext(withRepeat(ctx), http.MethodGet, target, nil)
+	answer, err := d.artifacts.Open(ctx, d.artifactFile(artifact, info), size)
 	if err != nil {
 		return err
 	}
-	// What is stored is what was hashed: no compression on the way.
-	req.Header.Set("Accept-Encoding", "identity")
-	if size > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", size))
-	}
-	resp, err := d.artifactHTTP.Do(req)
-	if resp != nil {
-		defer resp.Body.Close()
-	}
-	if err != nil {
-		if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
-			return &brokenError{cause}
-		}
-		return explainDownload(ctx, target, err)
-	}
-	start, err := bodyStart(target, resp, size)
-	if errors.Is(err, errRestart) {
-		return errors.Join(&brokenError{err}, file.Truncate(0))
-	}
-	if err != nil {
+	defer answer.Close()
+	if err := file.Truncate(answer.Start); err != nil {
 		return err
 	}
-	if err := file.Truncate(start); err != nil {
+	if _, err := file.Seek(answer.Start, io.SeekStart); err != nil {
 		return err
 	}
-	if _, err := file.Seek(start, io.SeekStart); err != nil {
-		return err
-	}
-	body := &counted{r: io.LimitReader(resp.Body, info.Length-start+1), done: start, tell: func(done int64) {
-		stall.Reset()
+	body := &counted{r: io.LimitReader(answer, info.Length-answer.Start+1), done: answer.Start, tell: func(done int64) {
 		if d.cfg.Progress != nil {
 			d.cfg.Progress(artifact, min(done, info.Length), info.Length)
 		}
 	}}
 	_, err = io.CopyBuffer(writerOnly{file}, body, make([]byte, 64<<10))
-	if cause := context.Cause(ctx); body.err != nil && cause != nil {
-		body.err = cause
-	}
-	return body.check(err, resp.ContentLength >= 0, info.Length)
-}
-
-// errRestart: the next request is to ask for the whole file.
-var errRestart = errors.New("the server can't go on from there")
-
-// bodyStart tells where in the file the answer's body belongs; asked is where
-// the request asked for.
-func bodyStart(target string, resp *http.Response, asked int64) (int64, error) {
-	switch {
-	case resp.StatusCode == http.StatusOK:
-		return 0, nil
-	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && asked > 0:
-		return 0, errRestart
-	case resp.StatusCode == http.StatusPartialContent && asked > 0:
-		var from int64
-		if _, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-", &from); err != nil || from != asked {
-			return 0, errRestart
-		}
-		return asked, nil
-	}
-	return 0, downloadStatus(target, resp)
-}
-
-func downloadStatus(target string, resp *http.Response) error {
-	err := fmt.Errorf("%s: status %d", target, resp.StatusCode)
-	switch {
-	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
-		return fmt.Errorf("%w: %w", err, ErrNotFound)
-	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
-		return fmt.Errorf("%w: %w", err, ErrUnavailable)
-	}
-	return err
+	return body.check(err, answer.Sized, info.Length)
 }
 
 // counted tells how much was read through it, and keeps what went wrong in
@@ -284,21 +216,3 @@ func (c *counted) check(err error, sized bool, length int64) error {
 
 // writerOnly hides ReadFrom, which would pass by the buffer.
 type writerOnly struct{ io.Writer }
-
-var errStalled = errors.New("the server sent nothing for too long")
-
-// stall ends a download to which nothing comes any more.
-type stall struct {
-	timer *time.Timer
-	limit time.Duration
-}
-
-func newStall(limit time.Duration, cancel context.CancelCauseFunc) *stall {
-	if limit <= 0 {
-		limit = defaultTimeout
-	}
-	return &stall{time.AfterFunc(limit, func() { cancel(errStalled) }), limit}
-}
-
-func (s *stall) Reset() { s.timer.Reset(s.limit) }
-func (s *stall) Stop()  { s.timer.Stop() }

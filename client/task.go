@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/transport"
 )
 
 // The pause between two looks at a task grows from the first to the last by a
@@ -117,7 +118,7 @@ func (t *Task) watch(ctx context.Context, ask func(context.Context) (rstuf.Task,
 					return
 				}
 			}
-			if pause(ctx, look) != nil {
+			if transport.Sleep(ctx, look) != nil {
 				yield(last, t.gaveUp(last, time.Since(start), ctx.Err()))
 				return
 			}
@@ -179,16 +180,4 @@ func dropFalseFailures(task *rstuf.Task) {
 		seen[failed.Role] = true
 		return again
 	})
-}
-
-// pause waits, or fails with the context.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -89,7 +89,7 @@ func (d *Downloader) firstRoot(ctx context.Context) ([]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return pinned, err
 	}
-	root, err := d.fetcher.DownloadFile(d.metadata.String()+"/1.root.json", maxRootFile, 0)
+	root, err := d.fetcher.DownloadFile(d.metadata.URL()+"/1.root.json", maxRootFile, 0)
 	if err != nil {
 		return nil, fmt.Errorf("the first root: %w", err)
 	}
@@ -100,7 +100,7 @@ func (d *Downloader) updaterFrom(root []byte) (*updater.Updater, error) {
 	if _, err := trustedmetadata.New(root); err != nil {
 		return nil, fmt.Errorf("trusted root: %w", err)
 	}
-	cfg, err := config.New(d.metadata.String(), root)
+	cfg, err := config.New(d.metadata.URL(), root)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package client
+package transport
 
 import (
 	"context"
@@ -37,58 +37,59 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 	switch {
 	case err == nil && resp.StatusCode == http.StatusTooManyRequests:
 		// The request was turned away.
-		return retryAfter(resp) <= maxRetryAfter, nil
+		return RetryAfter(resp) <= maxRetryAfter, nil
 	case err == nil && resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented:
-		return repeat && retryAfter(resp) <= maxRetryAfter, nil
+		return repeat && RetryAfter(resp) <= maxRetryAfter, nil
 	case err == nil:
 		return false, nil
 	}
-	return passes(err) && (repeat || notSent(err)), nil
+	return passes(err) && (repeat || NotSent(err)), nil
 }
 
 // passes tells whether a failure may be over the next time.
 func passes(err error) bool {
 	var (
-		answer   *Error
-		token    errToken
-		redirect errRedirect
-		content  *contentError
+		token    *TokenError
+		redirect *RedirectError
 		cert     *tls.CertificateVerificationError
 		record   tls.RecordHeaderError
 	)
 	switch {
-	case errors.As(err, &content):
-		return content.cut
-	case errors.As(err, &answer), errors.As(err, &token), errors.As(err, &redirect), errors.As(err, &cert), errors.As(err, &record):
+	case errors.As(err, &token), errors.As(err, &redirect), errors.As(err, &cert), errors.As(err, &record):
 		return false
 	}
 	return true
 }
 
-// notSent tells whether the request never left: there was no connection.
-func notSent(err error) bool {
+// NotSent tells whether the request never left: there was no connection.
+func NotSent(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
-// retryPause is the pause before the next attempt: what the service asked for,
-// else a growing one. Up to half of it is random, so that many clients do not
-// come back in step.
+// retryPause is the pause before the next attempt: what the server asked for,
+// else [Backoff].
 func retryPause(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
 	if resp != nil {
-		if pause := retryAfter(resp); pause > 0 {
+		if pause := RetryAfter(resp); pause > 0 {
 			return pause
 		}
 	}
+	return Backoff(least, most, attempt)
+}
+
+// Backoff is the pause after so many attempts. It grows from least to most. Up
+// to half of it is random, so that many clients do not come back in step.
+func Backoff(least, most time.Duration, attempt int) time.Duration {
 	pause := least << min(attempt, 20)
 	pause = min(pause, most)
 	return pause/2 + rand.N(pause/2+1)
 }
 
-// retryAfter is the pause that an answer asks for; 0 if it asks for none. A
+// RetryAfter is the pause that an answer asks for; 0 if it asks for none. A
 // date counts from the answer's own Date, so that the two clocks need not
 // agree.
-func retryAfter(resp *http.Response) time.Duration {
+func RetryAfter(resp *http.Response) time.Duration {
 	text := resp.Header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
@@ -102,4 +103,16 @@ func retryAfter(resp *http.Response) time.Duration {
 		now = time.Now()
 	}
 	return max(at.Sub(now), 0)
+}
+
+// Sleep waits, or fails with the context.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
