@@ -40,9 +40,6 @@ func parseBase(text string) (base *url.URL, auth string, err error) {
 	return base, auth, err
 }
 
-// escapeName makes one element of a URL's path of a name.
-func escapeName(name string) string { return url.PathEscape(name) }
-
 // escapePath makes a URL's path of one whose elements are separated by "/".
 func escapePath(path string) string {
 	return strings.TrimPrefix((&url.URL{Path: "/" + path}).EscapedPath(), "/")

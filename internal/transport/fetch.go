@@ -59,7 +59,7 @@ func (b *Base) Retries() int {
 // An error begins with the name, or with the URL where that matters. The
 // content begins as a JSON object does; nothing more is known of it.
 func (b *Base) Fetch(ctx context.Context, name string, most int64) ([]byte, error) {
-	body, err := b.fetch(ctx, escapeName(name), most)
+	body, err := b.fetch(ctx, url.PathEscape(name), most)
 	if err == nil {
 		err = checkForm(body)
 	}
