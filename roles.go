@@ -3,6 +3,7 @@ package rstuf
 import (
 	"encoding/json"
 	"regexp"
+	"strings"
 )
 
 // Names of the top-level roles (TUF specification, section 2), and of the
@@ -35,11 +36,16 @@ func IsTopLevelRole(name string) bool {
 
 var delegatedName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 
-// IsDelegatedRoleName tells whether RSTUF allows name for a delegated role:
-// letters, digits, "-" and "_", and not the name of a top-level role.
+// IsDelegatedRoleName tells whether name may be that of a delegated role:
+// letters, digits, "-" and "_", as RSTUF wants it, and neither the name of a
+// top-level role, in whatever case, nor of a device: some file systems do not
+// tell "Root" from "root", and can't have a file "con.json".
 func IsDelegatedRoleName(name string) bool {
-	return len(name) <= 128 && delegatedName.MatchString(name) && !IsTopLevelRole(name)
+	return len(name) <= 128 && delegatedName.MatchString(name) && !IsTopLevelRole(strings.ToLower(name)) && !deviceName.MatchString(name)
 }
+
+// deviceName matches what Windows takes for a device, also with an extension.
+var deviceName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
 
 // RoleSettings is what a bootstrap payload says of one top-level role.
 type RoleSettings struct {

@@ -57,11 +57,11 @@ func (d *Delegations) rules(nameAt []any, at ...any) (errs ValidationError) {
 		case !delegatedName.MatchString(role.Name):
 			errs = append(errs, valueError(fmt.Sprintf("Delegated custom target name %s not allowed Only a-z, A-Z, 0-9, - and _ characters can be used", shorten(role.Name, 128)), nameAt...))
 		case !IsDelegatedRoleName(role.Name):
-			errs = append(errs, valueError(fmt.Sprintf("the name %s is taken by TUF or too long", shorten(role.Name, 40)), append(here, "name")...))
-		case seen[role.Name]:
-			errs = append(errs, valueError(fmt.Sprintf("role %s stands here twice", role.Name), append(here, "name")...))
+			errs = append(errs, valueError(fmt.Sprintf("the name %s is taken by TUF or a file system, or too long", shorten(role.Name, 40)), append(here, "name")...))
+		case seen[strings.ToLower(role.Name)]:
+			errs = append(errs, valueError(fmt.Sprintf("role %s stands here twice; upper and lower case do not tell roles apart", role.Name), append(here, "name")...))
 		}
-		seen[role.Name] = true
+		seen[strings.ToLower(role.Name)] = true
 		errs = append(errs, role.rules(here)...)
 	}
 	return errs

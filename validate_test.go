@@ -51,7 +51,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"a role name that leaves the folder": {bootstrap, delegationsWith(`{"name":"../x","terminating":true,"keyids":[],"threshold":1,"paths":["a/*"],"x-rstuf-expire-policy":1}`),
 			"settings.roles: Delegated custom target name ../x not allowed Only a-z, A-Z, 0-9, - and _ characters can be used"},
 		"a role named root": {bootstrap, delegationsWith(`{"name":"root","terminating":true,"keyids":[],"threshold":1,"paths":["a/*"],"x-rstuf-expire-policy":1}`),
-			`settings.roles.delegations.roles[0].name: the name root is taken by TUF or too long, got "root"`},
+			`settings.roles.delegations.roles[0].name: the name root is taken by TUF or a file system, or too long, got "root"`},
 		"an online role with threshold 2": {bootstrap, delegationsWith(`{"name":"a","terminating":true,"keyids":[],"threshold":2,"paths":["a/*"],"x-rstuf-expire-policy":1}`),
 			"settings.roles.delegations.roles[0].threshold: a role without keys is signed by the online key alone: its threshold must be 1, got 2"},
 		"a threshold above the number of keys": {bootstrap, delegationsWith(`{"name":"a","terminating":true,"keyids":["k1"],"threshold":2,"paths":["a/*"],"x-rstuf-expire-policy":1}`),

@@ -221,10 +221,10 @@ func checkRoles(found *problems, roles []Role, online keys.Public) {
 			found.add("%s: it has no name", at)
 		case !rstuf.IsDelegatedRoleName(role.Name):
 			found.add("%s: a name has letters, digits, - and _, and is not that of a top-level role", at)
-		case seen[role.Name]:
+		case seen[strings.ToLower(role.Name)]:
 			found.add("%s: the name stands there twice", at)
 		}
-		seen[role.Name] = true
+		seen[strings.ToLower(role.Name)] = true
 		if len(role.Paths) == 0 || slices.Contains(role.Paths, "") {
 			found.add("%s: it needs at least one path, and none can be empty", at)
 		}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -32,7 +30,8 @@ type serveCommand struct {
 	uris                                    uriFlags
 	listen, metadataListen, artifactsListen string
 	tlsCert, tlsKey                         string
-	readTokens, writeTokens                 string
+	tokens, devSecret                       string
+	hosts, disabled                         []string
 	onlineKeys                              []string
 	keepVersions                            time.Duration
 	requestRate                             float64
@@ -57,11 +56,13 @@ With --dev the first start makes two root keys and an online key (not
 encrypted, for trying out alone), holds a ceremony with them and bootstraps;
 and a folder of artifacts is served too. It then prints what to do next.
 
-Without token files everybody who reaches the API may change the repository.`,
+Without --tokens everybody who reaches the API may change the repository; "rstuf
+serve token" makes one. Behind a proxy on this machine that passes the name on by
+which it was called, give that name with --host.`,
 		Example: `  rstuf serve --dev --dir demo
-  rstuf serve --dir /var/lib/rstuf --key-dir /etc/rstuf/keys --write-tokens /etc/rstuf/tokens
+  rstuf serve --dir /var/lib/rstuf --key-dir /etc/rstuf/keys --tokens /etc/rstuf/tokens
   rstuf serve --dir repo --online-key online --password-command 'pass show online'
-  rstuf serve --dir repo --listen :8443 --tls-cert cert.pem --tls-key key.pem --write-tokens tokens`,
+  rstuf serve --dir repo --listen :8443 --tls-cert cert.pem --tls-key key.pem --tokens tokens`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	flags := cmd.Flags()
@@ -72,14 +73,16 @@ Without token files everybody who reaches the API may change the repository.`,
 	flags.StringVar(&c.artifactsListen, "artifacts-listen", "127.0.0.1:8082", "`ADDRESS` of the artifacts")
 	flags.StringVar(&c.tlsCert, "tls-cert", "", "certificate chain `FILE` (PEM) for all addresses")
 	flags.StringVar(&c.tlsKey, "tls-key", "", "private key `FILE` of the certificate (PEM)")
-	flags.StringVar(&c.writeTokens, "write-tokens", "", "`FILE` of bearer tokens, one a line, that may change the repository")
-	flags.StringVar(&c.readTokens, "read-tokens", "", "`FILE` of bearer tokens, one a line, that may only read the API")
+	flags.StringVar(&c.tokens, "tokens", "", "`FILE` of the tokens that callers of the API need, see rstuf serve token")
+	flags.StringArrayVar(&c.hosts, "host", nil, "`NAME` by which a proxy on this machine calls the API; may be repeated")
+	flags.StringArrayVar(&c.disabled, "disable", nil, "take an `ENDPOINT` of the API away, /bootstrap/ or POST:/metadata/; may be repeated")
 	c.uris.add(flags, "", " (default DIR/keys)")
 	flags.StringArrayVar(&c.onlineKeys, "online-key", nil, "an online key, `FILE` or URI; may be repeated, for a change of keys")
 	flags.DurationVar(&c.keepVersions, "keep-versions", 0, "remove metadata versions that clients no longer reach after `TIME`; 0 keeps all")
 	flags.Float64Var(&c.requestRate, "requests-per-second", 0, "limit of each client address; 0 means none")
 	flags.BoolVar(&c.dev, "dev", false, "on the first start make keys, hold a ceremony and bootstrap, for trying out")
 	c.password.add(flags, "password", "the password of --online-key and of files in --key-dir")
+	cmd.AddCommand(newServeTokenCommand(a))
 	return cmd
 }
 
@@ -107,7 +110,7 @@ func (c *serveCommand) run(ctx context.Context) error {
 			return err
 		}
 		defer root.Close()
-		handlers = append(handlers, http.FileServerFS(root.FS()))
+		handlers = append(handlers, c.artifactHandler(root))
 		addresses = append(addresses, c.artifactsListen)
 	}
 	group, err := c.start(addresses, handlers)
@@ -139,21 +142,32 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 			}
 		}
 	}
+	if err := c.checkFolders(); err != nil {
+		return cfg, err
+	}
 	cfg = service.Config{
 		Dir:               c.dir,
 		Keys:              c.uris.config(ctx, c.app, &c.password),
 		KeepVersions:      c.keepVersions,
 		RequestsPerSecond: c.requestRate,
+		Hosts:             c.hosts,
 		Logger:            slog.New(slog.NewTextHandler(c.stderr, nil)),
 	}
-	if cfg.WriteTokens, err = readTokens(c.writeTokens); err != nil {
+	if cfg.Tokens, err = readTokens(c.tokens); err != nil {
 		return cfg, err
 	}
-	if cfg.ReadTokens, err = readTokens(c.readTokens); err != nil {
+	if err := c.addDevToken(&cfg); err != nil {
 		return cfg, err
 	}
-	if len(cfg.WriteTokens)+len(cfg.ReadTokens) == 0 && !isLoopback(c.listen) {
-		c.note("warning: %s is open to others and no --write-tokens are given: everybody may change the repository", c.listen)
+	if len(cfg.Tokens) == 0 && !isLoopback(c.listen) {
+		c.note("warning: %s is open to others and no --tokens are given: everybody may change the repository", c.listen)
+	}
+	for _, name := range c.disabled {
+		list, err := service.ParseEndpoints(name)
+		if err != nil || list == nil {
+			return cfg, usagef("--disable %s: name an endpoint, such as /bootstrap/ or POST:/metadata/", name)
+		}
+		cfg.DisabledEndpoints = append(cfg.DisabledEndpoints, list...)
 	}
 	for _, name := range c.onlineKeys {
 		signer, err := c.signer(ctx, name, &c.uris, &c.password)
@@ -163,27 +177,6 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 		cfg.OnlineKeys = append(cfg.OnlineKeys, signer)
 	}
 	return cfg, nil
-}
-
-// readTokens reads bearer tokens, one a line.
-func readTokens(path string) ([]string, error) {
-	if path == "" {
-		return nil, nil
-	}
-	data, err := secretFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var tokens []string
-	for line := range bytes.Lines(data) {
-		if token := string(bytes.TrimSpace(line)); token != "" {
-			tokens = append(tokens, token)
-		}
-	}
-	if len(tokens) == 0 {
-		return nil, fmt.Errorf("%s: it holds no token", path)
-	}
-	return tokens, nil
 }
 
 func isLoopback(address string) bool {

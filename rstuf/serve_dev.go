@@ -10,6 +10,7 @@ import (
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/service"
 )
 
 // bootstrapDev makes keys, holds a ceremony and bootstraps, each unless an
@@ -75,18 +76,23 @@ func (c *serveCommand) devKey(name string) (*keys.Private, error) {
 	return key.WithName(name), nil
 }
 
-// devToken gives one of the service's own tokens.
-func (c *serveCommand) devToken() client.TokenSource {
-	if c.writeTokens == "" {
+// addDevToken lets --dev call the API where that needs a token.
+func (c *serveCommand) addDevToken(cfg *service.Config) error {
+	if !c.dev || len(cfg.Tokens) == 0 {
 		return nil
 	}
-	return func(context.Context) (string, error) {
-		tokens, err := readTokens(c.writeTokens)
-		if err != nil {
-			return "", err
-		}
-		return tokens[0], nil
+	c.devSecret = newSecret()
+	token, err := service.NewToken("rstuf-serve-dev", c.devSecret)
+	cfg.Tokens = append(cfg.Tokens, token)
+	return err
+}
+
+// devToken is that token; nil if none is needed.
+func (c *serveCommand) devToken() client.TokenSource {
+	if c.devSecret == "" {
+		return nil
 	}
+	return func(context.Context) (string, error) { return c.devSecret, nil }
 }
 
 // writeTrustedRoot writes the root that downloads start from.

@@ -109,8 +109,6 @@ func TestServeEncryptedKey(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	write("password", "swordfish\n")
-	write("write-token", "secret-w\n")
-	write("read-token", "secret-r\n")
 	for _, args := range [][]string{
 		{"key", "generate", "--type", "ed25519", "--file", "online", "--password-file", "password"},
 		{"key", "generate", "--type", "ed25519", "--file", "alice", "--plain"},
@@ -128,7 +126,22 @@ func TestServeEncryptedKey(t *testing.T) {
 	assert.Equal(t, exitFailed, code)
 	assert.Contains(t, out, "wrong password")
 
-	s := startServe(t, dir, "--dir", "repo", "--online-key", "online", "--password-file", "password", "--write-tokens", "write-token", "--read-tokens", "read-token")
+	for file, args := range map[string][]string{"write-token": {"admin"}, "read-token": {"monitor", "--may", "read"}} {
+		secret, code := command(t, dir, append([]string{"serve", "token", "--tokens", "tokens"}, args...)...)
+		require.Equal(t, exitDone, code, secret)
+		write(file, secret)
+	}
+	lines, err := os.ReadFile(filepath.Join(dir, "tokens"))
+	require.NoError(t, err)
+	readSecret, err := os.ReadFile(filepath.Join(dir, "read-token"))
+	require.NoError(t, err)
+	secret := strings.TrimSpace(string(readSecret))
+	assert.NotContains(t, string(lines), secret, "the file has hashes alone")
+	out, code = command(t, dir, "serve", "token", "monitor", "--tokens", "tokens")
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, out, "has a token monitor already")
+
+	s := startServe(t, dir, "--dir", "repo", "--online-key", "online", "--password-file", "password", "--tokens", "tokens")
 	bootstrap := []string{"admin", "--api-server", s.API, "ceremony", "--policy", "policy.yml", "--defaults", "--key", "alice", "--key", "bob"}
 	out, code = command(t, dir, bootstrap...)
 	assert.Equal(t, exitRefused, code, out)
@@ -136,15 +149,16 @@ func TestServeEncryptedKey(t *testing.T) {
 	assert.Equal(t, exitRefused, code, out)
 	out, code = command(t, dir, append(bootstrap, "--token-file", "write-token")...)
 	require.Equal(t, exitDone, code, out)
-	out, code = command(t, dir, "admin", "--api-server", s.API, "settings", "get", "-H", "X-A: 1, Authorization: Bearer secret-r")
+	out, code = command(t, dir, "admin", "--api-server", s.API, "settings", "get", "-H", "X-A: 1, Authorization: Bearer "+secret)
 	require.Equal(t, exitDone, code, out)
 	assert.Contains(t, out, "hash bins:  4")
 	write(".rstuf.yml", "SERVER: "+s.API+"\nTOKEN_COMMAND: cat read-token\n")
 	out, code = command(t, dir, "admin", "settings", "get", "--verbose")
 	require.Equal(t, exitDone, code, out)
-	assert.NotContains(t, out, "secret-")
+	assert.NotContains(t, out, secret)
 	assert.Equal(t, exitDone, s.stop(t), s.stderr)
-	assert.NotContains(t, s.stderr.String(), "secret-")
+	assert.NotContains(t, s.stderr.String(), secret)
+	assert.Contains(t, s.stderr.String(), "token=admin")
 }
 
 func TestServeTLS(t *testing.T) {

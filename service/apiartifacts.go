@@ -26,6 +26,9 @@ func (s *Service) postArtifacts(r *http.Request) answer {
 	if err != nil {
 		return invalid(err)
 	}
+	if a := allowsPaths(r, paths); a != nil {
+		return *a
+	}
 	if a := s.needs(notAccepted, requiresFinished); a != nil {
 		return *a
 	}
@@ -36,6 +39,9 @@ func (s *Service) deleteArtifacts(r *http.Request) answer {
 	request, _, bad := decode[rstuf.DeleteArtifacts](r)
 	if bad != nil {
 		return *bad
+	}
+	if a := allowsPaths(r, request.Artifacts); a != nil {
+		return *a
 	}
 	if a := s.needs(notAccepted, requiresFinished); a != nil {
 		return *a

@@ -26,10 +26,18 @@ type Config struct {
 	// (RSTUF_LOCAL_KEYVAULT_PATH, RSTUF_LOCAL_KEYVAULT_KEYS), opened at start.
 	KeyFiles []KeyFile
 
-	// ReadTokens and WriteTokens are the bearer tokens that callers of the
-	// API may use; a write token may also read. Without any, everybody may
-	// do everything, as with a deployed RSTUF: put a proxy in front.
-	ReadTokens, WriteTokens []string
+	// Tokens are the bearer tokens that callers of the API may use. Without
+	// any, everybody may do everything, as with a deployed RSTUF: put a proxy
+	// in front.
+	Tokens []Token
+	// DisabledEndpoints are not there for anybody, such as "/bootstrap/" or
+	// "POST /metadata/": an API that is open to others needs no
+	// administration.
+	DisabledEndpoints []string
+	// Hosts are names that callers on this machine, such as a proxy, may call
+	// the service by beside those of the loopback address. Others are refused
+	// there: a web page can have them lead here.
+	Hosts []string
 	// MaxBody is the largest artifact request in bytes; 0 means 32 MiB. Other
 	// requests may have 4 MiB.
 	MaxBody int64

@@ -1,10 +1,12 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -134,7 +136,7 @@ func (r *crashRun) send(method, path string, body any, effect map[string]int) bo
 	require.NoError(r, err)
 	r.maybe = apply(r.want, effect)
 	w := httptest.NewRecorder()
-	r.s.Handler().ServeHTTP(w, httptest.NewRequest(method, "/api/v1"+path, strings.NewReader(string(raw))))
+	r.s.Handler().ServeHTTP(w, jsonRequest(method, "/api/v1"+path, raw))
 	if w.Code != 202 {
 		<-r.crash.crashed // nothing else may be refused
 		return false
@@ -212,7 +214,7 @@ func (r *crashRun) park(request rstuf.AddArtifacts, effect map[string]int) bool 
 	require.NoError(r, err)
 	r.maybe = apply(r.want, effect)
 	w := httptest.NewRecorder()
-	r.s.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/api/v1/artifacts/", strings.NewReader(string(raw))))
+	r.s.Handler().ServeHTTP(w, jsonRequest("POST", "/api/v1/artifacts/", raw))
 	if w.Code == 202 {
 		r.want = r.maybe
 		return true
@@ -348,4 +350,10 @@ func crashRoots(t *testing.T, private []*keys.Private) (*ceremony.Draft, json.Ra
 		require.NoError(t, doc.Sign(t.Context(), key))
 	}
 	return draft, doc.Bytes()
+}
+
+func jsonRequest(method, path string, body []byte) *http.Request {
+	r := httptest.NewRequest(method, path, bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	return r
 }

@@ -49,7 +49,7 @@ func (p *publication) endDelegations(details *rstuf.TaskDetails) (outcome, error
 
 // addDelegation adds a role, whose name must never have been used.
 func (p *publication) addDelegation(role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
-	if p.next.state.UsedNames[role.Name] {
+	if p.next.state.used(role.Name) {
 		return refuse(role.Name, "role already exists or name used in the past")
 	}
 	if _, err := p.delegate(role, given); err != nil {

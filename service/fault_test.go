@@ -57,13 +57,38 @@ func TestFullDisk(t *testing.T) {
 	assert.ErrorIs(t, f.svc.Status().Paused, syscall.ENOSPC)
 	ready := call(f.svc.Handler(), "GET", "/readyz", nil)
 	assert.Equal(t, http.StatusServiceUnavailable, ready.Code)
-	assert.Contains(t, ready.Body.String(), "no space left")
+	assert.NotContains(t, ready.Body.String(), "no space left", "details are not for everybody")
 	assert.Contains(t, call(f.svc.Handler(), "GET", "/metrics", nil).Body.String(), "rstuf_paused 1")
 	assert.Empty(t, f.audit().Artifacts, "what was published stays as it is")
 	disk.full.Store(false)
 	f.ok(id)
 	assert.NoError(t, f.svc.Status().Paused)
 	assert.Len(t, f.audit().Artifacts, 1)
+}
+
+// Why nothing is published names files: those with a token are told.
+func TestReadyTellsDetailsToTokens(t *testing.T) {
+	t.Parallel()
+	folder, err := service.NewFolder(t.TempDir())
+	require.NoError(t, err)
+	disk := &fullDisk{Folder: folder}
+	f := newFixture(t, func(c *service.Config) {
+		c.Storage, c.Tokens = disk, []service.Token{newToken(t, "admin", adminSecret)}
+	})
+	disk.full.Store(true)
+	payload, err := json.Marshal(f.draft().Payload())
+	require.NoError(t, err)
+	code, text := authorized(f, "POST", "/api/v1/bootstrap/", "Bearer "+adminSecret, string(payload))
+	require.Equal(t, http.StatusAccepted, code, text)
+	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, 5*time.Second, time.Millisecond)
+	for _, authorization := range []string{"", "Bearer guess"} {
+		code, text = authorized(f, "GET", "/readyz", authorization, "")
+		assert.Equal(t, http.StatusServiceUnavailable, code)
+		assert.Equal(t, "publishing is paused: the log says why\n", text)
+	}
+	_, text = authorized(f, "GET", "/readyz", "Bearer "+adminSecret, "")
+	assert.Contains(t, text, "no space left")
+	disk.full.Store(false)
 }
 
 // A file that is not what was published is never built upon. Once the right

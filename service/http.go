@@ -50,8 +50,7 @@ func (s *Service) routes() map[string]route {
 }
 
 // newHandler is the API and what operators look at beside it.
-func (s *Service) newHandler() http.Handler {
-	routes := s.routes()
+func (s *Service) newHandler(routes map[string]route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.serveOperators(w, r) {
 			return
@@ -68,6 +67,9 @@ func (s *Service) newHandler() http.Handler {
 
 // serve finds the endpoint of a request and calls it.
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[string]route) answer {
+	if refused := s.origin.check(r); refused != nil {
+		return *refused
+	}
 	path, ok := strings.CutPrefix(r.URL.Path, prefix)
 	if !ok {
 		return message(http.StatusNotFound, "Not Found")
@@ -84,12 +86,17 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[strin
 		w.Header().Set("Location", absoluteURL(r, prefix+other))
 		return answer{http.StatusTemporaryRedirect, nil}
 	}
+	token, refused := s.allow(w, r, path)
+	if refused != nil {
+		return *refused
+	}
+	r = r.WithContext(withToken(r.Context(), token))
 	do, ok := found.methods[r.Method]
 	if !ok {
 		w.Header().Set("Allow", found.allow)
 		return message(http.StatusMethodNotAllowed, "Method Not Allowed")
 	}
-	if refused := s.limits.check(w, r, r.Method != http.MethodGet); refused != nil {
+	if refused := checkType(r); refused != nil {
 		return *refused
 	}
 	limit := s.cfg.MaxBody
@@ -106,6 +113,15 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[strin
 	defer release()
 	r.Body = newTimedBody(w, http.MaxBytesReader(w, r.Body, limit))
 	return do(r)
+}
+
+// allow answers a request that is one too many or not allowed; else it returns
+// the request's token, if tokens are asked for.
+func (s *Service) allow(w http.ResponseWriter, r *http.Request, path string) (*Token, *answer) {
+	if refused := s.limits.check(w, r); refused != nil {
+		return nil, refused
+	}
+	return s.access.check(w, r, path)
 }
 
 // absoluteURL is another path on the host that the client asked.
@@ -182,6 +198,11 @@ func (s *Service) submit(ctx context.Context, id taskID, r record, text string, 
 	if err := s.accept(ctx, id, r); err != nil {
 		return s.unavailable(err)
 	}
+	attrs := []any{"task", id.String(), "kind", string(r.kind().name())}
+	if token := tokenOf(ctx); token != nil {
+		attrs = append(attrs, "token", token.Name)
+	}
+	s.cfg.Logger.Info("request accepted", attrs...)
 	return answer{http.StatusAccepted, rstuf.Response[rstuf.Accepted]{
 		Data:    &rstuf.Accepted{Artifacts: paths, TaskID: id.String(), LastUpdate: rstuf.Time{Time: s.cfg.Now()}},
 		Message: text,

@@ -2,12 +2,9 @@ package service
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,10 +25,9 @@ const (
 
 // limits keeps requests within bounds.
 type limits struct {
-	read, write [][sha256.Size]byte // digests of the tokens
-	bodies      *semaphore.Weighted
-	rate        float64
-	now         func() time.Time
+	bodies *semaphore.Weighted
+	rate   float64
+	now    func() time.Time
 
 	mu      sync.Mutex
 	clients map[string]*bucket
@@ -44,49 +40,17 @@ type bucket struct {
 }
 
 func newLimits(cfg Config) *limits {
-	l := &limits{bodies: semaphore.NewWeighted(maxBodies), rate: cfg.RequestsPerSecond, now: cfg.Now, clients: map[string]*bucket{}}
-	for _, token := range cfg.ReadTokens {
-		l.read = append(l.read, sha256.Sum256([]byte(token)))
-	}
-	for _, token := range cfg.WriteTokens {
-		l.write = append(l.write, sha256.Sum256([]byte(token)))
-	}
-	return l
+	return &limits{bodies: semaphore.NewWeighted(maxBodies), rate: cfg.RequestsPerSecond, now: cfg.Now, clients: map[string]*bucket{}}
 }
 
-// check answers requests that are too many or not allowed; nil for all others.
-func (l *limits) check(w http.ResponseWriter, r *http.Request, write bool) *answer {
-	if !l.inRate(r) {
-		w.Header().Set("Retry-After", "1")
-		a := message(http.StatusTooManyRequests, "too many requests: wait a second")
-		return &a
-	}
-	if len(l.read) == 0 && len(l.write) == 0 {
+// check answers requests that are too many; nil for all others.
+func (l *limits) check(w http.ResponseWriter, r *http.Request) *answer {
+	if l.inRate(r) {
 		return nil
 	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	digest := sha256.Sum256([]byte(token))
-	switch {
-	case ok && contains(l.write, digest):
-		return nil
-	case ok && contains(l.read, digest) && !write:
-		return nil
-	case ok && contains(l.read, digest):
-		a := message(http.StatusForbidden, "this token may read alone")
-		return &a
-	}
-	w.Header().Set("WWW-Authenticate", "Bearer")
-	a := message(http.StatusUnauthorized, "a valid bearer token is needed")
+	w.Header().Set("Retry-After", "1")
+	a := message(http.StatusTooManyRequests, "too many requests: wait a second")
 	return &a
-}
-
-// contains looks for a digest in a time that tells nothing of it.
-func contains(list [][sha256.Size]byte, digest [sha256.Size]byte) bool {
-	found := 0
-	for i := range list {
-		found |= subtle.ConstantTimeCompare(list[i][:], digest[:])
-	}
-	return found == 1
 }
 
 // inRate takes one request off what a client may send.

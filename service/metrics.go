@@ -103,13 +103,13 @@ func (s *Service) serveOperators(w http.ResponseWriter, r *http.Request) bool {
 	case "/healthz":
 		writeText(w, http.StatusOK, "ok\n")
 	case "/readyz":
-		if reason := s.notReady(); reason != "" {
-			writeText(w, http.StatusServiceUnavailable, reason+"\n")
-		} else {
-			writeText(w, http.StatusOK, "ready\n")
-		}
+		s.serveReady(w, r)
 	case "/metrics":
-		if refused := s.limits.check(w, r, false); refused != nil {
+		refused := s.origin.check(r)
+		if refused == nil {
+			_, refused = s.allow(w, r, "/metrics")
+		}
+		if refused != nil {
 			writeJSON(w, refused.status, refused.body)
 		} else {
 			writeText(w, http.StatusOK, s.metricsText())
@@ -127,17 +127,25 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	io.WriteString(w, text) // an error means that the client is gone
 }
 
-// notReady is why requests are not published at the moment; empty if they are.
-func (s *Service) notReady() string {
+// serveReady tells whether requests are published at the moment. Why they are
+// not names files and keys: that is for those with a token, and for the log.
+func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
+	paused := s.Status().Paused
 	select {
 	case <-s.draining:
-		return errClosing.Error()
+		writeText(w, http.StatusServiceUnavailable, errClosing.Error()+"\n")
+		return
 	default:
 	}
-	if err := s.Status().Paused; err != nil {
-		return "publishing is paused: " + err.Error()
+	if paused == nil {
+		writeText(w, http.StatusOK, "ready\n")
+		return
 	}
-	return ""
+	reason := "publishing is paused: the log says why"
+	if token := s.access.find(r); token != nil && token.allows(http.MethodGet, "/readyz") {
+		reason = "publishing is paused: " + paused.Error()
+	}
+	writeText(w, http.StatusServiceUnavailable, reason+"\n")
 }
 
 // metricsText is the metrics in the text form of Prometheus.

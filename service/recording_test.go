@@ -121,6 +121,7 @@ func firstTime(t *testing.T, file string) time.Time {
 // call sends a request to a handler.
 func call(h http.Handler, method, path string, body []byte) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w

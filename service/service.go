@@ -21,6 +21,8 @@ type Service struct {
 	storage Storage
 	signers signerCache
 	limits  *limits
+	origin  origin
+	access  access
 	metrics metrics
 	handler http.Handler
 
@@ -61,17 +63,21 @@ func open(ctx context.Context, cfg Config, d *disk) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		cfg: cfg, disk: d, limits: newLimits(cfg), storage: cfg.Storage, live: map[taskID]*waiting{},
+		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigin(cfg.Hosts), storage: cfg.Storage, live: map[taskID]*waiting{},
 		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),
 		draining: make(chan struct{}), accepted: make(chan struct{}), done: make(chan struct{}),
 	}
+	routes := s.routes()
+	if s.access, err = newAccess(cfg, routes); err != nil {
+		return nil, err
+	}
+	s.handler = s.newHandler(routes)
 	if s.db, err = openDatabase(cfg.Dir, d.unsafe); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
-	s.handler = s.newHandler()
 	run, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	go s.acceptAll()

@@ -53,6 +53,17 @@ type state struct {
 	Signed map[string]bool
 }
 
+// used tells whether a delegated role ever had a name. Names that differ in
+// case alone are one: some file systems do not tell their files apart.
+func (st *state) used(name string) bool {
+	for used := range st.UsedNames {
+		if strings.EqualFold(used, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // roleInfo says what is published of a role.
 type roleInfo struct {
 	version int64

@@ -24,7 +24,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -57,7 +56,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	svc, err := service.Open(ctx, service.Config{
 		Dir:          *dir,
 		Keys:         keys.URIConfig{Dir: *keyDir},
-		WriteTokens:  tokens,
+		Tokens:       tokens,
 		KeepVersions: 7 * 24 * time.Hour,
 		Logger:       slog.New(slog.NewTextHandler(log, nil)),
 	})
@@ -99,11 +98,16 @@ func serve(ctx context.Context, out io.Writer, endpoints []endpoint) error {
 	}
 }
 
-// readTokens reads a file with a token on each line; there need not be one.
-func readTokens(file string) ([]string, error) {
-	data, err := os.ReadFile(file)
+// readTokens reads a file of tokens, see [service.ParseTokens]; there need not
+// be one.
+func readTokens(file string) ([]service.Token, error) {
+	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return strings.Fields(string(data)), err
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return service.ParseTokens(f)
 }

@@ -17,6 +17,7 @@ import (
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/service"
 )
 
 // started runs the example and returns the URLs that it prints, and what ends
@@ -26,11 +27,15 @@ func started(t *testing.T, args ...string) (api, files string, stop func()) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, append(args, "-api", "127.0.0.1:0", "-metadata", "127.0.0.1:0"), w, io.Discard)
+		err := run(ctx, append(args, "-api", "127.0.0.1:0", "-metadata", "127.0.0.1:0"), w, io.Discard)
+		w.Close()
+		done <- err
 	}()
 	lines := bufio.NewScanner(r)
 	for _, url := range []*string{&api, &files} {
-		require.True(t, lines.Scan())
+		if !lines.Scan() {
+			require.NoError(t, <-done)
+		}
 		_, after, ok := strings.Cut(lines.Text(), ": ")
 		require.True(t, ok, lines.Text())
 		*url = after
@@ -55,7 +60,10 @@ func TestServe(t *testing.T) {
 	pem, err := people[2].MarshalPEM(nil)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(keyDir, people[2].Public().ID()), pem, 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(keyDir, "tokens"), []byte("secret\n"), 0o600))
+	const secret = "a-secret-that-nobody-guesses"
+	token, err := service.NewToken("publisher", secret)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(keyDir, "tokens"), token.AppendLine(nil, "all"), 0o600))
 	draft, err := ceremony.New(ceremony.Policy{
 		RootKeys: []keys.Public{people[0].Public(), people[1].Public()}, Threshold: 2, OnlineKey: people[2].Public(), HashBins: 4,
 	})
@@ -68,7 +76,7 @@ func TestServe(t *testing.T) {
 	require.NoError(t, err)
 	_, err = stranger.BootstrapState(ctx)
 	assert.Error(t, err, "it has no token")
-	api, err := client.New(url, client.Config{Token: func(context.Context) (string, error) { return "secret", nil }})
+	api, err := client.New(url, client.Config{Token: func(context.Context) (string, error) { return secret, nil }})
 	require.NoError(t, err)
 	_, err = bootstrap.Run(ctx, api, draft.Payload())
 	require.NoError(t, err)

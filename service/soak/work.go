@@ -125,6 +125,7 @@ func (s *soak) send(c *child, worker int, method, path string, body any, effect 
 	if err != nil {
 		panic(err)
 	}
+	r.Header.Set("Content-Type", "application/json")
 	resp, err := s.http.Do(r)
 	done := request{effect: effect}
 	if err == nil {

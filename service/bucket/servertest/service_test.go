@@ -104,7 +104,9 @@ func (l *life) call(method, path string, body any) *httptest.ResponseRecorder {
 	raw, err := json.Marshal(body)
 	require.NoError(l, err)
 	w := httptest.NewRecorder()
-	l.service.Handler().ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(string(raw))))
+	r := httptest.NewRequest(method, path, strings.NewReader(string(raw)))
+	r.Header.Set("Content-Type", "application/json")
+	l.service.Handler().ServeHTTP(w, r)
 	return w
 }
 
