@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode/utf8"
+
+	"example.org/rstuf/internal/quote"
 )
 
 // FieldError is one rule of the API that one field breaks, in the form of the
@@ -132,7 +133,7 @@ func (b *ErrorBody) UnmarshalJSON(data []byte) error {
 		b.Message, b.Reason = detail.Message, detail.Error
 	case json.Unmarshal(w.Detail, &b.Fields) == nil:
 	default:
-		b.Message = shorten(string(w.Detail), 200)
+		b.Message = quote.Cut(string(w.Detail), 200)
 	}
 	return nil
 }
@@ -148,15 +149,4 @@ func (b ErrorBody) Error() string {
 		return b.Message
 	}
 	return strings.TrimSuffix(b.Message, ".") + ": " + b.Reason
-}
-
-// shorten cuts text to at most max bytes, at a rune's edge.
-func shorten(text string, max int) string {
-	if len(text) <= max {
-		return text
-	}
-	for max > 0 && !utf8.RuneStart(text[max]) {
-		max--
-	}
-	return text[:max] + "…"
 }

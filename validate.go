@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"example.org/rstuf/internal/quote"
 )
 
 // valueError is a rule that no shape states; loc starts with "body".
@@ -55,9 +57,9 @@ func (d *Delegations) rules(nameAt []any, at ...any) (errs ValidationError) {
 		here := append(slices.Clone(at), "roles", i)
 		switch {
 		case !delegatedName.MatchString(role.Name):
-			errs = append(errs, valueError(fmt.Sprintf("Delegated custom target name %s not allowed Only a-z, A-Z, 0-9, - and _ characters can be used", shorten(role.Name, 128)), nameAt...))
+			errs = append(errs, valueError(fmt.Sprintf("Delegated custom target name %s not allowed Only a-z, A-Z, 0-9, - and _ characters can be used", quote.Cut(role.Name, 128)), nameAt...))
 		case !IsDelegatedRoleName(role.Name):
-			errs = append(errs, valueError(fmt.Sprintf("the name %s is taken by TUF or a file system, or too long", shorten(role.Name, 40)), append(here, "name")...))
+			errs = append(errs, valueError(fmt.Sprintf("the name %s is taken by TUF or a file system, or too long", quote.Cut(role.Name, 40)), append(here, "name")...))
 		case seen[strings.ToLower(role.Name)]:
 			errs = append(errs, valueError(fmt.Sprintf("role %s stands here twice; upper and lower case do not tell roles apart", role.Name), append(here, "name")...))
 		}
@@ -73,7 +75,7 @@ func (d *Delegations) keyRules(at ...any) (errs ValidationError) {
 	for i, role := range d.Roles {
 		for _, id := range role.KeyIDs {
 			if _, known := d.Keys[id]; !known {
-				errs = append(errs, valueError(fmt.Sprintf("key %s is not among the keys", shorten(id, 16)), append(slices.Clone(at), "roles", i, "keyids")...))
+				errs = append(errs, valueError(fmt.Sprintf("key %s is not among the keys", quote.Cut(id, 16)), append(slices.Clone(at), "roles", i, "keyids")...))
 			}
 		}
 	}
@@ -104,7 +106,7 @@ func (r DelegatedRole) rules(at []any) (errs ValidationError) {
 	}
 	for _, prefix := range r.PathHashPrefixes {
 		if prefix == "" || len(prefix) > 64 || !isLowerHex(prefix) {
-			fail("path_hash_prefixes", "%q is not lower-case hex of 1 to 64 digits", shorten(prefix, 70))
+			fail("path_hash_prefixes", "%q is not lower-case hex of 1 to 64 digits", quote.Cut(prefix, 70))
 		}
 	}
 	return errs
@@ -132,7 +134,7 @@ func signedFieldRules(document json.RawMessage) (errs ValidationError) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Signed)) {
 		if !signedFields[name] && !IsVendorField(name) {
-			errs = append(errs, valueError(fmt.Sprintf("Invalid: `%s` field name, unrecognized_field must use format x-<vendor>-<name>", shorten(name, 128)), "body"))
+			errs = append(errs, valueError(fmt.Sprintf("Invalid: `%s` field name, unrecognized_field must use format x-<vendor>-<name>", quote.Cut(name, 128)), "body"))
 		}
 	}
 	return errs

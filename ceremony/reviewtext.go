@@ -21,7 +21,7 @@ func (r Review) String() string {
 	var b strings.Builder
 	line := func(text string) {
 		if len(text) > maxLine {
-			text = fmt.Sprintf("%s… and %d more bytes: see the JSON form", strings.ToValidUTF8(text[:maxLine], ""), len(text)-maxLine)
+			text = fmt.Sprintf("%s and %d more bytes: see the JSON form", quote.Cut(text, maxLine), len(text)-maxLine)
 		}
 		b.WriteString(text + "\n")
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/internal/transport"
 )
 
@@ -149,7 +150,7 @@ func newError(call call, resp *http.Response, body []byte) error {
 // plainText is the start of a body that some proxy wrote; nothing of a web
 // page.
 func plainText(body []byte) string {
-	text := oneLine(string(body[:min(len(body), maxPlain)]))
+	text := quote.OneLine(string(body[:min(len(body), maxPlain)]), maxLine)
 	if strings.HasPrefix(text, "<") {
 		return ""
 	}

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/internal/transport"
 )
 
@@ -47,7 +47,7 @@ type Error struct {
 // Error is one line: the call, the status, and what the service said.
 func (e *Error) Error() string {
 	text := rstuf.ErrorBody{Message: e.Message, Reason: e.Detail, Fields: e.Fields}.Error()
-	return strings.TrimSuffix(fmt.Sprintf("%s %s: status %d: %s", e.Method, e.Path, e.Status, oneLine(text)), ": ")
+	return strings.TrimSuffix(fmt.Sprintf("%s %s: status %d: %s", e.Method, e.Path, e.Status, quote.OneLine(text, maxLine)), ": ")
 }
 
 // Unwrap gives the sentinels and the field errors to errors.Is and errors.As.
@@ -61,7 +61,13 @@ func (e *Error) Unwrap() []error {
 // classify sets what the answer means. The API has no codes: what tells the
 // cases apart is the bootstrap's state, which it names at the end of Detail.
 func (e *Error) classify() {
-	_, state, named := cutLast(e.Detail, "State: ")
+	const label = "State: "
+	at := strings.LastIndex(e.Detail, label)
+	named := at >= 0
+	state := ""
+	if named {
+		state = e.Detail[at+len(label):]
+	}
 	switch {
 	case e.Status == 429 || e.Status >= 502 && e.Status <= 504:
 		e.kinds = []error{ErrUnavailable}
@@ -81,13 +87,6 @@ func (e *Error) classify() {
 			e.kinds = append(e.kinds, ErrSigningPending)
 		}
 	}
-}
-
-func cutLast(text, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(text, sep); i >= 0 {
-		return text[:i], text[i+len(sep):], true
-	}
-	return text, "", false
 }
 
 // contentError is a success whose body is not what it should be. It is
@@ -115,20 +114,8 @@ func (e *TaskError) Error() string {
 	if reason := e.Task.Reason(); reason != "" {
 		text += ": " + reason
 	}
-	return oneLine(text)
+	return quote.OneLine(text, maxLine)
 }
 
 // maxLine bounds, in bytes, what an error shows of a service's words.
 const maxLine = 2000
-
-// oneLine makes one line of text that came over the network: control
-// characters, which could also steer a terminal, become spaces.
-func oneLine(text string) string {
-	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, ""), func(r rune) bool {
-		return r == ' ' || unicode.IsControl(r)
-	}), " ")
-	if len(text) > maxLine {
-		text = strings.ToValidUTF8(text[:maxLine], "") + "…"
-	}
-	return text
-}

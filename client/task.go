@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/internal/transport"
 )
 
@@ -135,7 +136,7 @@ func (t *Task) gaveUp(last rstuf.Task, after time.Duration, cause error) error {
 	case rstuf.TaskPending:
 		state += " (queued, or the service does not know this id)"
 	}
-	return fmt.Errorf("task %s: still %s after %s: %w", oneLine(t.id), state, after.Round(time.Millisecond), cause)
+	return fmt.Errorf("task %s: still %s after %s: %w", quote.OneLine(t.id, maxLine), state, after.Round(time.Millisecond), cause)
 }
 
 func isServerFault(err error) bool {

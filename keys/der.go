@@ -7,6 +7,8 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"math/big"
+
+	"example.org/rstuf/internal/quote"
 )
 
 // maxDER is three times what the largest accepted key takes. Checking a
@@ -136,7 +138,7 @@ func parsePKCS8(der []byte, info privateKeyInfo) (crypto.PrivateKey, error) {
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa or rsa", ErrUnsupported, clip(oid.String()))
+		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa or rsa", ErrUnsupported, quote.Cut(oid.String(), maxShown))
 	}
 	return damagedIf(x509.ParsePKCS8PrivateKey(der))
 }
@@ -154,7 +156,7 @@ func checkCurve(oid asn1.ObjectIdentifier) error {
 	case len(oid) == 0:
 		return fmt.Errorf("%w: the ecdsa key does not name its curve, use P-256 or P-384", ErrUnsupported)
 	case curveNames[oid.String()] == "":
-		return fmt.Errorf("%w curve %s: use P-256 or P-384", ErrUnsupported, clip(oid.String()))
+		return fmt.Errorf("%w curve %s: use P-256 or P-384", ErrUnsupported, quote.Cut(oid.String(), maxShown))
 	}
 	return nil
 }

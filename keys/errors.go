@@ -3,7 +3,6 @@ package keys
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Errors that callers tell apart with errors.Is. The error's text says which
@@ -35,11 +34,5 @@ var (
 // errHalves: a file's public and private halves are of different keys.
 var errHalves = fmt.Errorf("%w: its public and private halves do not belong together", ErrNotKey)
 
-// clip shortens what a stranger's file says before an error repeats it.
-func clip(s string) string {
-	const most = 60
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "..."
-	}
-	return s
-}
+// maxShown bounds, in bytes, what an error repeats of a stranger's file.
+const maxShown = 60

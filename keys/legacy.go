@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 )
 
 // legacyKey is a private key as RSTUF's first generation stored it.
@@ -36,7 +37,7 @@ func (k legacyKey) open() (crypto.PrivateKey, error) {
 	}
 	private, ok := key.(interface{ Public() crypto.PublicKey })
 	if !ok || pub.crypto == nil {
-		return nil, fmt.Errorf("%w key %s/%s", ErrUnsupported, clip(k.KeyType), clip(k.Scheme))
+		return nil, fmt.Errorf("%w key %s/%s", ErrUnsupported, quote.Word(quote.Cut(k.KeyType, maxShown)), quote.Word(quote.Cut(k.Scheme, maxShown)))
 	}
 	if !pub.crypto.(interface{ Equal(crypto.PublicKey) bool }).Equal(private.Public()) {
 		return nil, errHalves

@@ -9,6 +9,8 @@ import (
 	"fmt"
 
 	"golang.org/x/crypto/ssh"
+
+	"example.org/rstuf/internal/quote"
 )
 
 const opensshMagic = "openssh-key-v1\x00"
@@ -64,7 +66,7 @@ func parseOpenSSH(block *pem.Block) (container, error) {
 func checkOpenSSH(header opensshHeader) error {
 	if header.KDF != "bcrypt" || header.Cipher != "aes256-ctr" && header.Cipher != "aes256-cbc" {
 		return fmt.Errorf("%w OpenSSH encryption %q with %q: write the key anew with ssh-keygen -p -Z aes256-ctr",
-			ErrUnsupported, clip(header.Cipher), clip(header.KDF))
+			ErrUnsupported, quote.Cut(header.Cipher, maxShown), quote.Cut(header.KDF, maxShown))
 	}
 	var options bcryptOptions
 	if ssh.Unmarshal([]byte(header.Options), &options) != nil {

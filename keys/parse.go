@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"example.org/rstuf/internal/files"
+	"example.org/rstuf/internal/quote"
 )
 
 // maxFileSize is far above any key file, and bounds what is read of a file
@@ -175,7 +176,7 @@ func recognisePEM(text []byte) (container, error) {
 	case other == "PUBLIC KEY" || other == "RSA PUBLIC KEY":
 		return container{}, fmt.Errorf("%w: it is a public key", ErrNotPrivate)
 	case other != "":
-		return container{}, fmt.Errorf("%w: it is a PEM %q", ErrNotKey, clip(other))
+		return container{}, fmt.Errorf("%w: it is a PEM %q", ErrNotKey, quote.Cut(other, maxShown))
 	}
 	return container{}, fmt.Errorf("%w: the PEM is cut short or damaged", ErrNotKey)
 }
@@ -194,7 +195,7 @@ func openBlock(block *pem.Block) (container, error) {
 	case "ENCRYPTED COSIGN PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY":
 		return parseSecretbox(block.Bytes)
 	}
-	return container{}, fmt.Errorf("%w key, a PEM %q: use ed25519, ecdsa or rsa", ErrUnsupported, clip(block.Type))
+	return container{}, fmt.Errorf("%w key, a PEM %q: use ed25519, ecdsa or rsa", ErrUnsupported, quote.Cut(block.Type, maxShown))
 }
 
 // openPlain reads a key that was inside an encrypted container.

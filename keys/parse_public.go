@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 )
 
 // LoadPublic reads a public key file; see [ParsePublic].
@@ -120,7 +121,7 @@ func parseDERPublic(pemType string, der []byte) (crypto.PublicKey, error) {
 			return nil, err
 		}
 	case !oid.Equal(oidRSA) && !oid.Equal(oidEd25519):
-		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa or rsa", ErrUnsupported, clip(oid.String()))
+		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa or rsa", ErrUnsupported, quote.Cut(oid.String(), maxShown))
 	}
 	return nil, fmt.Errorf("%w: the public key is damaged", ErrNotKey)
 }

@@ -10,6 +10,8 @@ import (
 	"hash"
 	"math/big"
 	"unicode/utf16"
+
+	"example.org/rstuf/internal/quote"
 )
 
 // Password-based encryption as it was before PBES2. It is weak and only read,
@@ -33,7 +35,7 @@ func parsePBES1(info encryptedPrivateKeyInfo) (decrypter, error) {
 	oid := info.Algorithm.Algorithm
 	derive := pbes1Schemes[oid.String()]
 	if derive == nil {
-		return nil, fmt.Errorf("%w encryption %s: write the key anew with openssl pkcs8 -topk8", ErrUnsupported, clip(oid.String()))
+		return nil, fmt.Errorf("%w encryption %s: write the key anew with openssl pkcs8 -topk8", ErrUnsupported, quote.Cut(oid.String(), maxShown))
 	}
 	var params pbes1Params
 	if err := unmarshalParams(info.Algorithm, &params); err != nil {

@@ -15,6 +15,8 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+
+	"example.org/rstuf/internal/quote"
 )
 
 // Encrypted PKCS#8 (RFC 5958) under PBES2 (RFC 8018) is read and written
@@ -45,7 +47,7 @@ func prf(oid asn1.ObjectIdentifier) (func() hash.Hash, error) {
 	case "1.2.840.113549.2.11":
 		return sha512.New, nil
 	}
-	return nil, fmt.Errorf("%w pbkdf2 hash %s", ErrUnsupported, clip(oid.String()))
+	return nil, fmt.Errorf("%w pbkdf2 hash %s", ErrUnsupported, quote.Cut(oid.String(), maxShown))
 }
 
 // blockCipher is the cipher of an encryption scheme and the size of its key.
@@ -60,7 +62,7 @@ func blockCipher(oid asn1.ObjectIdentifier) (newCipher func([]byte) (cipher.Bloc
 	case "1.2.840.113549.3.7":
 		return des.NewTripleDESCipher, 24, nil
 	}
-	return nil, 0, fmt.Errorf("%w cipher %s: use aes-128-cbc, aes-256-cbc or des-ede3-cbc", ErrUnsupported, clip(oid.String()))
+	return nil, 0, fmt.Errorf("%w cipher %s: use aes-128-cbc, aes-256-cbc or des-ede3-cbc", ErrUnsupported, quote.Cut(oid.String(), maxShown))
 }
 
 type encryptedPrivateKeyInfo struct {
@@ -152,13 +154,13 @@ func parseKDF(algorithm pkix.AlgorithmIdentifier) (kdf, error) {
 		}
 		return newScrypt(params.Salt, params.N, params.R, params.P)
 	}
-	return nil, fmt.Errorf("%w key derivation %s: use pbkdf2 or scrypt", ErrUnsupported, clip(algorithm.Algorithm.String()))
+	return nil, fmt.Errorf("%w key derivation %s: use pbkdf2 or scrypt", ErrUnsupported, quote.Cut(algorithm.Algorithm.String(), maxShown))
 }
 
 func unmarshalParams(algorithm pkix.AlgorithmIdentifier, into any) error {
 	rest, err := asn1.Unmarshal(algorithm.Parameters.FullBytes, into)
 	if err != nil || len(rest) > 0 {
-		return fmt.Errorf("%w: the parameters of %s are damaged", ErrNotKey, clip(algorithm.Algorithm.String()))
+		return fmt.Errorf("%w: the parameters of %s are damaged", ErrNotKey, quote.Cut(algorithm.Algorithm.String(), maxShown))
 	}
 	return nil
 }

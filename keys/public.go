@@ -14,11 +14,9 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
-	"strconv"
-	"strings"
-	"unicode"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 )
 
 // RSA sizes in bits. Below the minimum a key is not safe; above the maximum
@@ -102,14 +100,11 @@ func (p Public) String() string {
 	if p.id == "" {
 		return "no key"
 	}
-	name := clip(p.Name())
+	name := quote.Cut(p.Name(), maxShown)
 	if name == "" {
 		return p.id[:16]
 	}
-	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		name = strconv.Quote(name)
-	}
-	return fmt.Sprintf("%s (%s)", name, p.id[:16])
+	return fmt.Sprintf("%s (%s)", quote.Line(name), p.id[:16])
 }
 
 // MarshalJSON writes the TUF key object.

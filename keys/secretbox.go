@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/crypto/nacl/secretbox"
+
+	"example.org/rstuf/internal/quote"
 )
 
 // parseSecretbox reads the encrypted JSON of go-securesystemslib's package
@@ -33,7 +35,7 @@ func parseSecretbox(text []byte) (container, error) {
 	}
 	if box.KDF.Name != "scrypt" || box.Cipher.Name != "nacl/secretbox" {
 		return container{}, fmt.Errorf("%w encryption %q with %q: want nacl/secretbox with scrypt",
-			ErrUnsupported, clip(box.Cipher.Name), clip(box.KDF.Name))
+			ErrUnsupported, quote.Cut(box.Cipher.Name, maxShown), quote.Cut(box.KDF.Name, maxShown))
 	}
 	derive, err := newScrypt(box.KDF.Salt, box.KDF.Params.N, box.KDF.Params.R, box.KDF.Params.P)
 	return container{encrypted: true, open: func(password []byte) (crypto.PrivateKey, error) {

@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 )
 
 // Delegations are the roles that a targets role delegates to, either named
@@ -69,7 +70,7 @@ func readRoles(raw []byte) ([]rstuf.DelegatedRole, error) {
 	err := readList(raw, func(_ int, raw []byte) error {
 		role, err := readRole(raw)
 		if err == nil && seen[role.Name] {
-			err = fmt.Errorf("there are two roles with the name %q", clip(role.Name))
+			err = fmt.Errorf("there are two roles with the name %q", quote.Cut(role.Name, maxShown))
 		}
 		seen[role.Name] = true
 		roles = append(roles, role)

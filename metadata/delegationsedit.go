@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/keys"
 )
 
@@ -47,7 +48,7 @@ func (d *Delegations) Put(role rstuf.DelegatedRole, known map[string]rstuf.Key, 
 // checkRole checks a role whose keys are among the known ones.
 func checkRole(role rstuf.DelegatedRole, known map[string]rstuf.Key) error {
 	if !rstuf.IsDelegatedRoleName(role.Name) {
-		return fmt.Errorf("the role name %q is not allowed: use letters, digits, - and _", clip(role.Name))
+		return fmt.Errorf("the role name %q is not allowed: use letters, digits, - and _", quote.Cut(role.Name, maxShown))
 	}
 	if len(role.Paths)+len(role.PathHashPrefixes) == 0 {
 		return fmt.Errorf("the role %s has no paths", role.Name)

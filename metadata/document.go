@@ -10,6 +10,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/quote"
 )
 
 // MaxSize is the largest document in bytes that [Parse] takes. A targets role
@@ -68,7 +69,7 @@ func Parse(data []byte) (*Document, error) {
 	err := p.Object(func(key []byte) (err error) {
 		name := string(key)
 		if seen[name] {
-			return fmt.Errorf("the field %q stands there twice", clip(name))
+			return fmt.Errorf("the field %q stands there twice", quote.Cut(name, maxShown))
 		}
 		if seen[name] = true; len(seen) > maxEnvelopeFields {
 			return fmt.Errorf("there are more than %d fields beside the signed part", maxEnvelopeFields)
@@ -130,10 +131,10 @@ func readHeader(r *reader) (h header, err error) {
 		return h, r.err
 	}
 	if !rstuf.IsTopLevelRole(h.typ) {
-		return h, atField("_type", fmt.Errorf("%q is not a type of TUF metadata", clip(h.typ)))
+		return h, atField("_type", fmt.Errorf("%q is not a type of TUF metadata", quote.Cut(h.typ, maxShown)))
 	}
 	if !specVersion1.MatchString(h.specVersion) {
-		return h, atField("spec_version", fmt.Errorf("%q is not supported, only 1.x is", clip(h.specVersion)))
+		return h, atField("spec_version", fmt.Errorf("%q is not supported, only 1.x is", quote.Cut(h.specVersion, maxShown)))
 	}
 	if h.expires, err = parseTime(expires); err != nil {
 		return h, atField("expires", err)
@@ -160,7 +161,7 @@ const timeLayout = "2006-01-02T15:04:05Z"
 func parseTime(s string) (time.Time, error) {
 	t, err := time.Parse(timeLayout, s)
 	if err != nil || formatTime(t) != s {
-		return time.Time{}, fmt.Errorf("%q is not a date of the form %s", clip(s), timeLayout)
+		return time.Time{}, fmt.Errorf("%q is not a date of the form %s", quote.Cut(s, maxShown), timeLayout)
 	}
 	return t, nil
 }
@@ -185,7 +186,7 @@ func (d *Document) readSignatures(p *canonical.Parser) error {
 			r.fail("keyid", errors.New("must not be empty"))
 		}
 		if r.err == nil && seen[s.KeyID] {
-			r.fail("keyid", fmt.Errorf("there are two signatures by the key %q", clip(s.KeyID)))
+			r.fail("keyid", fmt.Errorf("there are two signatures by the key %q", quote.Cut(s.KeyID, maxShown)))
 		}
 		seen[s.KeyID] = true
 		d.signatures = append(d.signatures, s)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 )
 
 // Filename is the name of a role's file: "timestamp.json", else with the
@@ -30,11 +31,11 @@ func checkRoleName(name string) error {
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "" || part == "." || part == ".." {
-			return fmt.Errorf("the role name %q is not safe as a file name", clip(name))
+			return fmt.Errorf("the role name %q is not safe as a file name", quote.Cut(name, maxShown))
 		}
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f }) {
-		return fmt.Errorf("the role name %q is not safe as a file name", clip(name))
+		return fmt.Errorf("the role name %q is not safe as a file name", quote.Cut(name, maxShown))
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"strconv"
-	"strings"
 
 	"example.org/rstuf/internal/canonical"
 	"example.org/rstuf/internal/quote"
@@ -58,10 +57,13 @@ type fieldError struct {
 func (e *fieldError) Error() string { return e.path + ": " + e.err.Error() }
 func (e *fieldError) Unwrap() error { return e.err }
 
+// maxShown bounds, in bytes, what an error repeats of foreign text.
+const maxShown = 100
+
 // atField puts a field's name in front of an error, and a dot between the
 // names of nested fields.
 func atField(name string, err error) error {
-	name = quote.Line(clip(name))
+	name = quote.Line(quote.Cut(name, maxShown))
 	if inner, ok := err.(*fieldError); ok {
 		return &fieldError{name + "." + inner.path, inner.err}
 	}
@@ -216,14 +218,5 @@ func readInt(raw []byte, low int64) (int64, error) {
 }
 
 func wrongKind(raw []byte, want string) error {
-	return fmt.Errorf("must be %s, not %s", want, clip(string(raw)))
-}
-
-// clip keeps foreign text short enough for an error.
-func clip(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return fmt.Errorf("must be %s, not %s", want, quote.Line(quote.Cut(string(raw), maxShown)))
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/quote"
 )
 
 // writer collects the members of one object and writes them in canonical
@@ -108,7 +109,7 @@ func (w *writer) append(dst []byte) ([]byte, error) {
 // appendText appends the canonical form of a string, which must be UTF-8.
 func appendText(dst []byte, s string) ([]byte, error) {
 	if !utf8.ValidString(s) {
-		return dst, fmt.Errorf("%q is not valid UTF-8", clip(s))
+		return dst, fmt.Errorf("%q is not valid UTF-8", quote.Cut(s, maxShown))
 	}
 	return canonical.AppendString(dst, s), nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 )
 
 // Root is the content of a root document (TUF specification, section 4.3).
@@ -105,7 +106,7 @@ func (r *reader) keyIDs() []string {
 	seen := map[string]bool{}
 	for _, id := range ids {
 		if seen[id] {
-			r.fail("keyids", fmt.Errorf("the key %q is there twice", clip(id)))
+			r.fail("keyids", fmt.Errorf("the key %q is there twice", quote.Cut(id, maxShown)))
 		}
 		seen[id] = true
 	}

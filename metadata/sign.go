@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/keys"
 )
 
@@ -27,7 +28,7 @@ func (d *Document) Sign(ctx context.Context, signer keys.Signer) error {
 // [keys.ErrUnverifiable]).
 func (d *Document) AddSignature(sig rstuf.Signature, key keys.Public) error {
 	if key.Verifiable() && !key.HasID(sig.KeyID) {
-		return fmt.Errorf("add signature to %s version %d: %w: it names the key %q, not %s", d.typ, d.version, keys.ErrBadSignature, clip(sig.KeyID), key)
+		return fmt.Errorf("add signature to %s version %d: %w: it names the key %q, not %s", d.typ, d.version, keys.ErrBadSignature, quote.Cut(sig.KeyID, maxShown), key)
 	}
 	if err := verify(d.canonical, sig, key); err != nil {
 		return fmt.Errorf("add signature to %s version %d: %w", d.typ, d.version, err)

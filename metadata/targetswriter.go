@@ -10,6 +10,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/quote"
 )
 
 // TargetsWriter writes a targets document of any number of artifacts in one
@@ -46,7 +47,7 @@ func NewTargetsWriter(t *Targets) (*TargetsWriter, error) {
 func (w *TargetsWriter) Add(path string, info rstuf.ArtifactInfo) error {
 	form, err := TargetFile{ArtifactInfo: info}.AppendCanonical(w.info[:0])
 	if err != nil {
-		return fmt.Errorf("artifact %q: %w", clip(path), err)
+		return fmt.Errorf("artifact %q: %w", quote.Cut(path, maxShown), err)
 	}
 	w.info = form
 	return w.AddCanonical(path, form)
@@ -60,11 +61,11 @@ func (w *TargetsWriter) AddCanonical(path string, info []byte) error {
 	size := len(w.out) + grown + 2*len(path) + len(info) + len(w.tail)
 	switch {
 	case w.count > 0 && path <= w.last:
-		return fmt.Errorf("artifact %q: its path must come after %q", clip(path), clip(w.last))
+		return fmt.Errorf("artifact %q: its path must come after %q", quote.Cut(path, maxShown), quote.Cut(w.last, maxShown))
 	case !utf8.ValidString(path):
-		return fmt.Errorf("artifact %q: the path is not valid UTF-8", clip(path))
+		return fmt.Errorf("artifact %q: the path is not valid UTF-8", quote.Cut(path, maxShown))
 	case size > maxUnsigned:
-		return fmt.Errorf("artifact %q: the role would be larger than %d bytes: spread its artifacts over more roles", clip(path), maxUnsigned)
+		return fmt.Errorf("artifact %q: the role would be larger than %d bytes: spread its artifacts over more roles", quote.Cut(path, maxShown), maxUnsigned)
 	}
 	w.grown = grown
 	if need := len(path) + len(info) + len(w.tail) + 16; cap(w.out)-len(w.out) < need {

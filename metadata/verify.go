@@ -183,5 +183,5 @@ func (k KeyRef) String() string {
 	if k.Name == "" {
 		return short
 	}
-	return fmt.Sprintf("%s (%s)", quote.Word(clip(k.Name)), short)
+	return fmt.Sprintf("%s (%s)", quote.Word(quote.Cut(k.Name, maxShown)), short)
 }

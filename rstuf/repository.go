@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"strings"
 
 	"example.org/rstuf/bootstrap"
@@ -115,19 +116,12 @@ func readRoot(ctx context.Context, source string) ([]byte, error) {
 		}
 		return os.ReadFile(source)
 	}
-	base, name, _ := cutLast(source, "/")
+	base, name := path.Split(source)
 	from, err := mirror.New(base)
 	if err != nil {
 		return nil, usage(err)
 	}
 	return from.Get(ctx, name)
-}
-
-func cutLast(text, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(text, sep); i >= 0 {
-		return text[:i], text[i+len(sep):], true
-	}
-	return text, "", false
 }
 
 // load reads the metadata of the repository that the flags name.

@@ -3,6 +3,8 @@ package canonical
 import (
 	"bytes"
 	"fmt"
+
+	"example.org/rstuf/internal/quote"
 )
 
 // maxText is the most that a position in the text or in its canonical form can
@@ -202,7 +204,7 @@ func (p *Parser) object(dst []byte, visit func(key, form []byte)) ([]byte, error
 		p.members = append(p.members, m)
 	}
 	if key := p.sortMembers(dst, p.members[base:]); key != nil {
-		return nil, p.errorAt(begin, "the object names the field %q twice", shorten(key))
+		return nil, p.errorAt(begin, "the object names the field %q twice", quote.Cut(string(key), maxShown))
 	}
 	p.members = p.members[:base]
 	return append(dst, '}'), nil
@@ -297,7 +299,7 @@ func (p *Parser) number(dst []byte) ([]byte, error) {
 	}
 	text := p.in[start:p.pos]
 	if p.pos > integer && !p.floats {
-		return nil, p.errorAt(start, "the number %s is not an integer: canonical JSON has no floats", shorten(text))
+		return nil, p.errorAt(start, "the number %s is not an integer: canonical JSON has no floats", quote.Cut(string(text), maxShown))
 	}
 	if string(text) == "-0" {
 		text = text[1:]
@@ -344,11 +346,5 @@ func (p *Parser) errorAt(offset int, format string, args ...any) error {
 	return fmt.Errorf("line %d, column %d: %w", line, column, fmt.Errorf(format, args...))
 }
 
-// shorten keeps a piece of foreign text short enough for an error.
-func shorten(text []byte) []byte {
-	const most = 60
-	if len(text) <= most {
-		return text
-	}
-	return append(bytes.Clone(text[:most]), "..."...)
-}
+// maxShown bounds, in bytes, what an error repeats of the text.
+const maxShown = 60

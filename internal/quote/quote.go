@@ -27,3 +27,26 @@ func Line(text string) string {
 	}
 	return text
 }
+
+// OneLine returns text of any size and shape, such as a server's answer, as one
+// line: white space, characters that a terminal would not just show and bytes
+// that are not UTF-8 become single spaces, and it is cut as [Cut] does.
+func OneLine(text string, most int) string {
+	text = strings.ToValidUTF8(text, " ")
+	hidden := func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }
+	return Cut(strings.Join(strings.FieldsFunc(text, hidden), " "), most)
+}
+
+// Cut returns text, or its first bytes, most at the most, with "…" behind them.
+// It cuts between characters and changes nothing else: print what it returns
+// with %q, [Line] or [Word].
+func Cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	end := most
+	for end > max(0, most-utf8.UTFMax) && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
+}

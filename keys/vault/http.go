@@ -83,8 +83,7 @@ func decode(resp *http.Response, data any) error {
 
 func statusError(resp *http.Response, messages []string) error {
 	// The server's messages have several lines.
-	text := strings.Join(strings.Fields(strings.Join(messages, "; ")), " ")
-	text = quote.Line(strings.ToValidUTF8(text[:min(len(text), maxText)], ""))
+	text := quote.OneLine(strings.Join(messages, "; "), maxText)
 	switch status := resp.StatusCode; status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		return fmt.Errorf("the server redirects (%d): set Address to %.300q if you trust it", status, resp.Header.Get("Location"))

@@ -7,10 +7,11 @@ import (
 	"io/fs"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"example.org/rstuf/internal/quote"
 )
 
 const codeNoSuchKey = "NoSuchKey"
@@ -51,7 +52,7 @@ func (b *Bucket) explain(ctx context.Context, verb, name string, err error) erro
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s%s: %w", b.prefix, name, err)
 	}
-	return &opError{oneLine(fmt.Sprintf("bucket %s: %s %s%s: %s", b.bucket, verb, b.prefix, name, b.reason(ctx, err))), err}
+	return &opError{quote.OneLine(fmt.Sprintf("bucket %s: %s %s%s: %s", b.bucket, verb, b.prefix, name, b.reason(ctx, err)), maxText), err}
 }
 
 func (b *Bucket) reason(ctx context.Context, err error) string {
@@ -70,12 +71,3 @@ func (b *Bucket) reason(ctx context.Context, err error) string {
 
 // maxText is the longest error, for a store may answer anything.
 const maxText = 400
-
-// oneLine makes a text fit for one line of a log.
-func oneLine(text string) string {
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }), " ")
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "") + "..."
-	}
-	return text
-}

@@ -35,6 +35,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"example.org/rstuf/internal/files"
+	"example.org/rstuf/internal/quote"
 )
 
 // maxSize is far above any settings file.
@@ -75,7 +76,7 @@ func Load(path string) (*File, error) {
 		return nil, fmt.Errorf("settings %s: %w", path, err)
 	}
 	if err := yaml.Unmarshal(data, &f.doc); err != nil {
-		return nil, fmt.Errorf("settings %s: %s", path, oneLine(err))
+		return nil, fmt.Errorf("settings %s: %s", path, quote.OneLine(err.Error(), 1000))
 	}
 	if root := f.root(); root != nil && root.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("settings %s: line %d: want names and values such as SERVER: URL", path, root.Line)

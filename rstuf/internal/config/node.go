@@ -138,8 +138,3 @@ func scalar(text string) *yaml.Node {
 	node.SetString(text)
 	return node
 }
-
-// oneLine is the text of a YAML error, which may have several lines.
-func oneLine(err error) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", " ")), " ")
-}
