@@ -22,6 +22,7 @@ var floors = map[string][]string{
 	"example.org/rstuf/metadata":           {"", "keys"},
 	"example.org/rstuf/ceremony":           {"", "keys", "metadata"},
 	"example.org/rstuf/bootstrap":          {"", "keys", "metadata"},
+	"example.org/rstuf/internal/digest":    {},
 	"example.org/rstuf/internal/transport": {},
 	"example.org/rstuf/client":             {""},
 	"example.org/rstuf/service":            {"", "keys", "metadata"},

@@ -340,7 +340,7 @@ func TestInfoThatCannotBe(t *testing.T) {
 	hashes := map[string]string{"sha256": strings.Repeat("0", 64)}
 	assert.NoError(t, client.CheckInfo(rstuf.ArtifactInfo{Hashes: hashes}))
 	assert.ErrorContains(t, client.CheckInfo(rstuf.ArtifactInfo{Hashes: hashes, Length: -1}), "negative")
-	assert.ErrorContains(t, client.CheckInfo(rstuf.ArtifactInfo{Hashes: map[string]string{"md5": "00"}}), "no sha256")
+	assert.ErrorContains(t, client.CheckInfo(rstuf.ArtifactInfo{Hashes: map[string]string{"md5": "00"}}), "no hash that can be checked")
 }
 
 // TestDownloaderPrintsNoSecrets: what a careless log line shows of it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/digest"
 	"example.org/rstuf/internal/transport"
 )
 
@@ -55,7 +56,7 @@ func (d *Downloader) download(ctx context.Context, artifact, dest string, info r
 	defer d.parts.Delete(part)
 	// A link there would have us write, and cut, the file that it leads to.
 	if there, err := os.Lstat(part); err == nil && !there.Mode().IsRegular() {
-		return notRegular(part)
+		return digest.NotRegular(part)
 	}
 	file, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

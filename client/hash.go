@@ -2,28 +2,20 @@ package client
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"io/fs"
 	"iter"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
-	"golang.org/x/crypto/blake2b"
-
 	"example.org/rstuf"
+	"example.org/rstuf/internal/digest"
 )
 
 // HashOptions tell how artifacts are made of files. The zero value is good.
@@ -41,21 +33,13 @@ type HashOptions struct {
 	Progress func(files, bytes int64)
 }
 
-// hashers make the hashes that artifacts can have and downloads are checked
-// with.
-var hashers = map[string]func() hash.Hash{
-	"sha256":      sha256.New,
-	"sha512":      sha512.New,
-	"blake2b-256": func() hash.Hash { h, _ := blake2b.New256(nil); return h }, // fails only for a key that is too long
-}
-
 func (o HashOptions) algorithms() ([]string, error) {
 	if len(o.Algorithms) == 0 {
 		return []string{"sha256"}, nil
 	}
 	for _, name := range o.Algorithms {
-		if hashers[name] == nil {
-			return nil, fmt.Errorf("hash algorithm %q is none of %s", name, strings.Join(slices.Sorted(maps.Keys(hashers)), ", "))
+		if !digest.Known(name) {
+			return nil, fmt.Errorf("hash algorithm %q is none of %s", name, strings.Join(digest.Algorithms, ", "))
 		}
 	}
 	return o.Algorithms, nil
@@ -75,39 +59,17 @@ func hashFile(ctx context.Context, file, name string, algorithms []string) (rstu
 	if !utf8.ValidString(name) {
 		return artifact, fmt.Errorf("path %q is not UTF-8", name)
 	}
-	f, _, err := openRegular(file)
+	f, _, err := digest.OpenRegular(file)
 	if err != nil {
 		return artifact, err
 	}
 	defer f.Close()
-	sums := make([]hash.Hash, len(algorithms))
-	writers := make([]io.Writer, len(algorithms))
-	for i, algorithm := range algorithms {
-		sums[i] = hashers[algorithm]()
-		writers[i] = sums[i]
-	}
-	artifact.Info.Length, err = io.CopyBuffer(io.MultiWriter(writers...), reader{ctx, f}, make([]byte, 128<<10))
+	length, sums, err := digest.Sum(ctx, f, algorithms...)
 	if err != nil {
-		return rstuf.Artifact{Path: name}, err
+		return artifact, err
 	}
-	artifact.Info.Hashes = make(map[string]string, len(sums))
-	for i, algorithm := range algorithms {
-		artifact.Info.Hashes[algorithm] = hex.EncodeToString(sums[i].Sum(nil))
-	}
+	artifact.Info.Length, artifact.Info.Hashes = length, sums
 	return artifact, nil
-}
-
-// reader ends with its context.
-type reader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r reader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }
 
 func artifactPath(prefix, name string) string {

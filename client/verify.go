@@ -2,15 +2,14 @@ package client
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"io/fs"
 	"os"
+	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/digest"
 )
 
 // checkInfo wants a length that can be, and at least one hash that can be
@@ -19,18 +18,16 @@ func checkInfo(info rstuf.ArtifactInfo) error {
 	if info.Length < 0 {
 		return errors.New("its metadata has a negative length")
 	}
-	for algorithm := range info.Hashes {
-		if hashers[algorithm] != nil {
-			return nil
-		}
+	if len(checkable(info)) == 0 {
+		return fmt.Errorf("its metadata has no hash that can be checked (%s)", strings.Join(digest.Algorithms, ", "))
 	}
-	return errors.New("its metadata has no sha256, sha512 or blake2b-256, so it can't be verified")
+	return nil
 }
 
 // verifyFile tells whether a file is the artifact. A file that is not there is
 // not.
 func verifyFile(ctx context.Context, name string, info rstuf.ArtifactInfo) (bool, error) {
-	file, size, err := openRegular(name)
+	file, size, err := digest.OpenRegular(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -48,48 +45,33 @@ func verifyFile(ctx context.Context, name string, info rstuf.ArtifactInfo) (bool
 	return err == nil, err
 }
 
-// openRegular opens a file to read it, and tells its size. It asks what the
-// name stands for before it opens: opening a named pipe waits for a writer.
-func openRegular(name string) (*os.File, int64, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, notRegular(name)
-	}
-	file, err := os.Open(name)
-	return file, info.Size(), err
-}
-
-func notRegular(name string) error {
-	return &fs.PathError{Op: "open", Path: name, Err: errors.New("not a regular file")}
-}
-
 // verify compares a file's length and hashes with the metadata.
 func verify(ctx context.Context, file *os.File, info rstuf.ArtifactInfo) error {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	sums := map[string]hash.Hash{}
-	var writers []io.Writer
-	for algorithm := range info.Hashes {
-		if hashers[algorithm] != nil {
-			sums[algorithm] = hashers[algorithm]()
-			writers = append(writers, sums[algorithm])
-		}
-	}
-	n, err := io.CopyBuffer(io.MultiWriter(writers...), reader{ctx, file}, make([]byte, 128<<10))
+	n, sums, err := digest.Sum(ctx, file, checkable(info)...)
 	if err != nil {
 		return err
 	}
 	if n != info.Length {
 		return fmt.Errorf("%w: it has %d bytes, not %d", ErrMismatch, n, info.Length)
 	}
-	for algorithm, sum := range sums {
-		if got := hex.EncodeToString(sum.Sum(nil)); got != info.Hashes[algorithm] {
+	for algorithm, got := range sums {
+		if got != info.Hashes[algorithm] {
 			return fmt.Errorf("%w: its %s is %s, not %s", ErrMismatch, algorithm, got, info.Hashes[algorithm])
 		}
 	}
 	return nil
+}
+
+// checkable are the algorithms of the artifact's hashes that are known, the
+// usual one first.
+func checkable(info rstuf.ArtifactInfo) (algorithms []string) {
+	for _, algorithm := range digest.Algorithms {
+		if _, given := info.Hashes[algorithm]; given {
+			algorithms = append(algorithms, algorithm)
+		}
+	}
+	return algorithms
 }
