@@ -1,8 +1,16 @@
 package rstuf_test
 
 import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
 	"os/exec"
+	"path"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -10,47 +18,230 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// floors lists, for each package, what of this module it may import. The first
-// three rest on the standard library alone; the others may import any internal
-// package too. A package that is not listed is on top and may import
-// anything.
-var floors = map[string][]string{
-	"example.org/rstuf/internal/quote":     {},
-	"example.org/rstuf/internal/canonical": {"internal/quote"},
-	"example.org/rstuf":                    {"internal/canonical", "internal/quote"},
-	"example.org/rstuf/keys":               {""},
-	"example.org/rstuf/metadata":           {"", "keys"},
-	"example.org/rstuf/ceremony":           {"", "keys", "metadata"},
-	"example.org/rstuf/bootstrap":          {"", "keys", "metadata"},
-	"example.org/rstuf/internal/digest":    {},
-	"example.org/rstuf/internal/transport": {},
-	"example.org/rstuf/client":             {""},
-	"example.org/rstuf/service":            {"", "keys", "metadata"},
+const module = "example.org/rstuf"
+
+// A floor is what one package may import beside the standard library.
+type floor struct {
+	// ours are packages of this module, "." is its root.
+	ours []string
+	// theirs are other modules: those that the package imports and those that
+	// these bring along, so that nothing is linked that does not stand here.
+	theirs []string
 }
 
-// TestFloors holds the imports against docs/architecture.md.
+// floors has an entry for every package of this module, by its folder. What
+// does not stand here is refused. To let a package import something, add it to
+// the package's entry; for a new package add an entry, and a line to the table
+// in docs/architecture.md. An arrow must point down: think twice before an
+// entry gains a package that stands further down in the list.
+var floors = map[string]floor{
+	"internal/quote":                       {},
+	"internal/digest":                      {theirs: []string{"golang.org/x/crypto", "golang.org/x/sys"}},
+	"internal/testdir":                     {},
+	"internal/transport":                   {theirs: retryable},
+	"rstuf/internal/terminal":              {theirs: []string{"golang.org/x/term", "golang.org/x/sys"}},
+	"rstuf/internal/terminal/terminaltest": {theirs: []string{"golang.org/x/sys"}},
+	"internal/canonical":                   {ours: []string{"internal/quote"}},
+	".":                                    {ours: []string{"internal/canonical", "internal/quote"}},
+	"internal/files":                       {ours: []string{"internal/canonical", "internal/quote"}},
+	"client":                               {ours: []string{".", "internal/canonical", "internal/digest", "internal/files", "internal/quote", "internal/transport"}, theirs: goTUF},
+	"keys":                                 {ours: []string{".", "internal/canonical", "internal/files", "internal/quote"}, theirs: []string{"golang.org/x/crypto"}},
+	"rstuf/internal/config":                {ours: []string{"internal/files", "internal/quote"}, theirs: []string{"go.yaml.in/yaml/v3"}},
+	"keys/kms":                             {ours: []string{".", "keys"}, theirs: sigstore},
+	"keys/vault":                           {ours: []string{".", "internal/quote", "keys"}},
+	"metadata":                             {ours: []string{".", "internal/canonical", "internal/quote", "keys"}},
+	"bootstrap":                            {ours: []string{".", "internal/files", "keys", "metadata"}},
+	"ceremony":                             {ours: []string{".", "internal/files", "internal/quote", "keys", "metadata"}, theirs: []string{"go.yaml.in/yaml/v3"}},
+	"rstuf/internal/mirror":                {ours: []string{".", "metadata"}},
+	"service":                              {ours: []string{".", "internal/canonical", "internal/quote", "keys", "metadata"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
+	"service/internal/audit":               {ours: []string{".", "metadata"}},
+	"rstuf": {
+		ours: []string{
+			".", "bootstrap", "ceremony", "client", "internal/files", "keys", "keys/vault", "metadata",
+			"rstuf/internal/config", "rstuf/internal/mirror", "rstuf/internal/terminal", "service",
+		},
+		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),
+	},
+	"rstuftest":            {ours: []string{".", "ceremony", "client", "keys", "service"}},
+	"service/soak":         {ours: []string{".", "keys", "metadata", "service", "service/internal/audit"}},
+	"examples/download":    {ours: []string{"client"}},
+	"examples/publish":     {ours: []string{"client"}, theirs: []string{"golang.org/x/term", "golang.org/x/sys"}},
+	"examples/testharness": {ours: []string{"client"}},
+	"examples/watch":       {ours: []string{".", "client"}},
+	"examples/bulk":        {ours: []string{".", "bootstrap", "ceremony", "client", "keys", "service"}},
+	"examples/ceremony":    {ours: []string{"bootstrap", "ceremony", "client", "keys"}},
+	"examples/embed":       {ours: []string{".", "bootstrap", "ceremony", "client", "keys", "service"}},
+	"examples/quickstart":  {ours: []string{".", "bootstrap", "ceremony", "client", "keys", "service"}},
+	"examples/rotate":      {ours: []string{".", "ceremony", "client", "keys", "metadata"}},
+	"examples/serve":       {ours: []string{"keys", "service"}},
+	"examples/signing-bot": {ours: []string{".", "ceremony", "client", "keys", "metadata"}},
+}
+
+// What some modules bring along.
+var (
+	goTUF = []string{
+		"github.com/theupdateframework/go-tuf/v2", "github.com/cenkalti/backoff/v5",
+		"github.com/google/go-containerregistry", "github.com/opencontainers/go-digest",
+		"github.com/secure-systems-lab/go-securesystemslib", "github.com/sigstore/protobuf-specs",
+		"github.com/sigstore/sigstore", "github.com/youmark/pkcs8", "golang.org/x/crypto", "golang.org/x/sync",
+		"golang.org/x/sys", "golang.org/x/term", "google.golang.org/genproto/googleapis/api", "google.golang.org/protobuf",
+	}
+	sigstore = []string{
+		"github.com/sigstore/sigstore", "github.com/google/go-containerregistry", "github.com/opencontainers/go-digest",
+		"github.com/secure-systems-lab/go-securesystemslib", "github.com/sigstore/protobuf-specs",
+		"github.com/youmark/pkcs8", "golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/term",
+		"google.golang.org/genproto/googleapis/api", "google.golang.org/protobuf",
+	}
+	retryable = []string{"github.com/hashicorp/go-retryablehttp", "github.com/hashicorp/go-cleanhttp"}
+	table     = []string{"github.com/jedib0t/go-pretty/v6", "github.com/mattn/go-runewidth", "github.com/rivo/uniseg"}
+	pgx       = []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgpassfile", "github.com/jackc/pgservicefile", "golang.org/x/text"}
+)
+
+// TestFloors holds every import of every package against floors. It reads the
+// source itself, whatever system a file is for, so that the test cache sees
+// what it depends on.
 func TestFloors(t *testing.T) {
-	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, "./...").CombinedOutput()
-	require.NoError(t, err, string(out))
-	seen := 0
-	for line := range strings.Lines(string(out)) {
-		name, imports, _ := strings.Cut(strings.TrimSpace(line), ": ")
+	t.Parallel()
+	imports := sourceImports(t)
+	for _, name := range slices.Sorted(maps.Keys(imports)) {
 		allowed, listed := floors[name]
-		if !listed {
+		if !assert.True(t, listed, "the package %s has no entry: add one to floors in floors_test.go", name) {
 			continue
 		}
-		seen++
-		for imported := range strings.FieldsSeq(imports) {
-			below, ours := strings.CutPrefix(imported, "example.org/rstuf")
-			below = strings.TrimPrefix(below, "/")
-			lowest := slices.Contains([]string{"example.org/rstuf", "example.org/rstuf/internal/canonical", "example.org/rstuf/internal/quote"}, name)
+		for _, imported := range imports[name] {
+			ours, isOurs := folderOf(imported)
 			switch {
-			case ours && (lowest || !strings.HasPrefix(below, "internal/")):
-				assert.True(t, slices.Contains(allowed, below), "%s imports %s", name, imported)
-			case lowest:
-				assert.NotContains(t, strings.SplitN(imported, "/", 2)[0], ".", "%s imports %s, which is not in the standard library", name, imported)
+			case isOurs:
+				assert.Contains(t, allowed.ours, ours, "%s imports %s: if it may, add %q to ours of its entry in floors_test.go", name, imported, ours)
+			case strings.Contains(strings.SplitN(imported, "/", 2)[0], "."):
+				assert.True(t, slices.ContainsFunc(allowed.theirs, func(m string) bool { return within(imported, m) }),
+					"%s imports %s: if it may, add the module to theirs of its entry in floors_test.go", name, imported)
 			}
 		}
 	}
-	assert.Equal(t, len(floors), seen, "packages found")
+	for _, name := range slices.Sorted(maps.Keys(floors)) {
+		assert.Contains(t, imports, name, "an entry of floors_test.go is of a package that is not there: delete it")
+		for _, ours := range floors[name].ours {
+			assert.NotContains(t, below(ours), name, "%s and %s may import each other", name, ours)
+		}
+	}
+}
+
+// TestLinked holds the modules that each package links, through whatever it
+// imports, against what it and the packages below it are allowed.
+func TestLinked(t *testing.T) {
+	t.Parallel()
+	sourceImports(t) // for the test cache, which does not see what go list reads
+	for _, file := range []string{"go.mod", "go.sum"} {
+		_, err := os.ReadFile(file)
+		require.NoError(t, err)
+	}
+	out, err := exec.Command("go", "list", "-deps", "-f",
+		`{{if not .Standard}}{{.ImportPath}} {{.Module.Path}} {{join .Imports " "}}{{end}}`, "./...").Output()
+	require.NoError(t, err)
+	modules := map[string]string{}          // of a package
+	links := map[string]map[string]string{} // module to the package of it that is linked; dependencies come first
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		name := fields[0]
+		modules[name] = fields[1]
+		links[name] = map[string]string{}
+		for _, imported := range fields[2:] {
+			if m := modules[imported]; m != "" && m != module {
+				links[name][m] = imported
+			}
+			maps.Copy(links[name], links[imported])
+		}
+	}
+	seen := 0
+	for name, linked := range links {
+		folder, isOurs := folderOf(name)
+		if !isOurs {
+			continue
+		}
+		seen++
+		allowed := slices.Clone(floors[folder].theirs)
+		for _, ours := range below(folder) {
+			allowed = append(allowed, floors[ours].theirs...)
+		}
+		for _, m := range slices.Sorted(maps.Keys(linked)) {
+			assert.Contains(t, allowed, m, "%s links %s: if it may, add the module to theirs of the package in floors_test.go that brings it in", folder, linked[m])
+		}
+	}
+	assert.Greater(t, seen, 20, "packages found")
+}
+
+// below lists the packages of this module that a package may link.
+func below(name string) []string {
+	var found []string
+	for next := slices.Clone(floors[name].ours); len(next) > 0; next = next[1:] {
+		if !slices.Contains(found, next[0]) {
+			found = append(found, next[0])
+			next = append(next, floors[next[0]].ours...)
+		}
+	}
+	return found
+}
+
+// folderOf is the folder in this module of a package, "." for its root.
+func folderOf(importPath string) (string, bool) {
+	below, ok := strings.CutPrefix(importPath+"/", module+"/")
+	return path.Clean(below), ok
+}
+
+// within tells whether a package is of a module.
+func within(importPath, module string) bool {
+	return strings.HasPrefix(importPath+"/", module+"/")
+}
+
+// sourceImports lists what the source in each folder of this module imports,
+// tests left out.
+func sourceImports(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			return skipFolder(file)
+		case !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go"):
+			return nil
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, source, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		folder := filepath.ToSlash(filepath.Dir(file))
+		imports := found[folder]
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(imports, imported) {
+				imports = append(imports, imported)
+			}
+		}
+		found[folder] = imports
+		return nil
+	})
+	require.NoError(t, err)
+	return found
+}
+
+// skipFolder is fs.SkipDir for a folder that is no part of this module.
+func skipFolder(folder string) error {
+	name := filepath.Base(folder)
+	if folder == "." {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil || name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+		return fs.SkipDir
+	}
+	return nil
 }

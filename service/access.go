@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"example.org/rstuf/internal/quote"
 )
 
 // minToken is the shortest token that is taken, in bytes: shorter ones can be
@@ -170,20 +172,14 @@ func (t *Token) allowsPath(path string) bool {
 func allowsPaths(r *http.Request, paths []string) *answer {
 	token := tokenOf(r.Context())
 	if i := slices.IndexFunc(paths, func(path string) bool { return !token.allowsPath(path) }); i >= 0 {
-		a := message(http.StatusForbidden, fmt.Sprintf("the token %s may change artifacts below %s alone, not %q", token.Name, strings.Join(token.Paths, ", "), clip(paths[i])))
+		a := message(http.StatusForbidden, fmt.Sprintf("the token %s may change artifacts below %s alone, not %q", token.Name, strings.Join(token.Paths, ", "), quote.Cut(paths[i], maxShown)))
 		return &a
 	}
 	return nil
 }
 
-// clip bounds a path in a message.
-func clip(path string) string {
-	const most = 200
-	if len(path) > most {
-		return strings.ToValidUTF8(path[:most], "") + "…"
-	}
-	return path
-}
+// maxShown bounds, in bytes, what an answer repeats of a request.
+const maxShown = 200
 
 type tokenKey struct{}
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 )
 
 // What web pages can make a browser send to a service on its user's machine or
@@ -30,7 +31,7 @@ func newOrigin(hosts []string) origin {
 // others.
 func (o origin) check(r *http.Request) *answer {
 	if !o.knows(r) {
-		a := message(http.StatusMisdirectedRequest, "this service is not "+clip(r.Host)+": start it with --host NAME (Config.Hosts) if a proxy calls it by that name")
+		a := message(http.StatusMisdirectedRequest, "this service is not "+quote.Line(quote.Cut(r.Host, maxShown))+": start it with --host NAME (Config.Hosts) if a proxy calls it by that name")
 		return &a
 	}
 	if err := o.cross.Check(r); err != nil {
