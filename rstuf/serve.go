@@ -18,9 +18,10 @@ import (
 // stop waits for what was accepted.
 const (
 	headerTimeout = 10 * time.Second
-	bodyTimeout   = 5 * time.Minute
 	idleTimeout   = 2 * time.Minute
 	stopTimeout   = 30 * time.Second
+	// maxConnections bounds those of one address.
+	maxConnections = 1000
 )
 
 // serveCommand is what the flags of rstuf serve say.
@@ -207,7 +208,7 @@ func (c *serveCommand) start(addresses []string, handlers []http.Handler) (*serv
 			}
 			return nil, err
 		}
-		listeners = append(listeners, listener)
+		listeners = append(listeners, service.LimitListener(listener, maxConnections))
 	}
 	scheme := "http"
 	if c.tlsCert != "" {
@@ -217,7 +218,6 @@ func (c *serveCommand) start(addresses []string, handlers []http.Handler) (*serv
 		server := &http.Server{
 			Handler:           handlers[i],
 			ReadHeaderTimeout: headerTimeout,
-			ReadTimeout:       bodyTimeout,
 			IdleTimeout:       idleTimeout,
 			ErrorLog:          slog.NewLogLogger(slog.NewTextHandler(c.stderr, nil), slog.LevelWarn),
 		}

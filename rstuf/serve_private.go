@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"example.org/rstuf/service"
 )
 
 // checkFolders refuses to serve a folder of artifacts that holds the service's
@@ -120,5 +122,5 @@ func (a artifactFiles) isPrivate(info fs.FileInfo) bool {
 }
 
 func (c *serveCommand) artifactHandler(root *os.Root) http.Handler {
-	return http.FileServerFS(artifactFiles{root.FS(), c.private})
+	return service.BoundWrites(http.FileServerFS(artifactFiles{root.FS(), c.private}))
 }

@@ -170,7 +170,7 @@ func (t *Token) allowsPath(path string) bool {
 // allowsPaths answers a request for artifacts that its token may not change;
 // nil if it may.
 func allowsPaths(r *http.Request, paths []string) *answer {
-	token := tokenOf(r.Context())
+	token := callOf(r.Context()).token
 	if i := slices.IndexFunc(paths, func(path string) bool { return !token.allowsPath(path) }); i >= 0 {
 		a := message(http.StatusForbidden, fmt.Sprintf("the token %s may change artifacts below %s alone, not %q", token.Name, strings.Join(token.Paths, ", "), quote.Cut(paths[i], maxShown)))
 		return &a
@@ -181,14 +181,19 @@ func allowsPaths(r *http.Request, paths []string) *answer {
 // maxShown bounds, in bytes, what an answer repeats of a request.
 const maxShown = 200
 
-type tokenKey struct{}
-
-func withToken(ctx context.Context, token *Token) context.Context {
-	return context.WithValue(ctx, tokenKey{}, token)
+// call is what an endpoint is called with.
+type call struct {
+	token *Token // nil if none was asked for
+	body  []byte
 }
 
-// tokenOf is the token that a request came with; nil if none was asked for.
-func tokenOf(ctx context.Context) *Token {
-	token, _ := ctx.Value(tokenKey{}).(*Token)
-	return token
+type callKey struct{}
+
+func withCall(ctx context.Context, c call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+func callOf(ctx context.Context) call {
+	c, _ := ctx.Value(callKey{}).(call)
+	return c
 }

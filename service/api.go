@@ -49,11 +49,7 @@ const notAccepted = "Task not accepted."
 
 // decode reads the body of a request and checks it.
 func decode[T rstuf.Request](r *http.Request) (*T, []byte, *answer) {
-	body, err := readBody(r)
-	if err != nil {
-		a := unreadable(err)
-		return nil, nil, &a
-	}
+	body := callOf(r.Context()).body
 	request, err := rstuf.Decode[T](body)
 	if err != nil {
 		a := invalid(err)
@@ -89,10 +85,7 @@ func (s *Service) waitingBootstrap() string {
 }
 
 func (s *Service) postBootstrap(r *http.Request) answer {
-	body, err := readBody(r)
-	if err != nil {
-		return unreadable(err)
-	}
+	body := callOf(r.Context()).body
 	payload, err := decodePayload(body)
 	if err != nil {
 		return invalid(err)

@@ -13,16 +13,8 @@ type jsonText = json.RawMessage
 const requiresFinished = "It requires bootstrap finished."
 
 func (s *Service) postArtifacts(r *http.Request) answer {
-	if r.ContentLength >= largeRequest {
-		s.receiving.Add(1)
-		defer s.receiving.Add(-1)
-	}
-	body, err := readBody(r)
-	if err != nil {
-		return unreadable(err)
-	}
 	id := s.nextID()
-	record, paths, err := decodeArtifacts(body, id)
+	record, paths, err := decodeArtifacts(callOf(r.Context()).body, id)
 	if err != nil {
 		return invalid(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,6 +76,11 @@ const temporary = ".tmp"
 // Read implements [Storage].
 func (f *Folder) Read(_ context.Context, name string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(f.path, name))
+}
+
+// Open implements [Opener].
+func (f *Folder) Open(_ context.Context, name string) (io.ReadSeekCloser, error) {
+	return os.Open(filepath.Join(f.path, name))
 }
 
 // Write implements [Storage]. The file may be incomplete or missing after a

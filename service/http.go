@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -51,7 +50,7 @@ func (s *Service) routes() map[string]route {
 
 // newHandler is the API and what operators look at beside it.
 func (s *Service) newHandler(routes map[string]route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return BoundWrites(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.serveOperators(w, r) {
 			return
 		}
@@ -62,7 +61,7 @@ func (s *Service) newHandler(routes map[string]route) http.Handler {
 			return
 		}
 		writeJSON(w, a.status, a.body)
-	})
+	}))
 }
 
 // serve finds the endpoint of a request and calls it.
@@ -90,7 +89,6 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[strin
 	if refused != nil {
 		return *refused
 	}
-	r = r.WithContext(withToken(r.Context(), token))
 	do, ok := found.methods[r.Method]
 	if !ok {
 		w.Header().Set("Allow", found.allow)
@@ -106,13 +104,18 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[strin
 	if r.ContentLength > limit {
 		return unreadable(&http.MaxBytesError{Limit: limit})
 	}
-	release, err := s.limits.reserve(r.Context(), r.ContentLength, limit)
-	if err != nil {
-		return s.unavailable(err)
+	if r.ContentLength >= largeRequest {
+		s.receiving.Add(1)
+	}
+	body, release, refused := s.limits.receive(w, r, limit)
+	if r.ContentLength >= largeRequest {
+		s.receiving.Add(-1)
+	}
+	if refused != nil {
+		return *refused
 	}
 	defer release()
-	r.Body = newTimedBody(w, http.MaxBytesReader(w, r.Body, limit))
-	return do(r)
+	return do(r.WithContext(withCall(r.Context(), call{token, body})))
 }
 
 // allow answers a request that is one too many or not allowed; else it returns
@@ -174,24 +177,6 @@ func unreadable(err error) answer {
 	return message(http.StatusBadRequest, "the body could not be read to its end: "+err.Error())
 }
 
-// readBody reads the body of a request.
-func readBody(r *http.Request) ([]byte, error) {
-	body := make([]byte, 0, max(512, r.ContentLength+1)) // of a length that was checked
-	for {
-		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
-		}
-		n, err := r.Body.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		if err == io.EOF {
-			return body, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
 // submit queues a request and answers 202 once it is durable. data is given
 // the task's id and time.
 func (s *Service) submit(ctx context.Context, id taskID, r record, text string, paths []string) answer {
@@ -199,7 +184,7 @@ func (s *Service) submit(ctx context.Context, id taskID, r record, text string, 
 		return s.unavailable(err)
 	}
 	attrs := []any{"task", id.String(), "kind", string(r.kind().name())}
-	if token := tokenOf(ctx); token != nil {
+	if token := callOf(ctx).token; token != nil {
 		attrs = append(attrs, "token", token.Name)
 	}
 	s.cfg.Logger.Info("request accepted", attrs...)

@@ -14,20 +14,24 @@ import (
 const (
 	// maxSmallBody is the largest body of a request that is not for artifacts.
 	maxSmallBody = 4 << 20
-	// bodyTime is how long a request's body may take to arrive.
-	bodyTime = 2 * time.Minute
-	// maxBodies is how many bytes of large bodies are read at a time; further
-	// ones wait.
-	maxBodies = 16 << 20
+	// maxBodies is how many bytes of bodies may be in memory, and memoryWait
+	// how long a request waits for memory.
+	maxBodies  = 128 << 20
+	memoryWait = 10 * time.Second
+	// firstBody is what memory is reserved for before anything has arrived.
+	firstBody = 4 << 10
+	// maxDecoding is how many bytes of large bodies are decoded at a time.
+	maxDecoding = 16 << 20
 	// maxClients bounds the memory of rate limits.
 	maxClients = 10_000
 )
 
 // limits keeps requests within bounds.
 type limits struct {
-	bodies *semaphore.Weighted
-	rate   float64
-	now    func() time.Time
+	bodies   *semaphore.Weighted
+	decoding *semaphore.Weighted
+	rate     float64
+	now      func() time.Time
 
 	mu      sync.Mutex
 	clients map[string]*bucket
@@ -40,7 +44,7 @@ type bucket struct {
 }
 
 func newLimits(cfg Config) *limits {
-	return &limits{bodies: semaphore.NewWeighted(maxBodies), rate: cfg.RequestsPerSecond, now: cfg.Now, clients: map[string]*bucket{}}
+	return &limits{bodies: semaphore.NewWeighted(maxBodies), decoding: semaphore.NewWeighted(maxDecoding), rate: cfg.RequestsPerSecond, now: cfg.Now, clients: map[string]*bucket{}}
 }
 
 // check answers requests that are too many; nil for all others.
@@ -93,41 +97,90 @@ func (l *limits) forget(now time.Time, burst float64) {
 	}
 }
 
-// reserve waits until there is memory for a body of so many bytes, -1 if
-// nobody knows. It returns what gives the memory back.
-func (l *limits) reserve(ctx context.Context, size, most int64) (release func(), err error) {
-	if size < 0 {
-		size = most
+// receive reads the body of a request. Memory is reserved for what has arrived,
+// not for what was promised, and whoever is too slow is cut off, so that one
+// client holds up nobody else. The caller releases the memory when it has done
+// with the body, and is one of few then: decoding needs more of it.
+func (l *limits) receive(w http.ResponseWriter, r *http.Request, most int64) ([]byte, func(), *answer) {
+	var body []byte
+	reserved := int64(0)
+	release := func() { l.bodies.Release(reserved) }
+	fail := func(a answer) ([]byte, func(), *answer) {
+		release()
+		return nil, nil, &a
 	}
-	if size < largeRequest {
-		return func() {}, nil
+	in := newTimedBody(w, http.MaxBytesReader(w, r.Body, most))
+	promised := r.ContentLength
+	if promised < 0 {
+		promised = most
 	}
-	size = min(size, maxBodies)
-	if err := l.bodies.Acquire(ctx, size); err != nil {
-		return nil, err
+	for {
+		if len(body) == cap(body) {
+			// One more than was promised, to see the end.
+			size := min(promised+1, max(firstBody, 2*int64(cap(body))))
+			if size <= int64(cap(body)) {
+				size = int64(cap(body)) + firstBody
+			}
+			if err := acquire(r.Context(), l.bodies, size-reserved); err != nil {
+				w.Header().Set("Retry-After", "1")
+				return fail(message(http.StatusServiceUnavailable, "too many bodies are on their way in: try again"))
+			}
+			reserved = size
+			body = append(make([]byte, 0, size), body...)
+		}
+		n, err := in.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fail(unreadable(err))
+		}
 	}
-	return func() { l.bodies.Release(size) }, nil
+	if int64(len(body)) < largeRequest {
+		return body, release, nil
+	}
+	turn := min(int64(len(body)), maxDecoding)
+	if err := l.decoding.Acquire(r.Context(), turn); err != nil {
+		return fail(unreadable(err))
+	}
+	return body, func() { l.decoding.Release(turn); release() }, nil
 }
 
-// timedBody is a body that must arrive in time.
+// acquire reserves memory, and waits a little for it.
+func acquire(ctx context.Context, from *semaphore.Weighted, size int64) error {
+	if from.TryAcquire(size) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, memoryWait)
+	defer cancel()
+	return from.Acquire(ctx, size)
+}
+
+// timedBody is a body whose bytes must go on arriving.
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	begun   time.Time
+	arrived int64
 }
 
-func newTimedBody(w http.ResponseWriter, body io.ReadCloser) timedBody {
-	b := timedBody{body, http.NewResponseController(w)}
-	b.deadline(time.Now().Add(bodyTime))
+func newTimedBody(w http.ResponseWriter, body io.ReadCloser) *timedBody {
+	b := &timedBody{ReadCloser: body, control: http.NewResponseController(w), begun: time.Now()}
+	b.deadline(b.begun.Add(timeFor(0)))
 	return b
 }
 
 // deadline is not supported by recorders in tests, which need none.
-func (b timedBody) deadline(at time.Time) { _ = b.control.SetReadDeadline(at) }
+func (b *timedBody) deadline(at time.Time) { _ = b.control.SetReadDeadline(at) }
 
-func (b timedBody) Read(p []byte) (int, error) {
+func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	b.arrived += int64(n)
 	if err == io.EOF {
 		b.deadline(time.Time{})
+	} else {
+		b.deadline(b.begun.Add(timeFor(b.arrived)))
 	}
 	return n, err
 }

@@ -1,6 +1,9 @@
 package service
 
-import "context"
+import (
+	"context"
+	"io"
+)
 
 // Storage holds the metadata files by their names: a folder ([NewFolder]) or a
 // bucket. The service is the only one who writes to it. Names have no slashes.
@@ -20,4 +23,11 @@ type Storage interface {
 	Remove(ctx context.Context, name string) error
 	// List returns the names of all files.
 	List(ctx context.Context) ([]string, error)
+}
+
+// Opener is a [Storage] that can open a file without reading the whole of it.
+// Those that slow clients take are held in memory where it can't.
+type Opener interface {
+	// Open opens a file; the error is fs.ErrNotExist if there is none.
+	Open(ctx context.Context, name string) (io.ReadSeekCloser, error)
 }
