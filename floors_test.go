@@ -45,7 +45,7 @@ var floors = map[string]floor{
 	".":                                    {ours: []string{"internal/canonical", "internal/quote"}},
 	"internal/files":                       {ours: []string{"internal/canonical", "internal/quote"}},
 	"client":                               {ours: []string{".", "internal/canonical", "internal/digest", "internal/files", "internal/quote", "internal/transport"}, theirs: goTUF},
-	"keys":                                 {ours: []string{".", "internal/canonical", "internal/files", "internal/quote"}, theirs: []string{"golang.org/x/crypto"}},
+	"keys":                                 {ours: []string{".", "internal/canonical", "internal/files", "internal/quote"}, theirs: []string{"github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/crypto"}},
 	"rstuf/internal/config":                {ours: []string{"internal/files", "internal/quote"}, theirs: []string{"go.yaml.in/yaml/v3"}},
 	"keys/kms":                             {ours: []string{".", "keys"}, theirs: sigstore},
 	"keys/vault":                           {ours: []string{".", "internal/quote", "keys"}},

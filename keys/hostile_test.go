@@ -78,6 +78,8 @@ func TestParseRefuses(t *testing.T) {
 		"legacy iv":          {[]byte("aa@@@@1@@@@bb@@@@cc@@@@dd"), keys.ErrNotKey, "cut short"},
 		"secretbox nonce":    {[]byte(`{"kdf":{"name":"scrypt","params":{"N":32768,"r":8,"p":1},"salt":""},"cipher":{"name":"nacl/secretbox","nonce":"AA=="},"ciphertext":"AA=="}`), keys.ErrNotKey, "damaged"},
 		"secretbox kdf":      {secretbox("argon2", 32768, 8, 1), keys.ErrUnsupported, "argon2"},
+		"secretbox low N":    {secretbox("scrypt", 16384, 8, 1), keys.ErrUnsupported, "want N=32768, 65536 or 131072"},
+		"secretbox other p":  {secretbox("scrypt", 32768, 8, 2), keys.ErrUnsupported, "N=32768 r=8 p=2"},
 		"secretbox N":        {secretbox("scrypt", 32767, 8, 1), keys.ErrNotKey, "power of two"},
 		"certificate damage": {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: []byte{1}}), keys.ErrNotKey, "CERTIFICATE REQUEST"},
 		"unknown PBES1":      {fixture(t, "pbe-sha1-rc2.pem"), keys.ErrUnsupported, "openssl pkcs8 -topk8"},

@@ -111,11 +111,13 @@ func TestParseSecretbox(t *testing.T) {
 	asJSON, err := json.Marshal(object)
 	require.NoError(t, err)
 	for name, content := range map[string][]byte{"pem": text, "json": asJSON} {
-		box, err := encrypted.EncryptWithCustomKDFParameters(content, []byte("pw"), encrypted.Legacy)
-		require.NoError(t, err)
-		got, err := keys.Parse(box, password("pw"))
-		require.NoError(t, err, name)
-		assert.Equal(t, key.Public().ID(), got.Public().ID())
+		for _, level := range []encrypted.KDFParameterStrength{encrypted.Legacy, encrypted.Standard, encrypted.OWASP} {
+			box, err := encrypted.EncryptWithCustomKDFParameters(content, []byte("pw"), level)
+			require.NoError(t, err)
+			got, err := keys.Parse(box, password("pw"))
+			require.NoError(t, err, name)
+			assert.Equal(t, key.Public().ID(), got.Public().ID())
+		}
 	}
 	box, err := encrypted.EncryptWithCustomKDFParameters(der, []byte("pw"), encrypted.Legacy)
 	require.NoError(t, err)
