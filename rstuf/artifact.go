@@ -149,7 +149,7 @@ on, and expired metadata is an error.`,
 			}
 			info := artifactInfo{args[0], role, file.ArtifactInfo}
 			return a.result(info, func() {
-				a.printf("path:    %s\nrole:    %s\nlength:  %d", info.Path, role, info.Length)
+				a.printf("path:    %s\nrole:    %s\nlength:  %d", printable(info.Path), printable(role), info.Length)
 				for _, algorithm := range sortedKeys(info.Hashes) {
 					a.printf("%s: %s", algorithm, info.Hashes[algorithm])
 				}

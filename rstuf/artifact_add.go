@@ -262,7 +262,7 @@ func (a *app) reportUpload(report client.PublishReport, err error) error {
 			a.printf("skipped %d that were added before", result.Skipped)
 		}
 		for _, p := range result.Problems {
-			a.note("%s: %s", p.Path, p.Error)
+			a.note("%s: %s", printable(p.Path), printable(p.Error))
 		}
 	})
 	switch refused := result.Invalid + result.Failed; {

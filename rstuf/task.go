@@ -78,10 +78,10 @@ func (a *app) printTask(task rstuf.Task, all bool) error {
 			return
 		}
 		if task.Result.Message != "" {
-			a.printf("%s", task.Result.Message)
+			a.printf("%s", printable(task.Result.Message))
 		}
 		if task.Result.Error != "" {
-			a.printf("error: %s", task.Result.Error)
+			a.printf("error: %s", printable(task.Result.Error))
 		}
 		if task.Result.Details != nil {
 			a.printDetails(task.Result.Details, all)
