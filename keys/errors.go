@@ -27,6 +27,8 @@ var (
 	// ErrUnverifiable: this kind of key can be carried in metadata but its
 	// signatures cannot be checked here (Sigstore keys, unknown types).
 	ErrUnverifiable = errors.New("signatures of this kind of key cannot be verified here")
+	// ErrNotAllowed: a URI of a scheme that [URIConfig.Schemes] leaves out.
+	ErrNotAllowed = errors.New("not allowed here")
 	// ErrClosed: the private key was closed.
 	ErrClosed = errors.New("the private key is closed")
 )

@@ -46,6 +46,17 @@ func NewSignerFunc(pub Public, sign func(ctx context.Context, message []byte) ([
 	return funcSigner{pub, sign}
 }
 
+// Checked returns a signer whose signatures are verified before they are passed
+// on: the signer itself if it is of this package, whose signers do that, else
+// one around it.
+func Checked(s Signer) Signer {
+	switch s.(type) {
+	case *Private, funcSigner:
+		return s
+	}
+	return NewSignerFunc(s.Public(), s.Sign)
+}
+
 type funcSigner struct {
 	pub  Public
 	sign func(ctx context.Context, message []byte) ([]byte, error)

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,6 +24,9 @@ type URIConfig struct {
 	Password func(file string) ([]byte, error)
 	// Name is the display name of the key.
 	Name string
+	// Schemes are the schemes that are opened, such as "fn"; nil means all
+	// that there are. Whoever opens a URI that somebody else wrote names them.
+	Schemes []string
 	// Openers adds openers for this call, by scheme, before those of
 	// [RegisterURI]. It serves openers with settings of their own, such as
 	// Vault's.
@@ -75,6 +79,9 @@ func OpenURI(ctx context.Context, uri string, cfg URIConfig) (Signer, error) {
 	if !ok || scheme == "" {
 		return nil, fmt.Errorf("key uri %q: want scheme:rest, such as fn:FILE", uri)
 	}
+	if cfg.Schemes != nil && !slices.Contains(cfg.Schemes, scheme) {
+		return nil, fmt.Errorf("key uri %q: %w: keys of the scheme %q", uri, ErrNotAllowed, scheme)
+	}
 	open := cfg.Openers[scheme]
 	if open == nil {
 		registry.RLock()
@@ -105,12 +112,12 @@ func unknownScheme(uri, scheme string) error {
 // ".." nor a symbolic link leads out of it.
 func openFn(_ context.Context, uri string, cfg URIConfig) (Signer, error) {
 	name := strings.TrimPrefix(uri, "fn:")
-	f, err := os.OpenInRoot(cfg.dir(), name)
+	root, err := os.OpenRoot(cfg.dir())
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return cfg.load(f, name)
+	defer root.Close()
+	return cfg.load(name, func() (fs.FileInfo, error) { return root.Stat(name) }, func() (*os.File, error) { return root.Open(name) })
 }
 
 // openFile2 opens file2:PATH.
@@ -120,12 +127,7 @@ func openFile2(_ context.Context, uri string, cfg URIConfig) (Signer, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(cfg.dir(), path)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return cfg.load(f, name)
+	return cfg.load(name, func() (fs.FileInfo, error) { return os.Stat(path) }, func() (*os.File, error) { return os.Open(path) })
 }
 
 func (cfg URIConfig) dir() string {
@@ -135,7 +137,21 @@ func (cfg URIConfig) dir() string {
 	return cfg.Dir
 }
 
-func (cfg URIConfig) load(f *os.File, name string) (Signer, error) {
+// load reads a key file. A device or a pipe is not even opened: that alone may
+// do something, or wait for ever.
+func (cfg URIConfig) load(name string, stat func() (fs.FileInfo, error), open func() (*os.File, error)) (Signer, error) {
+	info, err := stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w: it is no regular file", name, ErrNotKey)
+	}
+	f, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
 	data, err := readOpen(f)
 	if err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ type serveCommand struct {
 	listen, metadataListen, artifactsListen string
 	tlsCert, tlsKey                         string
 	tokens, devSecret                       string
-	hosts, disabled                         []string
+	hosts, disabled, schemes                []string
 	onlineKeys                              []string
 	keepVersions                            time.Duration
 	requestRate                             float64
@@ -50,7 +50,7 @@ func newServeCommand(a *app) *cobra.Command {
 SIGTERM, and after a crash it goes on where it was.
 
 The online key is opened by the URI that root names: fn:FILE is a file in
---key-dir, hv:NAME/VERSION a key of --vault-address. Or give it with --online-key, a file or URI; an encrypted file's
+--key-dir, hv:NAME/VERSION a key of --vault-address; for others see --key-scheme. Or give it with --online-key, a file or URI; an encrypted file's
 password comes from the flags or is asked for.
 
 With --dev the first start makes two root keys and an online key (not
@@ -78,6 +78,7 @@ which it was called, give that name with --host.`,
 	flags.StringArrayVar(&c.hosts, "host", nil, "`NAME` by which a proxy on this machine calls the API; may be repeated")
 	flags.StringArrayVar(&c.disabled, "disable", nil, "take an `ENDPOINT` of the API away, /bootstrap/ or POST:/metadata/; may be repeated")
 	c.uris.add(flags, "", " (default DIR/keys)")
+	flags.StringArrayVar(&c.schemes, "key-scheme", nil, "open online keys of this `SCHEME`, such as file2, when root names one; may be repeated")
 	flags.StringArrayVar(&c.onlineKeys, "online-key", nil, "an online key, `FILE` or URI; may be repeated, for a change of keys")
 	flags.DurationVar(&c.keepVersions, "keep-versions", 0, "remove metadata versions that clients no longer reach after `TIME`; 0 keeps all")
 	flags.Float64Var(&c.requestRate, "requests-per-second", 0, "limit of each client address; 0 means none")
@@ -154,6 +155,10 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 		Hosts:             c.hosts,
 		Logger:            slog.New(slog.NewTextHandler(c.stderr, nil)),
 	}
+	for scheme := range cfg.Keys.Openers {
+		c.schemes = append(c.schemes, scheme)
+	}
+	cfg.Keys.Schemes = append(c.schemes, "fn")
 	if cfg.Tokens, err = readTokens(c.tokens); err != nil {
 		return cfg, err
 	}

@@ -20,7 +20,9 @@ type Config struct {
 	// OnlineKeys sign in place of what the URI in root names.
 	OnlineKeys []keys.Signer
 	// Keys opens the online key by its URI (x-rstuf-online-key-uri); Keys.Dir
-	// is the key folder of fn: URIs, Dir/keys unless set.
+	// is the key folder of fn: URIs, Dir/keys unless set. Payloads and roots
+	// bring the URI, so nothing is opened but fn: and what Keys.Schemes, or
+	// else Keys.Openers, names.
 	Keys keys.URIConfig
 	// KeyFiles are online keys of the first generation's settings
 	// (RSTUF_LOCAL_KEYVAULT_PATH, RSTUF_LOCAL_KEYVAULT_KEYS), opened at start.

@@ -3,8 +3,13 @@ package service
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/keys"
@@ -20,13 +25,21 @@ type onlineSigner struct {
 
 func (o onlineSigner) sign(ctx context.Context, doc *metadata.Document) error {
 	if o.id == o.Public().ID() {
-		return doc.Sign(ctx, o.Signer)
+		return doc.Sign(ctx, o)
 	}
 	sig, err := o.Sign(ctx, doc.Canonical())
 	if err != nil {
 		return err
 	}
 	return doc.AddSignature(rstuf.Signature{KeyID: o.id, Sig: hex.EncodeToString(sig)}, o.Public())
+}
+
+// Sign signs in bounded time.
+func (o onlineSigner) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	if local, ok := o.Signer.(*keys.Private); ok {
+		return local.Sign(ctx, message)
+	}
+	return inTime(ctx, signTime, func(ctx context.Context) ([]byte, error) { return o.Signer.Sign(ctx, message) })
 }
 
 // signerCache opens online keys and keeps them open.
@@ -39,12 +52,15 @@ type signerCache struct {
 
 func (c *signerCache) start(cfg Config) error {
 	c.uris = cfg.Keys
+	if c.uris.Schemes == nil {
+		c.uris.Schemes = append(slices.Collect(maps.Keys(cfg.Keys.Openers)), "fn")
+	}
 	c.open = map[string]keys.Signer{}
 	for i, signer := range cfg.OnlineKeys {
 		if signer == nil {
 			return fmt.Errorf("Config.OnlineKeys[%d] is nil", i)
 		}
-		c.open[signer.Public().ID()] = signer
+		c.open[signer.Public().ID()] = keys.Checked(signer)
 	}
 	for _, file := range cfg.KeyFiles {
 		key, err := keys.Load(file.Path, file.Password)
@@ -80,13 +96,73 @@ func (c *signerCache) get(ctx context.Context, key keys.Public) (keys.Signer, er
 	if uri == "" {
 		return nil, fmt.Errorf("the online key %s cannot be opened: it has no x-rstuf-online-key-uri and is not among the keys that the service was started with", key)
 	}
-	signer, err := keys.OpenURI(ctx, uri, c.uris)
+	signer, err := c.openURI(ctx, uri)
 	if err != nil {
 		return nil, fmt.Errorf("the online key %s cannot be opened: %w", key, err)
 	}
 	if signer.Public().ID() != key.ID() {
 		return nil, fmt.Errorf("the online key %s cannot be used: %s holds another key, %s", key, uri, signer.Public())
 	}
+	signer = keys.Checked(signer)
 	c.open[key.ID()] = signer
 	return signer, nil
+}
+
+// How long it may take to open an online key, and to sign with it. It may be
+// on a file system or a machine that does not answer.
+const (
+	openTime = 30 * time.Second
+	signTime = time.Minute
+)
+
+// openURI opens a key in bounded time: what does not come back is left behind.
+func (c *signerCache) openURI(ctx context.Context, uri string) (keys.Signer, error) {
+	signer, err := inTime(ctx, openTime, func(ctx context.Context) (keys.Signer, error) { return keys.OpenURI(ctx, uri, c.uris) })
+	if errors.Is(err, keys.ErrNotAllowed) {
+		scheme, _, _ := strings.Cut(uri, ":")
+		err = fmt.Errorf("%w: start the service with --key-scheme %s (Config.Keys.Schemes) if it is to open such keys, or give the key with --online-key", err, scheme)
+	}
+	return signer, err
+}
+
+// inTime calls what may not come back, and does not wait for it longer than so
+// long.
+func inTime[T any](ctx context.Context, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := f(ctx)
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, fmt.Errorf("no answer: %w", ctx.Err())
+	}
+}
+
+// check refuses a root whose online key the configuration does not let the
+// service open.
+func (c *signerCache) check(doc *metadata.Document) error {
+	root, err := doc.Root()
+	if err != nil {
+		return err
+	}
+	key, err := metadata.OnlineKey(root)
+	if err != nil {
+		return err
+	}
+	scheme, _, found := strings.Cut(key.Key().OnlineURI, ":")
+	if c.open[key.ID()] != nil || !found || slices.Contains(c.uris.Schemes, scheme) {
+		return nil
+	}
+	return fmt.Errorf("root names the online key %s by a URI of the scheme %q, which is not among those that may be opened (%s): start the service with --key-scheme %s (Config.Keys.Schemes), or give the key with --online-key",
+		key, scheme, strings.Join(c.uris.Schemes, ", "), scheme)
 }

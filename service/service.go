@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -98,6 +99,11 @@ func (s *Service) start(ctx context.Context) (err error) {
 	if err := s.load(); err != nil {
 		return err
 	}
+	if s.repo.root != nil {
+		if err := s.signers.check(s.repo.root); err != nil {
+			return err
+		}
+	}
 	return s.repair(ctx)
 }
 
@@ -132,8 +138,12 @@ func (s *Service) Close(ctx context.Context) error {
 	select {
 	case <-s.draining:
 		s.mu.Unlock()
-		<-s.done
-		return nil
+		select {
+		case <-s.done:
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("close service: %w", ctx.Err())
+		}
 	default:
 		close(s.draining)
 	}
@@ -143,13 +153,23 @@ func (s *Service) Close(ctx context.Context) error {
 	case <-s.done:
 	case <-ctx.Done():
 		s.stop()
-		<-s.done
+		select {
+		case <-s.done:
+		case <-time.After(closeGrace):
+			// The database must not be closed under it.
+			go func() { <-s.done; s.db.Close() }()
+			return fmt.Errorf("close service: %w: a publication does not end; what waits stays queued, and the folder stays locked until this process ends", ctx.Err())
+		}
 		if s.hasWork() {
 			err = fmt.Errorf("close service: %w: what waits stays queued", ctx.Err())
 		}
 	}
 	return errors.Join(err, s.db.Close())
 }
+
+// closeGrace is how long a publication may take to notice that the context of
+// [Service.Close] has ended.
+const closeGrace = 2 * time.Second
 
 // kick wakes the publisher.
 func (s *Service) kick() {

@@ -41,6 +41,10 @@ func (p *publication) updateMetadata(body []byte) (outcome, error) {
 	if err := checkSignatures(doc, by...); err != nil {
 		return outcome{}, refuse(updateFailed, "Failed to verify the trust: %v", err)
 	}
+	if len(by[0].Verify(doc).Signed) == 0 {
+		// A stranger's root would stand in the way of the genuine one.
+		return outcome{}, refuse(updateFailed, "Metadata requires at least one valid signature by a key of the current root")
+	}
 	details := &rstuf.TaskDetails{Role: rstuf.RoleRoot}
 	done, err := p.takeRoot(doc, updateFailed)
 	if err != nil {
