@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -20,6 +19,7 @@ type apiFlags struct {
 	server  string
 	headers []string
 	token   secretFlags
+	tls     tlsFlags
 	timeout time.Duration
 	verbose bool
 }
@@ -31,6 +31,7 @@ func (f *apiFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&f.timeout, "wait-timeout", 0, "give up waiting after `TIME` (default an hour for a task, never for an upload)")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log requests on standard error")
 	f.token.add(flags, "token", "the API's bearer token")
+	f.tls.add(flags)
 }
 
 // hasServer tells whether anything names an API.
@@ -69,10 +70,11 @@ func (a *app) connect() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := client.Config{Header: header, Token: token, UserAgent: "rstuf/" + version()}
-	if a.api.verbose {
-		cfg.Logger = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	tls, err := a.api.tls.config()
+	if err != nil {
+		return nil, err
 	}
+	cfg := client.Config{Header: header, Token: token, TLS: tls, UserAgent: "rstuf/" + version(), Logger: a.logger()}
 	api, err := client.New(server, cfg)
 	if err != nil {
 		return nil, usage(err)
