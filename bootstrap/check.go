@@ -3,11 +3,9 @@ package bootstrap
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"example.org/rstuf"
-	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
 
@@ -42,15 +40,11 @@ func check(payload *rstuf.BootstrapPayload, now time.Time) (metadata.Verificatio
 	if err != nil {
 		return metadata.Verification{}, err
 	}
-	root, err := document.Root()
+	signers, err := metadata.RootSigners(document)
 	if err != nil {
 		return metadata.Verification{}, err
 	}
-	delegation, err := root.Delegation(rstuf.RoleRoot)
-	if err != nil {
-		return metadata.Verification{}, err
-	}
-	signed := delegation.Verify(document)
+	signed := signers[0].Verify(document)
 	if document.Version() != 1 {
 		return signed, fmt.Errorf("root version %d: a repository starts with version 1", document.Version())
 	}
@@ -58,33 +52,21 @@ func check(payload *rstuf.BootstrapPayload, now time.Time) (metadata.Verificatio
 		return signed, err
 	}
 	if custom := payload.Settings.Roles.Delegations; custom != nil {
-		online, err := metadata.OnlineKey(root)
+		root, err := document.Root()
 		if err == nil {
-			err = metadata.CheckDelegations(custom, online)
+			err = metadata.CheckDelegations(custom, nil, root)
 		}
 		if err != nil {
 			return signed, fmt.Errorf("settings.roles.delegations: %w", err)
 		}
 	}
-	return signed, checkSignatures(document, delegation, signed)
-}
-
-// checkSignatures wants what the worker wants: at least one signature, and
-// none that is wrong. A Sigstore signature can only be checked by the worker.
-func checkSignatures(document *metadata.Document, delegation metadata.Delegation, signed metadata.Verification) error {
-	for _, sig := range document.Signatures() {
-		if !slices.Contains(delegation.KeyIDs, sig.KeyID) {
-			return fmt.Errorf("root: there is a signature by key %.16s, which is not a root key", sig.KeyID)
-		}
-	}
-	for _, bad := range signed.Invalid {
-		if key, err := keys.FromKey(delegation.Keys[bad.KeyID]); err == nil && !key.Verifiable() {
-			continue
-		}
-		return fmt.Errorf("root: the signature by %s does not count: %s", bad.KeyRef, bad.Reason)
+	// What the worker wants: at least one signature, and none that is wrong. A
+	// Sigstore signature can only be checked by the worker.
+	if err := document.CheckSignatures(signers...); err != nil {
+		return signed, err
 	}
 	if len(document.Signatures()) == 0 {
-		return fmt.Errorf("%w: the service wants at least one, and %d in the end", ErrUnsigned, signed.Threshold)
+		return signed, fmt.Errorf("%w: the service wants at least one, and %d in the end", ErrUnsigned, signed.Threshold)
 	}
-	return nil
+	return signed, nil
 }

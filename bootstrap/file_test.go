@@ -96,7 +96,7 @@ func TestRecordedFailures(t *testing.T) {
 	file, err = bootstrap.Read(bytes.NewReader(steps["fail.bootstrap.bad-signature"]))
 	require.NoError(t, err)
 	_, err = bootstrap.Check(file.Payload, recordedAt)
-	assert.ErrorContains(t, err, "does not count")
+	assert.ErrorIs(t, err, keys.ErrBadSignature)
 }
 
 const firstGeneration = `{
@@ -233,11 +233,11 @@ func TestCheck(t *testing.T) {
 		payload *rstuf.BootstrapPayload
 		want    string
 	}{
-		"content changed": {edit(`"alice"`, `"malice"`), "does not count"},
+		"content changed": {edit(`"alice"`, `"malice"`), "signature does not verify"},
 		"version 2":       {edit(`"version": 1`, `"version": 2`), "starts with version 1"},
 		"threshold":       {edit(`"threshold": 2`, `"threshold": 9`), "threshold"},
 		"no root":         {edit(`"_type": "root"`, `"_type": "targets"`), "targets"},
-		"stranger":        {edit(`"keyid": "9e10`, `"keyid": "0000`), "not a root key"},
+		"stranger":        {edit(`"keyid": "9e10`, `"keyid": "0000`), "key 0000c4b66943ef44: the key does not sign this document"},
 	} {
 		_, err := bootstrap.Check(c.payload, recordedAt)
 		assert.ErrorContains(t, err, c.want, name)

@@ -2,7 +2,6 @@ package ceremony
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,7 +16,7 @@ import (
 // Errors that callers tell apart with errors.Is.
 var (
 	// ErrNotSigner: this key does not sign this document.
-	ErrNotSigner = errors.New("the key does not sign this document")
+	ErrNotSigner = metadata.ErrNotSigner
 	// ErrNotPinned: the draft rests on a root that came with it. Give the
 	// root that you trust to [Draft.Pin].
 	ErrNotPinned = errors.New("the trusted root came with the draft and was not compared with a pinned one")
@@ -35,7 +34,8 @@ var (
 //
 // It holds public data only, and can be saved, loaded elsewhere, signed by one
 // person after another in any order, and merged. A Draft is not for use by
-// several goroutines at once.
+// several goroutines at once. The zero value is no draft; what is done with it
+// fails.
 type Draft struct {
 	role     string
 	document *metadata.Document
@@ -125,11 +125,21 @@ func lifeFrom(now time.Time, days int) time.Time {
 	return now.UTC().Truncate(time.Second).AddDate(0, 0, days)
 }
 
+var errEmptyDraft = errors.New("there is no draft: it is empty, and was neither made with New, Next or Pending nor loaded")
+
+// empty tells whether there is no draft.
+func (d *Draft) empty() bool { return d == nil || d.document == nil || len(d.signers) == 0 }
+
 // Role is the role of the document: root, or a delegated role.
 func (d *Draft) Role() string { return d.role }
 
-// Document is the document as it is signed so far, a copy.
-func (d *Draft) Document() *metadata.Document { return clone(d.document) }
+// Document is the document as it is signed so far, a copy; nil for a zero Draft.
+func (d *Draft) Document() *metadata.Document {
+	if d.empty() {
+		return nil
+	}
+	return clone(d.document)
+}
 
 // Trusted is what vouches for the document: the root before it, or the targets
 // that delegate to it; nil for a first root.
@@ -159,52 +169,39 @@ func clone(document *metadata.Document) *metadata.Document {
 
 // Sign signs the document, in place of a signature by the same key. The key
 // must be one that counts ([ErrNotSigner]), and the draft's base must be
-// pinned ([ErrNotPinned]).
+// pinned ([ErrNotPinned]). A key that the root before and this root name by
+// different ids signs once, and the signature is added under each id.
 func (d *Draft) Sign(ctx context.Context, signer keys.Signer) error {
+	if d.empty() {
+		return errEmptyDraft
+	}
 	if err := d.checkPinned(); err != nil {
 		return fmt.Errorf("sign %s: %w", d, err)
 	}
-	id, err := d.keyID(signer.Public())
-	if err != nil {
-		return fmt.Errorf("sign %s with key %s: %w", d, signer.Public(), err)
-	}
-	raw, err := signer.Sign(ctx, d.document.Canonical())
-	if err != nil {
-		return fmt.Errorf("sign %s: %w", d, err)
-	}
-	return d.AddSignature(rstuf.Signature{KeyID: id, Sig: hex.EncodeToString(raw)})
+	return d.document.SignFor(ctx, signer, d.signers...)
 }
 
 // AddSignature adds a signature that was made elsewhere, after checking that
-// it is right and by a key that counts. Nothing changes if it is not. The
-// signature of a Sigstore key can't be checked here and is refused
-// ([keys.ErrUnverifiable]).
+// it is right and by a key that counts, under each id that the key has. Nothing
+// changes if it is not. The signature of a Sigstore key can't be checked here
+// and is refused ([keys.ErrUnverifiable]).
 func (d *Draft) AddSignature(sig rstuf.Signature) error {
-	for _, delegation := range d.signers {
-		if !slices.Contains(delegation.KeyIDs, sig.KeyID) {
-			continue
-		}
-		key, err := keys.FromKey(delegation.Keys[sig.KeyID])
-		if err != nil {
-			return fmt.Errorf("add a signature to %s: %w", d, err)
-		}
-		return d.document.AddSignature(sig, key)
+	if d.empty() {
+		return errEmptyDraft
 	}
-	return fmt.Errorf("add a signature by key %s to %s: %w", short(sig.KeyID), d, ErrNotSigner)
+	return d.document.AddSignatureFor(sig, d.signers...)
 }
 
-// keyID is the id under which a key counts, which need not be its own: one of
-// the first generation is another, and so is one of the same key written
-// otherwise.
-func (d *Draft) keyID(key keys.Public) (string, error) {
+// KeyIDs are the ids under which a key counts for the document. They need not
+// be its own: one of the first generation is another, and so is one of the same
+// key written otherwise. A key that does not sign the document has none.
+func (d *Draft) KeyIDs(key keys.Public) []string {
+	var ids []string
 	for _, delegation := range d.signers {
-		for _, id := range delegation.KeyIDs {
-			if other, err := keys.FromKey(delegation.Keys[id]); err == nil && metadata.Identity(other) == metadata.Identity(key) {
-				return id, nil
-			}
-		}
+		ids = append(ids, delegation.IDs(key)...)
 	}
-	return "", ErrNotSigner
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // findSigners reads who must sign.
@@ -217,26 +214,14 @@ func (d *Draft) findSigners() ([]metadata.Delegation, error) {
 		delegation, err := targets.Delegation(d.role)
 		return []metadata.Delegation{delegation}, err
 	}
-	var all []metadata.Delegation
-	for _, document := range []*metadata.Document{d.base, d.document} {
-		if document == nil {
-			continue
-		}
-		root, err := document.Root()
-		if err != nil {
-			return nil, err
-		}
-		delegation, err := root.Delegation(rstuf.RoleRoot)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, delegation)
-	}
-	return all, nil
+	return metadata.RootSigners(d.base, d.document)
 }
 
 // String names the document: "root version 2".
 func (d *Draft) String() string {
+	if d.empty() {
+		return "no draft"
+	}
 	return fmt.Sprintf("%s version %d", quote.Word(d.role), d.document.Version())
 }
 

@@ -31,6 +31,9 @@ type draftFile struct {
 
 // MarshalJSON writes the draft as [Draft.Save] does.
 func (d *Draft) MarshalJSON() ([]byte, error) {
+	if d.empty() {
+		return nil, errEmptyDraft
+	}
 	file := draftFile{Format: draftFormat, Role: d.role, Bootstrap: d.bootstrap, Document: d.document.Bytes()}
 	if d.base != nil {
 		file.Trusted = d.base.Bytes()
@@ -176,11 +179,7 @@ func (d *Draft) checkBootstrap() error {
 		return err
 	}
 	if custom := d.bootstrap.Settings.Roles.Delegations; custom != nil {
-		online, err := metadata.OnlineKey(mustRoot(d.document))
-		if err == nil {
-			err = metadata.CheckDelegations(custom, online)
-		}
-		if err != nil {
+		if err := metadata.CheckDelegations(custom, nil, mustRoot(d.document)); err != nil {
 			return fmt.Errorf("bootstrap: %w", err)
 		}
 	}

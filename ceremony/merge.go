@@ -13,6 +13,9 @@ import (
 // does not have, each checked first. Drafts of different content never merge
 // ([ErrDifferentContent]), and if any signature is wrong nothing changes.
 func (d *Draft) Merge(other *Draft) error {
+	if d.empty() || other.empty() {
+		return fmt.Errorf("merge: %w", errEmptyDraft)
+	}
 	if err := d.sameContent(other); err != nil {
 		return fmt.Errorf("merge: %w", err)
 	}

@@ -134,11 +134,14 @@ func (c Change) applyOnlineKey(next *metadata.Root, found *problems) {
 			return
 		}
 		current, err := metadata.OnlineKey(next)
+		if err == nil {
+			checkOnlineKey(found, publicOnly(current).WithOnlineURI(c.OnlineURI))
+			err = next.MoveOnlineKey(c.OnlineURI) // it keeps its id
+		}
 		if err != nil {
 			found.add("%v", err)
-			return
 		}
-		key = current // it only moves
+		return
 	}
 	key = publicOnly(key)
 	key = key.WithOnlineURI(cmp.Or(c.OnlineURI, key.Key().OnlineURI, defaultURI(key)))

@@ -28,6 +28,8 @@ type API interface {
 // ErrNothingPending: the deployment does not wait for signatures of this role.
 var ErrNothingPending = errors.New("the deployment does not wait for signatures of this role")
 
+var errNoAPI = errors.New("there is no deployment to ask: the API is nil")
+
 // Pending fetches the documents for whose signatures a deployment waits, as
 // drafts in the order of their roles. Each must be pinned before it is signed.
 // A document that can't be used is reported, and the others are returned with
@@ -37,6 +39,9 @@ var ErrNothingPending = errors.New("the deployment does not wait for signatures 
 // loaded, pinned, reviewed, signed and saved elsewhere, and load and send what
 // comes back.
 func Pending(ctx context.Context, api API) ([]*Draft, error) {
+	if api == nil {
+		return nil, fmt.Errorf("pending signatures: %w", errNoAPI)
+	}
 	pending, err := api.Pending(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("pending signatures: %w", err)
@@ -94,6 +99,12 @@ type Sent struct {
 // deployment trusts. It ends early once the deployment has enough.
 func (d *Draft) Send(ctx context.Context, api API) (Sent, error) {
 	sent := Sent{}
+	switch {
+	case d.empty():
+		return sent, errEmptyDraft
+	case api == nil:
+		return sent, fmt.Errorf("send signatures of %s: %w", d, errNoAPI)
+	}
 	for {
 		held, err := d.held(ctx, api)
 		if errors.Is(err, ErrNothingPending) && len(sent.Signatures) > 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
@@ -21,6 +22,9 @@ import (
 // deployment holds, the pinned root is the one that was agreed on, and must
 // have the same content.
 func (d *Draft) Pin(roots ...*metadata.Document) error {
+	if d.empty() {
+		return fmt.Errorf("pin a root: %w", errEmptyDraft)
+	}
 	d.trust, d.pinned = unpinned, nil
 	if err := d.pin(roots); err != nil {
 		return fmt.Errorf("pin a root for %s: %w", d, err)
@@ -33,7 +37,7 @@ func (d *Draft) Pin(roots ...*metadata.Document) error {
 }
 
 func (d *Draft) pin(roots []*metadata.Document) error {
-	if len(roots) == 0 {
+	if len(roots) == 0 || slices.Contains(roots, nil) {
 		return errors.New("there is no pinned root")
 	}
 	last := roots[len(roots)-1]

@@ -44,6 +44,9 @@ type Item struct {
 // Review describes the draft for the person who is about to sign it. Dates
 // are judged at now.
 func (d *Draft) Review(now time.Time) Review {
+	if d.empty() {
+		return Review{Status: d.Status(), Warnings: []string{errEmptyDraft.Error()}}
+	}
 	r := Review{
 		Role: d.role, Version: d.document.Version(), Expires: d.document.Expires(),
 		RestsOn: d.restsOn(), Pinned: d.trust == pinned && d.bootstrap == nil, Status: d.Status(),

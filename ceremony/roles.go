@@ -2,7 +2,6 @@ package ceremony
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -45,7 +44,7 @@ func PlanRoles(root, targets *metadata.Document, change RoleChange) (*RolePlan, 
 func planRoles(rootDocument, targetsDocument *metadata.Document, change RoleChange) (*RolePlan, error) {
 	root, err := rootDocument.Root()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the root: %w", err)
 	}
 	delegation, err := root.Delegation(rstuf.RoleTargets)
 	if err != nil {
@@ -75,7 +74,7 @@ func planRoles(rootDocument, targetsDocument *metadata.Document, change RoleChan
 	if err := found.err("roles"); err != nil {
 		return nil, err
 	}
-	next := &metadata.Delegations{Keys: maps.Clone(old.Keys), Roles: slices.Clone(old.Roles)}
+	next := old.Clone()
 	for _, name := range change.Remove {
 		if err := next.Remove(name); err != nil {
 			return nil, err
@@ -83,7 +82,7 @@ func planRoles(rootDocument, targetsDocument *metadata.Document, change RoleChan
 	}
 	wire := delegations(slices.Concat(change.Update, change.Add))
 	for _, role := range wire.Roles {
-		if err := next.Put(role, wire.Keys, online); err != nil {
+		if err := next.Put(role, wire.Keys, root); err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,9 @@ import (
 
 // Status says who has signed and who is missing.
 func (d *Draft) Status() Status {
+	if d.empty() {
+		return Status{Document: metadata.Verification{Problem: errEmptyDraft.Error()}}
+	}
 	last := d.signers[len(d.signers)-1].Verify(d.document)
 	if len(d.signers) == 1 {
 		return Status{Document: last}

@@ -10,7 +10,6 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/keys"
-	"example.org/rstuf/metadata"
 )
 
 // PolicyError is everything that is wrong with a policy, a change or a set of
@@ -68,12 +67,12 @@ func checkRootKeys(found *problems, list []keys.Public) {
 		}
 		at += " (" + key.String() + ")"
 		switch {
-		case seen[metadata.Identity(key)]:
+		case seen[key.Identity()]:
 			found.add("%s: the same key stands there twice", at)
 		case key.Name() != "" && names[key.Name()]:
 			found.add("%s: another root key has the same name", at)
 		}
-		seen[metadata.Identity(key)], names[key.Name()] = true, true
+		seen[key.Identity()], names[key.Name()] = true, true
 		if key.Key().OnlineURI != "" {
 			found.add("%s: it has an online key URI, but root keys are offline", at)
 		}
@@ -127,7 +126,7 @@ func (p Policy) checkOnlineKey(found *problems) {
 		return
 	}
 	checkOnlineKey(found, key)
-	if slices.ContainsFunc(p.RootKeys, func(k keys.Public) bool { return metadata.Identity(k) == metadata.Identity(key) }) {
+	if slices.ContainsFunc(p.RootKeys, func(k keys.Public) bool { return k.Same(key) }) {
 		found.add("online key (%s): it is also a root key, and those must be offline", key)
 	}
 }
@@ -241,8 +240,8 @@ func checkRoleKeys(found *problems, at string, role Role, online keys.Public, na
 		if !checkKey(found, fmt.Sprintf("%s: key %d", at, i+1), key) {
 			continue
 		}
-		identity := metadata.Identity(key)
-		if identity == metadata.Identity(online) {
+		identity := key.Identity()
+		if key.Same(online) {
 			found.add("%s: key %s is the online key: leave the keys out to have it sign", at, key)
 		}
 		if key.Key().OnlineURI != "" {

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/hex"
 	"encoding/pem"
@@ -28,8 +29,8 @@ func FromKey(k rstuf.Key) (Public, error) {
 		return Public{}, fmt.Errorf("key: keytype, scheme and keyval must all be set")
 	case k.KeyType == rstuf.KeyTypeEd25519 && k.Scheme == rstuf.SchemeEd25519:
 		p.crypto, err = parseHexEd25519(k.Public())
-	case isKnownPEM(k):
-		p.crypto, err = parseKnownPEM(k)
+	case isKnownPublic(k):
+		p.crypto, err = parseKnown(k)
 	case k.KeyType == rstuf.KeyTypeSigstore:
 		if k.Value["identity"] == "" || k.Value["issuer"] == "" {
 			err = fmt.Errorf("keyval: identity and issuer must be set")
@@ -49,10 +50,10 @@ func parseHexEd25519(public string) (crypto.PublicKey, error) {
 	return ed25519.PublicKey(raw), nil
 }
 
-// isKnownPEM reports whether a key is of a type and scheme whose public value
-// is a PEM that is understood. The keytypes that repeat the scheme are the
+// isKnownPublic reports whether a key is of a type and scheme whose public
+// value is understood beside that of ed25519. The keytypes that repeat the scheme are the
 // specification's older names for "ecdsa".
-func isKnownPEM(k rstuf.Key) bool {
+func isKnownPublic(k rstuf.Key) bool {
 	switch k.Scheme {
 	case rstuf.SchemeRSAPSS256:
 		return k.KeyType == rstuf.KeyTypeRSA
@@ -62,12 +63,8 @@ func isKnownPEM(k rstuf.Key) bool {
 	return false
 }
 
-func parseKnownPEM(k rstuf.Key) (crypto.PublicKey, error) {
-	block, _ := pem.Decode([]byte(k.Public()))
-	if block == nil {
-		return nil, fmt.Errorf("keyval.public: want a PEM public key")
-	}
-	pub, err := parseDERPublic(block.Type, block.Bytes)
+func parseKnown(k rstuf.Key) (crypto.PublicKey, error) {
+	pub, err := parseKnownPublic(k)
 	if err != nil {
 		return nil, fmt.Errorf("keyval.public: %w", err)
 	}
@@ -85,6 +82,23 @@ func parseKnownPEM(k rstuf.Key) (crypto.PublicKey, error) {
 		return nil, fmt.Errorf("keyval.public: the key does not fit scheme %s", k.Scheme)
 	}
 	return pub, nil
+}
+
+// parseKnownPublic reads a PEM or, for ECDSA, the hex digits of an uncompressed
+// point, as older TUF repositories have it.
+func parseKnownPublic(k rstuf.Key) (crypto.PublicKey, error) {
+	if block, _ := pem.Decode([]byte(k.Public())); block != nil {
+		return parseDERPublic(block.Type, block.Bytes)
+	}
+	if point, err := hex.DecodeString(k.Public()); err == nil {
+		switch k.Scheme {
+		case rstuf.SchemeECDSAP256:
+			return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+		case rstuf.SchemeECDSAP384:
+			return ecdsa.ParseUncompressedPublicKey(elliptic.P384(), point)
+		}
+	}
+	return nil, fmt.Errorf("want a PEM public key")
 }
 
 // Sigstore makes a key of the kind sigstore-oidc: whoever can log in as identity

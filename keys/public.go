@@ -27,8 +27,8 @@ const (
 )
 
 // Public is a public key as metadata carries it. It is a value: the With
-// methods return changed copies. Two are the same key if their ids are equal.
-// The zero value is not a key.
+// methods return changed copies. Whether two are the same key tells
+// [Public.Same]. The zero value is not a key.
 type Public struct {
 	key rstuf.Key
 	id  string

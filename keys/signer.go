@@ -65,6 +65,9 @@ type funcSigner struct {
 func (s funcSigner) Public() Public { return s.pub }
 
 func (s funcSigner) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	if s.sign == nil {
+		return nil, fmt.Errorf("sign with key %s: there is no function that signs", s.pub)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("sign with key %s: %w", s.pub, err)
 	}

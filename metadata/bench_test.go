@@ -15,6 +15,7 @@ import (
 	tuf "github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"example.org/rstuf"
+	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
 
@@ -175,4 +176,28 @@ func TestTargetsWriterAgreesWithCJSON(t *testing.T) {
 	d := write(t, list)
 	require.Equal(t, string(want), string(d.Canonical()))
 	require.True(t, json.Valid(d.Bytes()))
+}
+
+// BenchmarkVerifyBins verifies all hash bins of one online key.
+func BenchmarkVerifyBins(b *testing.B) {
+	for _, typ := range []keys.Type{keys.Ed25519, keys.ECDSAP256, keys.RSA2048} {
+		online, err := keys.Generate(typ, "online")
+		require.NoError(b, err)
+		bins, err := metadata.NewHashBins(16384)
+		require.NoError(b, err)
+		targets, err := document(b, &metadata.Targets{Version: 1, Expires: expires, Delegations: &metadata.Delegations{
+			Keys: map[string]rstuf.Key{online.Public().ID(): online.Public().Key()}, Succinct: bins.SuccinctRoles(online.Public().ID()),
+		}}).Targets()
+		require.NoError(b, err)
+		bin := document(b, &metadata.Targets{Version: 1, Expires: expires}, online)
+		b.Run(fmt.Sprint(typ), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				d, err := targets.Delegation("bins-0001")
+				if err != nil || !d.Verify(bin).OK() {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // HashBins spreads paths over a power of two of delegated roles, by the first
-// bits of the SHA-256 of the path. The zero value is not usable.
+// bits of the SHA-256 of the path. The zero value has no bins: to ask it for a
+// name panics.
 type HashBins struct {
 	bits   int
 	prefix string
@@ -48,8 +49,12 @@ func (b HashBins) BitLength() int { return b.bits }
 // digits is the width of the number in a bin's name.
 func (b HashBins) digits() int { return (b.bits + 3) / 4 }
 
-// Name is the name of bin i, from 0 to Count-1: "bins-0f".
+// Name is the name of bin i, from 0 to Count-1: "bins-0f". It panics on any
+// other number, as an index out of range does.
 func (b HashBins) Name(i int) string {
+	if b.bits == 0 || i < 0 || i >= b.Count() {
+		panic(fmt.Sprintf("metadata: there is no hash bin %d of %d", i, b.Count()))
+	}
 	const zeros = "00000000"
 	var buf [8]byte
 	number := strconv.AppendUint(buf[:0], uint64(i), 16)

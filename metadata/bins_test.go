@@ -108,13 +108,14 @@ func TestRolesFor(t *testing.T) {
 func TestDelegationsPutAndRemove(t *testing.T) {
 	t.Parallel()
 	dev1, dev2, online := newKey(t, "dev1").Public(), newKey(t, "dev2").Public(), newKey(t, "online").Public()
+	root := rootOf(t, online)
 	known := map[string]rstuf.Key{dev1.ID(): dev1.Key(), dev2.ID(): dev2.Key()}
 	dev := rstuf.DelegatedRole{Name: "dev", KeyIDs: []string{dev1.ID(), dev2.ID()}, Threshold: 2, Paths: []string{"dev/*"}, Terminating: true, ExpirePolicy: 30}
 	pub := rstuf.DelegatedRole{Name: "pub", Threshold: 1, Paths: []string{"pub/*"}, Terminating: true, ExpirePolicy: 30}
 
 	d := &metadata.Delegations{}
-	require.NoError(t, d.Put(dev, known, online))
-	require.NoError(t, d.Put(pub, known, online))
+	require.NoError(t, d.Put(dev, known, root))
+	require.NoError(t, d.Put(pub, known, root))
 	assert.Len(t, d.Keys, 3)
 	assert.Equal(t, []string{online.ID()}, d.Roles[1].KeyIDs)
 	assert.True(t, pub.Online(), "the caller's role stays as it was")
@@ -127,18 +128,19 @@ func TestDelegationsPutAndRemove(t *testing.T) {
 	for want, role := range map[string]rstuf.DelegatedRole{
 		`the role name "../x" is not allowed: use letters, digits, - and _`: {Name: "../x", Threshold: 1, Paths: []string{"*"}},
 		`the role name "root" is not allowed: use letters, digits, - and _`: {Name: "root", Threshold: 1, Paths: []string{"*"}},
-		`the role x has no paths`:                           {Name: "x", Threshold: 1},
-		`the role x has a threshold of 2 and 1 usable keys`: {Name: "x", Threshold: 2, Paths: []string{"*"}},
-		`the role x has a threshold of 0 and 1 usable keys`: {Name: "x", KeyIDs: []string{dev1.ID()}, Paths: []string{"*"}},
-		`the role x: there is no key with the id "feed"`:    {Name: "x", KeyIDs: []string{dev1.ID(), "feed"}, Threshold: 1, Paths: []string{"*"}},
+		`the role x has no paths`:                                      {Name: "x", Threshold: 1},
+		`the role x: a threshold of 2, but the online key signs alone`: {Name: "x", Threshold: 2, Paths: []string{"*"}},
+		`the role x: a threshold of 0 and 1 usable keys`:               {Name: "x", KeyIDs: []string{dev1.ID()}, Paths: []string{"*"}},
+		`the role x: key feed: the key is not known: send it along`:    {Name: "x", KeyIDs: []string{dev1.ID(), "feed"}, Threshold: 1, Paths: []string{"*"}},
 	} {
-		assert.EqualError(t, d.Put(role, known, online), want)
+		assert.EqualError(t, d.Put(role, known, root), want)
 	}
 	assert.Error(t, d.Remove("x"))
 	assert.Equal(t, before, string(document(t, targets).Canonical()))
 
 	dev.KeyIDs, dev.Threshold = []string{dev2.ID()}, 1
-	require.NoError(t, d.Put(dev, known, online), "in place of the one before")
+	require.NoError(t, d.Put(dev, nil, root), "in place of the one before, with a key that is known")
+	assert.Equal(t, dev2.Key(), d.Keys[dev2.ID()])
 	assert.Equal(t, "dev", d.Roles[0].Name)
 	assert.NotContains(t, d.Keys, dev1.ID(), "a key goes with its last use")
 	require.NoError(t, d.Remove("pub"))
@@ -148,7 +150,7 @@ func TestDelegationsPutAndRemove(t *testing.T) {
 
 	bins, err := metadata.NewHashBins(2)
 	require.NoError(t, err)
-	assert.Error(t, (&metadata.Delegations{Succinct: bins.SuccinctRoles("a")}).Put(pub, nil, online))
+	assert.Error(t, (&metadata.Delegations{Succinct: bins.SuccinctRoles("a")}).Put(pub, nil, root))
 }
 
 // What is out of the ordinary in a delegated role survives a typed copy.

@@ -3,8 +3,6 @@ package metadata
 import (
 	"errors"
 	"fmt"
-
-	"example.org/rstuf"
 )
 
 // VerifyNextRoot checks that next may follow trusted: a root, the version
@@ -14,6 +12,9 @@ import (
 // are missing. An expired root may be part of a chain: see
 // [Document.CheckExpiry] for the last one.
 func VerifyNextRoot(trusted, next *Document) (old, new Verification, err error) {
+	if trusted.empty() || next.empty() {
+		return old, new, errEmptyDocument
+	}
 	if old, err = verifyRoot(trusted, next); err != nil {
 		return old, new, err
 	}
@@ -35,15 +36,11 @@ func VerifyNextRoot(trusted, next *Document) (old, new Verification, err error) 
 // verifyRoot verifies a root by the root keys that another one, or itself,
 // names.
 func verifyRoot(by, doc *Document) (Verification, error) {
-	root, err := by.Root()
+	signers, err := RootSigners(by)
 	if err != nil {
 		return Verification{}, err
 	}
-	d, err := root.Delegation(rstuf.RoleRoot)
-	if err != nil {
-		return Verification{}, err
-	}
-	return d.Verify(doc), nil
+	return signers[0].Verify(doc), nil
 }
 
 // VerifyRootChain checks roots from a first trusted one to the last: the first

@@ -1,8 +1,10 @@
 package metadata
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"example.org/rstuf"
@@ -10,29 +12,50 @@ import (
 	"example.org/rstuf/keys"
 )
 
+// ErrUnknownKey is the error of a role that names a key which is neither given
+// nor known.
+var ErrUnknownKey = errors.New("the key is not known: send it along")
+
+// Clone returns a copy: changes of its roles and keys leave d as it is.
+func (d *Delegations) Clone() *Delegations {
+	next := *d
+	next.Keys = maps.Clone(d.Keys)
+	next.Roles = slices.Clone(d.Roles)
+	return &next
+}
+
 // Put adds a named role at the end, or replaces the one with the same name.
-// The role's keys are taken from known, which may hold others too. A role
-// without key ids, as payloads have them, gets the online key. Nothing is
-// changed if the role breaks a rule.
-func (d *Delegations) Put(role rstuf.DelegatedRole, known map[string]rstuf.Key, online keys.Public) error {
+// The role's keys are among the given ones, which may hold others too, or are
+// known already, as keys of other roles. A role without key ids, as payloads
+// have them, gets the online key of the root, under the id that the root gives
+// it. Nothing is changed if the role breaks a rule; they are those of
+// [CheckDelegations].
+func (d *Delegations) Put(role rstuf.DelegatedRole, given map[string]rstuf.Key, root *Root) error {
 	if d.Succinct != nil {
 		return errors.New("hash bins and named roles cannot be mixed")
+	}
+	online, err := OnlineKey(root)
+	if err != nil {
+		return err
+	}
+	if err := checkRole(role, given, d.Keys, online); err != nil {
+		return err
 	}
 	if len(role.PathHashPrefixes) == 0 {
 		role.PathHashPrefixes = nil // a list without items would stand in the document
 	}
 	if role.Online() {
-		role.KeyIDs = []string{online.ID()}
-		known = map[string]rstuf.Key{online.ID(): online.Key()}
-	}
-	if err := checkRole(role, known); err != nil {
-		return err
+		id := root.Roles[rstuf.RoleTimestamp].KeyIDs[0]
+		role.KeyIDs = []string{id}
+		given = map[string]rstuf.Key{id: root.Keys[id]}
 	}
 	if d.Keys == nil {
 		d.Keys = map[string]rstuf.Key{}
 	}
 	for _, id := range role.KeyIDs {
-		d.Keys[id] = known[id]
+		if key, ok := given[id]; ok {
+			d.Keys[id] = key
+		}
 	}
 	i := d.index(role.Name)
 	if i < 0 {
@@ -45,8 +68,35 @@ func (d *Delegations) Put(role rstuf.DelegatedRole, known map[string]rstuf.Key, 
 	return nil
 }
 
-// checkRole checks a role whose keys are among the known ones.
-func checkRole(role rstuf.DelegatedRole, known map[string]rstuf.Key) error {
+// CheckDelegations checks the custom roles of a payload or request against what
+// RSTUF makes of them: names, paths or path_hash_prefixes, ids that fit their
+// keys, thresholds that distinct keys can reach, and the online key of the root
+// nowhere by name, since roles without keys are its own. Keys that are known
+// already, those of delegations that stand, need not be given; a key that is
+// neither is [ErrUnknownKey], said after all else. Nobody signs these settings,
+// so that whoever carries them could have changed them.
+func CheckDelegations(d *rstuf.Delegations, known map[string]rstuf.Key, root *Root) error {
+	if d == nil {
+		return errors.New("there are no delegations: they are nil")
+	}
+	online, err := OnlineKey(root)
+	if err != nil {
+		return err
+	}
+	var unknown error
+	for _, role := range d.Roles {
+		err := checkRole(role, d.Keys, known, online)
+		if errors.Is(err, ErrUnknownKey) {
+			unknown = cmp.Or(unknown, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return unknown
+}
+
+// checkRole checks a role whose keys are given or known.
+func checkRole(role rstuf.DelegatedRole, given, known map[string]rstuf.Key, online keys.Public) error {
 	if !rstuf.IsDelegatedRoleName(role.Name) {
 		return fmt.Errorf("the role name %q is not allowed: use letters, digits, - and _", quote.Cut(role.Name, maxShown))
 	}
@@ -56,41 +106,47 @@ func checkRole(role rstuf.DelegatedRole, known map[string]rstuf.Key) error {
 	if role.Paths != nil && len(role.PathHashPrefixes) > 0 {
 		return fmt.Errorf("the role %s has paths and path_hash_prefixes, and only one of the two is possible", role.Name)
 	}
-	distinct := Delegation{role.Name, known, role.KeyIDs, role.Threshold}.distinctKeys()
-	if role.Threshold < 1 || role.Threshold > distinct {
-		return fmt.Errorf("the role %s has a threshold of %d and %d usable keys", role.Name, role.Threshold, distinct)
+	if role.Online() {
+		if role.Threshold != 1 {
+			return fmt.Errorf("the role %s: a threshold of %d, but the online key signs alone", role.Name, role.Threshold)
+		}
+		return nil
 	}
-	for _, id := range role.KeyIDs {
-		if _, ok := known[id]; !ok {
-			return fmt.Errorf("the role %s: there is no key with the id %q", role.Name, id)
-		}
-		if err := checkKeyID(id, known[id]); err != nil {
-			return fmt.Errorf("the role %s: %w", role.Name, err)
-		}
+	if err := checkRoleKeys(role, given, known, online); err != nil {
+		return fmt.Errorf("the role %s: %w", role.Name, err)
 	}
 	return nil
 }
 
-// CheckDelegations checks the custom roles of a payload or request, whose keys
-// are all given, against what RSTUF makes of them: ids that fit their keys,
-// thresholds that distinct keys can reach, and the online key nowhere by name,
-// since roles without keys are its own. Nobody signs these settings, so that
-// whoever carries them could have changed them.
-func CheckDelegations(d *rstuf.Delegations, online keys.Public) error {
-	for _, role := range d.Roles {
-		if role.Online() {
-			continue
-		}
-		if err := checkRole(role, d.Keys); err != nil {
-			return err
-		}
-		for _, id := range role.KeyIDs {
-			if key, err := keys.FromKey(d.Keys[id]); err == nil && Identity(key) == Identity(online) {
-				return fmt.Errorf("the role %s: %s is the online key: leave the keys out to have it sign", role.Name, key)
+// checkRoleKeys checks the keys that a role names, and its threshold.
+func checkRoleKeys(role rstuf.DelegatedRole, given, known map[string]rstuf.Key, online keys.Public) error {
+	distinct := map[string]bool{}
+	var unknown error
+	for _, id := range role.KeyIDs {
+		object, isGiven := given[id]
+		if !isGiven {
+			var ok bool
+			if object, ok = known[id]; !ok {
+				unknown = cmp.Or(unknown, fmt.Errorf("key %s: %w", KeyRef{KeyID: id}, ErrUnknownKey))
+				distinct[id] = true
+				continue
 			}
 		}
+		key, err := keys.FromKey(object)
+		switch {
+		case err != nil:
+			return atField(id, err)
+		case isGiven && !key.HasID(id):
+			return atField(id, fmt.Errorf("the id does not fit the key %s", key))
+		case key.Same(online):
+			return fmt.Errorf("%s is the online key: leave the keys out to have it sign", key)
+		}
+		distinct[key.Identity()] = true
 	}
-	return nil
+	if role.Threshold < 1 || role.Threshold > len(distinct) {
+		return fmt.Errorf("a threshold of %d and %d usable keys", role.Threshold, len(distinct))
+	}
+	return unknown
 }
 
 // Remove removes a named role, and the keys that no other role has.

@@ -29,7 +29,8 @@ const SpecVersion = "1.0.31"
 // Document is one signed document: a root, targets (delegated roles and hash
 // bins too), snapshot or timestamp. The document is its bytes: nothing but
 // the list of signatures is ever changed in it. A Document must not be signed
-// by two goroutines at once.
+// by two goroutines at once. The zero value is not a document: it cannot be
+// signed, read or trusted.
 type Document struct {
 	raw              []byte // the file
 	sigStart, sigEnd int    // where the list of signatures stands in raw
@@ -38,6 +39,11 @@ type Document struct {
 	signatures       []signature
 	header
 }
+
+var errEmptyDocument = errors.New("there is no document: it is empty, and was neither read nor made with New")
+
+// empty tells whether there is no document.
+func (d *Document) empty() bool { return d == nil || len(d.canonical) == 0 }
 
 // signature is an entry of the list of signatures, also as received.
 type signature struct {
@@ -51,6 +57,9 @@ type header struct {
 	version     int64
 	specVersion string
 	expires     time.Time
+	// oddExpires is set if expires is written otherwise than the
+	// specification says.
+	oddExpires string
 }
 
 // Parse reads a document of any type. It refuses whatever is not exactly one
@@ -139,6 +148,9 @@ func readHeader(r *reader) (h header, err error) {
 	if h.expires, err = parseTime(expires); err != nil {
 		return h, atField("expires", err)
 	}
+	if formatTime(h.expires) != expires {
+		h.oddExpires = expires
+	}
 	return h, nil
 }
 
@@ -157,14 +169,20 @@ func (h header) write(w *writer) {
 
 const timeLayout = "2006-01-02T15:04:05Z"
 
-// parseTime reads the one form of a date that the specification knows.
+// parseTime reads a date. The specification knows one form (section 4.2.1),
+// seconds of UTC with a "Z". Fractions of a second and offsets, which RFC 3339
+// allows beside it, are read as go-tuf and tuf-js read them. Python-tuf refuses
+// them, and so does [CheckRoot]; nothing here writes them.
 func parseTime(s string) (time.Time, error) {
-	t, err := time.Parse(timeLayout, s)
-	if err != nil || formatTime(t) != s {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || !rfc3339.MatchString(s) {
 		return time.Time{}, fmt.Errorf("%q is not a date of the form %s", quote.Cut(s, maxShown), timeLayout)
 	}
-	return t, nil
+	return t.UTC(), nil
 }
+
+// rfc3339 refuses what time.Parse takes beside RFC 3339, such as a comma.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
@@ -212,6 +230,9 @@ type Body interface {
 // canonical form. An empty SpecVersion stands for [SpecVersion]; an expiry is
 // cut to seconds of UTC.
 func New(body Body) (*Document, error) {
+	if isNil(body) {
+		return nil, errNothing
+	}
 	form, err := body.appendCanonical(nil)
 	if err != nil {
 		return nil, fmt.Errorf("new document: %w", err)
@@ -224,6 +245,22 @@ func New(body Body) (*Document, error) {
 		return nil, fmt.Errorf("new document: %w", err)
 	}
 	return d, nil
+}
+
+var errNothing = errors.New("new document: there is no content: it is nil")
+
+func isNil(body Body) bool {
+	switch body := body.(type) {
+	case *Root:
+		return body == nil
+	case *Targets:
+		return body == nil
+	case *Snapshot:
+		return body == nil
+	case *Timestamp:
+		return body == nil
+	}
+	return body == nil
 }
 
 const envelopeStart = `{"signatures":[],"signed":`
@@ -253,6 +290,9 @@ var ErrExpired = errors.New("metadata has expired")
 
 // CheckExpiry returns [ErrExpired] if the document is not valid any more.
 func (d *Document) CheckExpiry(now time.Time) error {
+	if d.empty() {
+		return errEmptyDocument
+	}
 	if err := d.expired(now); err != nil {
 		return fmt.Errorf("%s version %d: %w", d.typ, d.version, err)
 	}
@@ -288,11 +328,19 @@ func (d *Document) UnmarshalJSON(data []byte) error {
 }
 
 // Signatures returns the signatures in the order of the document, whether
-// they are right or not.
+// they are right or not. An entry with an empty "sig" and no bundle, which some
+// tools put in the place of a signature to come, is none.
 func (d *Document) Signatures() []rstuf.Signature {
-	list := make([]rstuf.Signature, len(d.signatures))
-	for i, s := range d.signatures {
-		list[i] = s.Signature
+	list := make([]rstuf.Signature, 0, len(d.signatures))
+	for _, s := range d.signatures {
+		if !s.placeholder() {
+			list = append(list, s.Signature)
+		}
 	}
 	return list
+}
+
+// placeholder tells whether the entry is no signature yet.
+func (s signature) placeholder() bool {
+	return s.Sig == "" && (len(s.Bundle) == 0 || string(s.Bundle) == "null")
 }

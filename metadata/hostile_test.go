@@ -22,6 +22,7 @@ import (
 func TestCheckDelegations(t *testing.T) {
 	t.Parallel()
 	dan, erin, online := newKey(t, "dan").Public(), newKey(t, "erin").Public(), newKey(t, "online").Public()
+	root := rootOf(t, online)
 	role := func(threshold int, ids ...string) []rstuf.DelegatedRole {
 		return []rstuf.DelegatedRole{{Name: "dev", Paths: []string{"*"}, Threshold: threshold, KeyIDs: ids}}
 	}
@@ -33,43 +34,49 @@ func TestCheckDelegations(t *testing.T) {
 		"fine":           {map[string]rstuf.Key{dan.ID(): dan.Key(), erin.ID(): erin.Key()}, role(2, dan.ID(), erin.ID()), ""},
 		"online":         {nil, role(1), ""},
 		"exchanged":      {map[string]rstuf.Key{dan.ID(): erin.Key()}, role(1, dan.ID()), "the id does not fit the key"},
-		"missing":        {map[string]rstuf.Key{dan.ID(): dan.Key()}, role(1, dan.ID(), erin.ID()), "there is no key with the id"},
+		"missing":        {map[string]rstuf.Key{dan.ID(): dan.Key()}, role(1, dan.ID(), erin.ID()), "the key is not known"},
 		"twice":          {map[string]rstuf.Key{dan.ID(): dan.Key(), dan.LegacyID(): dan.Key()}, role(2, dan.ID(), dan.LegacyID()), "a threshold of 2 and 1 usable keys"},
 		"the online key": {map[string]rstuf.Key{online.ID(): online.Key()}, role(1, online.ID()), "is the online key"},
 		"its other id":   {map[string]rstuf.Key{online.LegacyID(): online.Key()}, role(1, online.LegacyID()), "is the online key"},
 	} {
-		err := metadata.CheckDelegations(&rstuf.Delegations{Keys: c.keys, Roles: c.roles}, online)
+		err := metadata.CheckDelegations(&rstuf.Delegations{Keys: c.keys, Roles: c.roles}, nil, root)
 		if c.want == "" {
 			assert.NoError(t, err, name)
 		} else {
 			assert.ErrorContains(t, err, c.want, name)
 		}
 	}
+	known := map[string]rstuf.Key{dan.ID(): dan.Key(), "other": erin.Key()}
+	assert.NoError(t, metadata.CheckDelegations(&rstuf.Delegations{Roles: role(2, dan.ID(), "other")}, known, root), "known keys, under the ids that they have")
+	both := append(role(1, "nobody"), role(3, dan.ID())...)
+	err := metadata.CheckDelegations(&rstuf.Delegations{Roles: both}, known, root)
+	assert.ErrorContains(t, err, "a threshold of 3", "an unknown key hides nothing else")
+	assert.NotErrorIs(t, err, metadata.ErrUnknownKey)
 }
 
 func TestPutPathsOrPrefixes(t *testing.T) {
 	t.Parallel()
-	online := newKey(t, "online").Public()
+	root := rootOf(t, newKey(t, "online").Public())
 	d := &metadata.Delegations{}
 	role := rstuf.DelegatedRole{Name: "dev", Threshold: 1, Paths: []string{"*"}, PathHashPrefixes: []string{"0"}}
-	assert.ErrorContains(t, d.Put(role, nil, online), "only one of the two")
+	assert.ErrorContains(t, d.Put(role, nil, root), "only one of the two")
 	assert.Empty(t, d.Roles)
 	role.PathHashPrefixes = []string{}
-	require.NoError(t, d.Put(role, nil, online))
+	require.NoError(t, d.Put(role, nil, root))
 	document(t, &metadata.Targets{Version: 1, Expires: expires, Delegations: d})
 }
 
 // TestManyRoles: many roles, each with its key, are no reason to take long.
 func TestManyRoles(t *testing.T) {
 	t.Parallel()
-	online := newKey(t, "online").Public()
+	root := rootOf(t, newKey(t, "online").Public())
 	d := &metadata.Delegations{}
 	start := time.Now()
 	for i := range 2000 {
 		key, err := keys.FromKey(rstuf.Key{KeyType: "new", Scheme: "new", Value: map[string]string{"public": fmt.Sprint(i)}})
 		require.NoError(t, err)
 		role := rstuf.DelegatedRole{Name: fmt.Sprint("r", i), Threshold: 1, Paths: []string{"*"}, KeyIDs: []string{key.ID()}}
-		require.NoError(t, d.Put(role, map[string]rstuf.Key{key.ID(): key.Key()}, online))
+		require.NoError(t, d.Put(role, map[string]rstuf.Key{key.ID(): key.Key()}, root))
 	}
 	assert.Less(t, time.Since(start), 3*time.Second)
 	for i := range 2000 {
@@ -180,4 +187,12 @@ func TestConcurrentReads(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// rootOf is a first root with this online key.
+func rootOf(t *testing.T, online keys.Public) *metadata.Root {
+	t.Helper()
+	root, err := metadata.NewRoot([]keys.Public{newKey(t, "alice").Public()}, 1, online, expires)
+	require.NoError(t, err)
+	return root
 }

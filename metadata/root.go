@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"example.org/rstuf"
@@ -24,6 +22,8 @@ type Root struct {
 	// Roles has the four top-level roles.
 	Roles map[string]RoleKeys
 	Extra map[string]json.RawMessage
+
+	parsed *parsedKeys
 }
 
 // RoleKeys says who signs a top-level role.
@@ -35,7 +35,7 @@ type RoleKeys struct {
 
 // Root returns the content of a root document.
 func (d *Document) Root() (*Root, error) {
-	root := &Root{Keys: map[string]rstuf.Key{}, Roles: map[string]RoleKeys{}}
+	root := &Root{Keys: map[string]rstuf.Key{}, Roles: map[string]RoleKeys{}, parsed: &parsedKeys{}}
 	return root, d.read(rstuf.RoleRoot, func(h header, r *reader) error {
 		root.Version, root.SpecVersion, root.Expires = h.version, h.specVersion, h.expires
 		if _, ok := r.rest["consistent_snapshot"]; ok {
@@ -66,6 +66,9 @@ var topLevelRoles = [...]string{rstuf.RoleRoot, rstuf.RoleTimestamp, rstuf.RoleS
 
 // read gives the fields of the signed part to a typed view.
 func (d *Document) read(typ string, view func(header, *reader) error) error {
+	if d.empty() {
+		return errEmptyDocument
+	}
 	if d.typ != typ {
 		return fmt.Errorf("the document is of type %q, not %q", d.typ, typ)
 	}
@@ -115,7 +118,7 @@ func (r *reader) keyIDs() []string {
 
 func (root *Root) appendCanonical(dst []byte) ([]byte, error) {
 	w := newWriter(root.Extra)
-	header{rstuf.RoleRoot, root.Version, root.SpecVersion, root.Expires}.write(w)
+	header{typ: rstuf.RoleRoot, version: root.Version, specVersion: root.SpecVersion, expires: root.Expires}.write(w)
 	w.bool("consistent_snapshot", root.ConsistentSnapshot)
 	w.keys(root.Keys)
 	roles := newWriter(nil)
@@ -140,5 +143,5 @@ func (root *Root) Delegation(role string) (Delegation, error) {
 	if !ok {
 		return Delegation{}, fmt.Errorf("root version %d has no role %q", root.Version, role)
 	}
-	return Delegation{role, maps.Clone(root.Keys), slices.Clone(r.KeyIDs), r.Threshold}, nil
+	return root.parsed.delegation(role, root.Keys, r.KeyIDs, r.Threshold), nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/keys"
 )
 
@@ -22,7 +23,15 @@ func CheckRoot(doc *Document, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return broken(doc.version, append(root.problems(), doc.expired(now)))
+	return broken(doc.version, append(root.problems(), doc.checkDate(), doc.expired(now)))
+}
+
+// checkDate wants the form of a date that all clients read.
+func (d *Document) checkDate() error {
+	if d.oddExpires == "" {
+		return nil
+	}
+	return atField("expires", fmt.Errorf("%q is not of the form %s, the only one that python-tuf reads", quote.Cut(d.oddExpires, maxShown), timeLayout))
 }
 
 // mostListed is how many things of one kind an error lists: a document of a
@@ -95,7 +104,7 @@ func checkKeyID(id string, object rstuf.Key) error {
 // checkThreshold tells whether the role's keys can reach its threshold.
 func (root *Root) checkThreshold(role string) error {
 	r := root.Roles[role]
-	if distinct := (Delegation{role, root.Keys, r.KeyIDs, r.Threshold}).distinctKeys(); distinct < r.Threshold {
+	if distinct := root.parsed.delegation(role, root.Keys, r.KeyIDs, r.Threshold).DistinctKeys(); distinct < r.Threshold {
 		return atField("roles."+role, fmt.Errorf("the threshold is %d, usable keys: %d", r.Threshold, distinct))
 	}
 	for _, id := range r.KeyIDs {
@@ -106,11 +115,16 @@ func (root *Root) checkThreshold(role string) error {
 	return nil
 }
 
+var errNoRoot = errors.New("there is no root: it is nil")
+
 var onlineRoles = [...]string{rstuf.RoleTimestamp, rstuf.RoleSnapshot, rstuf.RoleTargets}
 
 // OnlineKey returns the one key that signs timestamp, snapshot and targets.
 // The error says in what a root differs from that.
 func OnlineKey(root *Root) (keys.Public, error) {
+	if root == nil {
+		return keys.Public{}, errNoRoot
+	}
 	id := ""
 	for _, name := range onlineRoles {
 		role := root.Roles[name]
@@ -135,7 +149,7 @@ func OnlineKey(root *Root) (keys.Public, error) {
 	}
 	for _, rootID := range root.Roles[rstuf.RoleRoot].KeyIDs {
 		other, err := keys.FromKey(root.Keys[rootID])
-		if rootID == id || err == nil && Identity(other) == Identity(online) {
+		if rootID == id || err == nil && online.Same(other) {
 			return keys.Public{}, atField("roles.root", fmt.Errorf("the online key %s must not be a root key", online))
 		}
 	}

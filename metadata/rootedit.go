@@ -53,6 +53,16 @@ func (root *Root) Next() *Root {
 	return &next
 }
 
+// prepare makes the maps of a zero Root.
+func (root *Root) prepare() {
+	if root.Keys == nil {
+		root.Keys = map[string]rstuf.Key{}
+	}
+	if root.Roles == nil {
+		root.Roles = map[string]RoleKeys{}
+	}
+}
+
 // AddKey adds a root key.
 func (root *Root) AddKey(key keys.Public) error {
 	if key.ID() == "" {
@@ -60,11 +70,12 @@ func (root *Root) AddKey(key keys.Public) error {
 	}
 	for name, role := range root.Roles {
 		for _, id := range role.KeyIDs {
-			if other, err := keys.FromKey(root.Keys[id]); err == nil && Identity(key) == Identity(other) {
+			if other, err := keys.FromKey(root.Keys[id]); err == nil && key.Same(other) {
 				return fmt.Errorf("add root key %s: it is already a key of the role %s", key, name)
 			}
 		}
 	}
+	root.prepare()
 	role := root.Roles[rstuf.RoleRoot]
 	role.KeyIDs = append(slices.Clone(role.KeyIDs), key.ID())
 	root.Roles[rstuf.RoleRoot] = role
@@ -103,6 +114,7 @@ func (root *Root) SetThreshold(threshold int) error {
 	if threshold < 1 {
 		return errThreshold(threshold)
 	}
+	root.prepare()
 	role := root.Roles[rstuf.RoleRoot]
 	role.Threshold = threshold
 	root.Roles[rstuf.RoleRoot] = role
@@ -111,6 +123,19 @@ func (root *Root) SetThreshold(threshold int) error {
 
 func errThreshold(threshold int) error {
 	return fmt.Errorf("a threshold of %d is not allowed: it must be at least 1", threshold)
+}
+
+// MoveOnlineKey changes where the online key is (x-rstuf-online-key-uri). It
+// stays the same key, under the id that it has.
+func (root *Root) MoveOnlineKey(uri string) error {
+	if _, err := OnlineKey(root); err != nil {
+		return fmt.Errorf("move online key: %w", err)
+	}
+	id := root.Roles[rstuf.RoleTimestamp].KeyIDs[0]
+	key := root.Keys[id]
+	key.OnlineURI = uri
+	root.Keys[id] = key
+	return nil
 }
 
 // SetOnlineKey makes one key the key of timestamp, snapshot and targets, in
@@ -123,10 +148,11 @@ func (root *Root) SetOnlineKey(key keys.Public) error {
 		return fmt.Errorf("set online key: %s is of type %s, which cannot sign online", key, key.Key().KeyType)
 	}
 	for _, id := range root.Roles[rstuf.RoleRoot].KeyIDs {
-		if other, err := keys.FromKey(root.Keys[id]); err == nil && Identity(key) == Identity(other) {
+		if other, err := keys.FromKey(root.Keys[id]); err == nil && key.Same(other) {
 			return fmt.Errorf("set online key: %s is a root key", key)
 		}
 	}
+	root.prepare()
 	var before []string
 	for _, name := range onlineRoles {
 		role := root.Roles[name]
@@ -158,6 +184,9 @@ func (root *Root) dropUnused(ids ...string) {
 // the ids of keys whose owners cannot sign any more. The one error lists all
 // that is wrong.
 func CheckNextRoot(trusted, next *Root, lost ...string) error {
+	if trusted == nil || next == nil {
+		return errNoRoot
+	}
 	problems := next.problems()
 	if want := trusted.Version + 1; next.Version != want {
 		problems = append(problems, atField("version", fmt.Errorf("must be %d, after version %d", want, trusted.Version)))
@@ -169,18 +198,30 @@ func CheckNextRoot(trusted, next *Root, lost ...string) error {
 	if same {
 		problems = append(problems, errors.New("it changes nothing"))
 	}
-	problems = append(problems, trusted.canSign("old", lost), next.canSign("new", lost))
+	gone := map[string]bool{} // by id and by identity: the two roots may name a key differently
+	for _, id := range lost {
+		gone[id] = true
+		for _, root := range []*Root{trusted, next} {
+			if key, err := keys.FromKey(root.Keys[id]); err == nil {
+				gone[key.Identity()] = true
+			}
+		}
+	}
+	problems = append(problems, trusted.canSign("old", gone), next.canSign("new", gone))
 	return broken(next.Version, problems)
 }
 
 // canSign tells whether the keys that are not lost reach the root threshold.
-func (root *Root) canSign(which string, lost []string) error {
+func (root *Root) canSign(which string, lost map[string]bool) error {
 	if len(lost) == 0 && which == "new" {
 		return nil // said by problems already
 	}
 	role := root.Roles[rstuf.RoleRoot]
-	left := slices.DeleteFunc(slices.Clone(role.KeyIDs), func(id string) bool { return slices.Contains(lost, id) })
-	if can := (Delegation{rstuf.RoleRoot, root.Keys, left, role.Threshold}).distinctKeys(); can < role.Threshold {
+	left := slices.DeleteFunc(slices.Clone(role.KeyIDs), func(id string) bool {
+		key, err := keys.FromKey(root.Keys[id])
+		return lost[id] || err == nil && lost[key.Identity()]
+	})
+	if can := root.parsed.delegation(rstuf.RoleRoot, root.Keys, left, role.Threshold).DistinctKeys(); can < role.Threshold {
 		return fmt.Errorf("the %s root's threshold is %d, keys that can still sign: %d", which, role.Threshold, can)
 	}
 	return nil

@@ -122,14 +122,14 @@ func (r *reader) stringMap(name string) map[string]string {
 
 func (s *Snapshot) appendCanonical(dst []byte) ([]byte, error) {
 	w := newWriter(s.Extra)
-	header{rstuf.RoleSnapshot, s.Version, s.SpecVersion, s.Expires}.write(w)
+	header{typ: rstuf.RoleSnapshot, version: s.Version, specVersion: s.SpecVersion, expires: s.Expires}.write(w)
 	w.meta(s.Meta)
 	return w.append(dst)
 }
 
 func (t *Timestamp) appendCanonical(dst []byte) ([]byte, error) {
 	w := newWriter(t.Extra)
-	header{rstuf.RoleTimestamp, t.Version, t.SpecVersion, t.Expires}.write(w)
+	header{typ: rstuf.RoleTimestamp, version: t.Version, specVersion: t.SpecVersion, expires: t.Expires}.write(w)
 	w.meta(t.Meta)
 	return w.append(dst)
 }

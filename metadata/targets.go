@@ -3,7 +3,6 @@ package metadata
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -23,6 +22,8 @@ type Targets struct {
 	// Delegations is nil if there are none.
 	Delegations *Delegations
 	Extra       map[string]json.RawMessage
+
+	parsed *parsedKeys
 }
 
 // TargetFile is what a targets role says of one artifact.
@@ -33,7 +34,7 @@ type TargetFile struct {
 
 // Targets returns the content of a targets document.
 func (d *Document) Targets() (*Targets, error) {
-	t := &Targets{}
+	t := &Targets{parsed: &parsedKeys{}}
 	return t, d.read(rstuf.RoleTargets, func(h header, r *reader) (err error) {
 		t.Version, t.SpecVersion, t.Expires = h.version, h.specVersion, h.expires
 		t.Targets = map[string]TargetFile{}
@@ -79,7 +80,7 @@ func (t *Targets) appendCanonical(dst []byte) ([]byte, error) {
 // header starts the signed part with everything but the targets.
 func (t *Targets) header() *writer {
 	w := newWriter(t.Extra)
-	header{rstuf.RoleTargets, t.Version, t.SpecVersion, t.Expires}.write(w)
+	header{typ: rstuf.RoleTargets, version: t.Version, specVersion: t.SpecVersion, expires: t.Expires}.write(w)
 	if t.Delegations != nil {
 		t.Delegations.write(w)
 	}
@@ -97,7 +98,7 @@ func (t *Targets) Delegation(role string) (Delegation, error) {
 	if t.Delegations != nil {
 		r, ok := t.Delegations.role(role)
 		if ok {
-			return Delegation{role, maps.Clone(t.Delegations.Keys), slices.Clone(r.KeyIDs), r.Threshold}, nil
+			return t.parsed.delegation(role, t.Delegations.Keys, r.KeyIDs, r.Threshold), nil
 		}
 	}
 	return Delegation{}, fmt.Errorf("targets version %d does not delegate to %q", t.Version, role)

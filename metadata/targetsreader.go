@@ -14,6 +14,9 @@ import (
 // The description is valid as long as the document; it must not be changed.
 // Its shape is not checked: see [Document.Targets].
 func (d *Document) TargetFiles() (iter.Seq2[string, []byte], error) {
+	if d.empty() {
+		return nil, errEmptyDocument
+	}
 	if d.typ != rstuf.RoleTargets {
 		return nil, fmt.Errorf("the document is of type %q, not %q", d.typ, rstuf.RoleTargets)
 	}

@@ -29,6 +29,9 @@ type TargetsWriter struct {
 // NewTargetsWriter starts a document with everything of t but its targets,
 // which must be empty: they are added one by one.
 func NewTargetsWriter(t *Targets) (*TargetsWriter, error) {
+	if t == nil {
+		return nil, errNothing
+	}
 	if len(t.Targets) != 0 {
 		return nil, errors.New("new targets: the targets of a writer are added one by one")
 	}

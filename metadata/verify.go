@@ -1,14 +1,13 @@
 package metadata
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
-	"example.org/rstuf/keys"
 )
 
 // ErrThreshold is the error of a document that too few keys have signed.
@@ -22,10 +21,13 @@ type Delegation struct {
 	Keys      map[string]rstuf.Key // by key id; it may hold keys of other roles
 	KeyIDs    []string
 	Threshold int
+
+	parsed *parsedKeys // of the document that it comes from; may be nil
 }
 
 // Verification is the outcome of [Delegation.Verify]. Each key of the role is
-// in exactly one of the three lists.
+// in one of the three lists. Further ids of a key that has signed are not
+// missing.
 type Verification struct {
 	Role      string `json:"role"`
 	Threshold int    `json:"threshold"`
@@ -33,7 +35,7 @@ type Verification struct {
 	Signed []KeyRef `json:"signed"`
 	// Missing are the keys that have not signed.
 	Missing []KeyRef `json:"missing"`
-	// Invalid are the keys whose signatures do not count.
+	// Invalid are the ids of keys whose signatures do not count.
 	Invalid []InvalidSignature `json:"invalid"`
 	// Problem is set if the document cannot be of this role, whoever signed
 	// it.
@@ -53,19 +55,31 @@ type InvalidSignature struct {
 }
 
 // Verify checks the document's signatures against the role's keys. A key
-// counts once, even under several key ids. Signatures that cannot be checked
-// or are wrong are reported and do no harm while others suffice.
+// counts once, even under several key ids; whether an id is the one that
+// follows from its key does not matter. Signatures that cannot be checked, as
+// those of unknown kinds of keys, or are wrong are reported and do no harm
+// while others suffice.
+//
+// Delegations of one document share the keys that they have read: to verify
+// thousands of hash bins reads their online key once. Several goroutines may
+// do so at once.
 func (d Delegation) Verify(doc *Document) Verification {
 	v := Verification{Role: d.Role, Threshold: d.Threshold, Signed: []KeyRef{}, Missing: []KeyRef{}, Invalid: []InvalidSignature{}}
+	if doc.empty() {
+		v.Problem = errEmptyDocument.Error()
+		return v
+	}
 	if want := documentType(d.Role); doc.typ != want {
 		v.Problem = fmt.Sprintf("the document is of type %q and the role %q needs %q", doc.typ, d.Role, want)
 	}
 	signatures := map[string]rstuf.Signature{}
 	for _, s := range doc.signatures {
-		signatures[s.KeyID] = s.Signature
+		if !s.placeholder() {
+			signatures[s.KeyID] = s.Signature
+		}
 	}
 	seen := map[string]bool{}
-	counted := map[string]bool{} // by Identity
+	counted := map[string]bool{} // by identity
 	for _, id := range d.KeyIDs {
 		if seen[id] {
 			continue
@@ -77,58 +91,39 @@ func (d Delegation) Verify(doc *Document) Verification {
 			v.Missing = append(v.Missing, ref)
 			continue
 		}
-		key, err := d.check(doc, sig)
-		if err == nil && counted[Identity(key)] {
+		key, err := d.key(id)
+		if err == nil {
+			err = verify(doc.canonical, sig, key.Public)
+		}
+		if err == nil && counted[key.identity] {
 			err = errors.New("the same key has signed under another key id")
 		}
 		if err != nil {
 			v.Invalid = append(v.Invalid, InvalidSignature{ref, err.Error()})
 			continue
 		}
-		counted[Identity(key)] = true
+		counted[key.identity] = true
 		v.Signed = append(v.Signed, ref)
+	}
+	if len(v.Missing) > 0 {
+		v.Missing = d.oncePerKey(v.Missing, counted)
 	}
 	return v
 }
 
-// check verifies one signature by the key that it names.
-func (d Delegation) check(doc *Document, sig rstuf.Signature) (keys.Public, error) {
-	object, ok := d.Keys[sig.KeyID]
-	if !ok {
-		return keys.Public{}, errors.New("there is no key with this id")
-	}
-	key, err := keys.FromKey(object)
-	if err != nil {
-		return keys.Public{}, err
-	}
-	return key, verify(doc.canonical, sig, key)
-}
-
-// distinctKeys counts the keys that could sign, the same key under two ids
-// once.
-func (d Delegation) distinctKeys() int {
-	distinct := map[string]bool{}
-	for _, id := range d.KeyIDs {
-		if key, err := keys.FromKey(d.Keys[id]); err == nil {
-			distinct[Identity(key)] = true
+// oncePerKey leaves out keys that have signed under another id, and all but the
+// first id of others.
+func (d Delegation) oncePerKey(missing []KeyRef, counted map[string]bool) []KeyRef {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(missing, func(ref KeyRef) bool {
+		key, err := d.key(ref.KeyID)
+		if err != nil {
+			return false
 		}
-	}
-	return len(distinct)
-}
-
-// Identity is a text that is the same for two keys if whoever signs with one
-// can sign with the other. Key ids are not: they also depend on how the public
-// value is written, such as the white space in a PEM, and on what else a keyval
-// holds.
-func Identity(key keys.Public) string {
-	if object := key.Key(); object.KeyType == rstuf.KeyTypeSigstore {
-		return fmt.Sprintf("%q at %q", object.Value["identity"], object.Value["issuer"])
-	}
-	der, err := x509.MarshalPKIXPublicKey(key.Crypto())
-	if err != nil {
-		return key.ID()
-	}
-	return string(der)
+		drop := counted[key.identity] || seen[key.identity]
+		seen[key.identity] = true
+		return drop
+	})
 }
 
 // documentType is the "_type" of a role's documents.

@@ -113,7 +113,7 @@ func (c *doctorCommand) examineRole(h *health, doc *metadata.Document, delegatio
 	verified := delegation.Verify(doc)
 	role := roleHealth{
 		Role: delegation.Role, Version: doc.Version(), Expires: doc.Expires(), Left: int64(doc.Expires().Sub(c.now).Seconds()),
-		Threshold: delegation.Threshold, Keys: len(delegation.KeyIDs), Slack: len(delegation.KeyIDs) - delegation.Threshold,
+		Threshold: delegation.Threshold, Keys: delegation.DistinctKeys(), Slack: delegation.DistinctKeys() - delegation.Threshold,
 		Signed: verified.Signed, Online: online,
 	}
 	h.Roles = append(h.Roles, role)
@@ -162,7 +162,7 @@ func (c *doctorCommand) examineDelegated(ctx context.Context, h *health, r *mirr
 		if err != nil {
 			return err
 		}
-		c.examineRole(h, role.Document, delegation, len(delegation.KeyIDs) == 1 && delegation.KeyIDs[0] == online.ID())
+		c.examineRole(h, role.Document, delegation, len(delegation.KeyIDs) > 0 && len(delegation.IDs(online)) == len(delegation.KeyIDs))
 		targets, err := role.Document.Targets()
 		if err != nil {
 			h.find(levelError, role.Name, "%v", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"example.org/rstuf"
@@ -146,8 +147,8 @@ func (a *app) askSignature(ctx context.Context, draft *ceremony.Draft, ref metad
 		return err
 	}
 	defer key.Close()
-	if id := key.Public().ID(); id != ref.KeyID && key.Public().LegacyID() != ref.KeyID {
-		return fmt.Errorf("%s is not the key %s: its key id is %s", path, ref, id)
+	if !slices.Contains(draft.KeyIDs(key.Public()), ref.KeyID) {
+		return fmt.Errorf("%s is not the key %s: its key id is %s", path, ref, key.Public().ID())
 	}
 	return draft.Sign(ctx, key)
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -96,9 +97,12 @@ func (s *Service) postBootstrap(r *http.Request) answer {
 	if s.bootstrapState() != "None" {
 		return locked()
 	}
-	errs := s.checkRoot(payload.Root())
+	root, errs := s.checkRoot(payload.Root())
 	if d := payload.Settings.Roles.Delegations; d != nil {
 		errs = append(errs, checkKeyIDs(d.Keys, "body", "settings", "roles", "delegations", "keys")...)
+		if len(errs) == 0 {
+			errs = checkDelegations(d, nil, root, "body", "settings", "roles", "delegations", "roles")
+		}
 	}
 	if len(errs) > 0 {
 		return invalid(errs)
@@ -120,15 +124,15 @@ func (s *Service) postBootstrap(r *http.Request) answer {
 }
 
 // checkRoot checks a root against the rules that need no other root.
-func (s *Service) checkRoot(raw []byte) rstuf.ValidationError {
+func (s *Service) checkRoot(raw []byte) (*metadata.Document, rstuf.ValidationError) {
 	doc, err := metadata.Parse(raw)
 	if err == nil {
 		err = metadata.CheckRoot(doc, s.cfg.Now())
 	}
 	if err == nil {
-		return nil
+		return doc, nil
 	}
-	return rstuf.ValidationError{fieldError(err, "body", "metadata", rstuf.RoleRoot)}
+	return nil, rstuf.ValidationError{fieldError(err, "body", "metadata", rstuf.RoleRoot)}
 }
 
 func fieldError(err error, loc ...any) rstuf.FieldError {
@@ -139,7 +143,7 @@ func fieldError(err error, loc ...any) rstuf.FieldError {
 func checkKeyIDs(list map[string]rstuf.Key, loc ...any) (errs rstuf.ValidationError) {
 	for _, id := range slices.Sorted(maps.Keys(list)) {
 		key, err := keys.FromKey(list[id])
-		if err == nil && key.ID() != id && key.LegacyID() != id {
+		if err == nil && !key.HasID(id) {
 			err = fmt.Errorf("the id does not fit the key: it is %s", key.ID())
 		}
 		if err != nil {
@@ -147,6 +151,19 @@ func checkKeyIDs(list map[string]rstuf.Key, loc ...any) (errs rstuf.ValidationEr
 		}
 	}
 	return errs
+}
+
+// checkDelegations checks custom roles against what stands. A key that is not
+// known may come with a request that waits, so that the task says it.
+func checkDelegations(d *rstuf.Delegations, known map[string]rstuf.Key, root *metadata.Document, loc ...any) rstuf.ValidationError {
+	view, err := root.Root()
+	if err == nil {
+		err = metadata.CheckDelegations(d, known, view)
+	}
+	if err == nil || errors.Is(err, metadata.ErrUnknownKey) {
+		return nil
+	}
+	return rstuf.ValidationError{fieldError(err, loc...)}
 }
 
 func (s *Service) getConfig(*http.Request) answer {
@@ -180,7 +197,7 @@ func (s *Service) postMetadata(r *http.Request) answer {
 	if a := s.needs(notAccepted, "Requires bootstrap finished."); a != nil {
 		return *a
 	}
-	if errs := s.checkRoot(request.Metadata[rstuf.RoleRoot]); len(errs) > 0 {
+	if _, errs := s.checkRoot(request.Metadata[rstuf.RoleRoot]); len(errs) > 0 {
 		return invalid(errs)
 	}
 	return s.submit(r.Context(), s.nextID(), append(newRecord(updateMetadata, false), body...), "Metadata update accepted.", nil)
@@ -267,6 +284,13 @@ func (s *Service) changeDelegations(r *http.Request, k kind, text string) answer
 	}
 	if errs := checkKeyIDs(request.Delegations.Keys, "body", "delegations", "keys"); len(errs) > 0 {
 		return invalid(errs)
+	}
+	// With hash bins there are no custom roles, which the task says.
+	if repo := s.current(); repo.state.Bins == 0 {
+		errs := checkDelegations(&request.Delegations, repo.delegations.Keys, repo.root, "body", "delegations", "roles")
+		if len(errs) > 0 {
+			return invalid(errs)
+		}
 	}
 	return s.submit(r.Context(), s.nextID(), append(newRecord(k, false), body...), text, nil)
 }

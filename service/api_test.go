@@ -194,6 +194,25 @@ func TestDelegations(t *testing.T) {
 		assert.Equal(t, http.StatusUnprocessableEntity, code, text)
 	}
 
+	// What nobody could ever sign, or would lose a part, is refused at once.
+	twice := map[string]rstuf.Key{dev.Public().ID(): dev.Public().Key(), dev.Public().LegacyID(): dev.Public().Key()}
+	never := role("x", dev.Public().ID(), dev.Public().LegacyID())
+	never.Threshold = 2
+	both := role("x")
+	both.PathHashPrefixes = []string{"0"}
+	online := f.online.Public()
+	for want, body := range map[string]rstuf.DelegationsUpdate{
+		"a threshold of 2 and 1 usable keys": request(twice, never),
+		"paths and path_hash_prefixes":       request(nil, both),
+		"is the online key":                  request(map[string]rstuf.Key{online.LegacyID(): online.Key()}, role("x", online.LegacyID())),
+	} {
+		for _, method := range []string{"POST", "PUT"} {
+			code, text := f.call(method, "/delegations/", body)
+			assert.Equal(t, http.StatusUnprocessableEntity, code, text)
+			assert.Contains(t, text, want)
+		}
+	}
+
 	details := f.ok(f.post("/delegations/", request(nil, role("one"), role("pub"), role("lost", strings.Repeat("0", 64)))))
 	assert.Equal(t, rstuf.Names{"one"}, details.DelegatedRoles)
 	require.Len(t, details.FailedRoles, 2)

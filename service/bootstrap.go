@@ -1,14 +1,10 @@
 package service
 
 import (
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"example.org/rstuf"
-	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
 
@@ -43,19 +39,19 @@ func (p *publication) bootstrap(w *waiting, body []byte) (outcome, error) {
 	if err != nil {
 		return outcome{}, refuse(bootstrapFailed, "%v", err)
 	}
-	by, err := rootDelegation(doc)
+	by, err := metadata.RootSigners(doc)
 	if err != nil {
 		return outcome{}, refuse(bootstrapFailed, "%v", err)
 	}
 	if len(doc.Signatures()) == 0 {
 		return outcome{}, refuse(bootstrapFailed, "Metadata requires at least one valid signature")
 	}
-	if err := checkSignatures(doc, by); err != nil {
+	if err := doc.CheckSignatures(by...); err != nil {
 		return outcome{}, refuse(bootstrapFailed, "Bootstrap has invalid signature(s)")
 	}
 	p.next.state = newState(payload.Settings.Roles, w.id)
 	details := &rstuf.TaskDetails{}
-	if by.Verify(doc).OK() {
+	if by[0].Verify(doc).OK() {
 		if err := p.createRepository(doc, bootstrapFailed); err != nil {
 			return outcome{}, err
 		}
@@ -115,8 +111,8 @@ func (p *publication) createRepository(root *metadata.Document, message string) 
 		p.next.delegations = &metadata.Delegations{Keys: map[string]rstuf.Key{}, Roles: []rstuf.DelegatedRole{}}
 		custom := p.next.state.Delegations
 		for _, role := range custom.Roles {
-			if _, err := p.delegate(role, custom.Keys); err != nil {
-				return refuse(message, "role %s: %v", role.Name, err)
+			if err := p.delegate(role, custom.Keys); err != nil {
+				return refuse(message, "%v", err)
 			}
 			first = append(first, role.Name)
 		}
@@ -146,91 +142,18 @@ func (p *publication) firstVersion(role string) error {
 	return nil
 }
 
-// rootDelegation says who signs for a root: its own root role.
-func rootDelegation(doc *metadata.Document) (metadata.Delegation, error) {
-	root, err := doc.Root()
+// delegate adds a role to the delegations, or replaces it.
+func (p *publication) delegate(role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
+	root, err := p.next.root.Root()
 	if err != nil {
-		return metadata.Delegation{}, err
+		return err
 	}
-	return root.Delegation(rstuf.RoleRoot)
-}
-
-// checkSignatures checks that every signature of a document is right and by a
-// key of one of these roles. Signatures that cannot be checked here, which are
-// those of Sigstore, pass; they count for nothing.
-func checkSignatures(doc *metadata.Document, by ...metadata.Delegation) error {
-	for _, sig := range doc.Signatures() {
-		key, err := findKey(sig.KeyID, by)
-		if err != nil {
-			return err
-		}
-		if !key.Verifiable() {
-			continue
-		}
-		if err := verifySignature(doc, sig, key); err != nil {
-			return err
-		}
+	next := p.next.delegations.Clone()
+	if err := next.Put(role, given, root); err != nil {
+		return err
 	}
-	return nil
-}
-
-var errUnknownKey = errors.New("the key is not one of the role's")
-
-// findKey is the key of an id among those that may sign for these roles.
-func findKey(id string, by []metadata.Delegation) (keys.Public, error) {
-	for _, d := range by {
-		if object, ok := d.Keys[id]; ok && slices.Contains(d.KeyIDs, id) {
-			return keys.FromKey(object)
-		}
-	}
-	return keys.Public{}, fmt.Errorf("key %.16s: %w", id, errUnknownKey)
-}
-
-func verifySignature(doc *metadata.Document, sig rstuf.Signature, key keys.Public) error {
-	raw, err := hex.DecodeString(sig.Sig)
-	if err != nil {
-		return keys.ErrBadSignature
-	}
-	return key.Verify(doc.Canonical(), raw)
-}
-
-// delegate adds a role to the delegations, or replaces it, with the keys it
-// names. It returns the role as it stands in metadata.
-func (p *publication) delegate(role rstuf.DelegatedRole, given map[string]rstuf.Key) (rstuf.DelegatedRole, error) {
-	online, err := p.online()
-	if err != nil {
-		return role, err
-	}
-	d := p.next.delegations
-	if role.Online() {
-		view, err := p.next.root.Root()
-		if err != nil {
-			return role, err
-		}
-		role.KeyIDs = []string{online.id}
-		given = map[string]rstuf.Key{online.id: view.Keys[online.id]}
-	}
-	all := maps.Clone(d.Keys)
-	for _, id := range role.KeyIDs {
-		if key, ok := given[id]; ok {
-			all[id] = key
-		} else if _, ok := all[id]; !ok {
-			return role, fmt.Errorf("key %.16s is not known: send it along", id)
-		}
-	}
-	if role.Paths != nil {
-		role.PathHashPrefixes = nil // metadata has one of the two
-	}
-	next := *d
-	next.Keys = all
-	next.Roles = slices.Clone(d.Roles)
-	if i := slices.IndexFunc(next.Roles, func(r rstuf.DelegatedRole) bool { return r.Name == role.Name }); i >= 0 {
-		next.Roles[i] = role
-	} else {
-		next.Roles = append(next.Roles, role)
-	}
-	p.next.delegations = &next
+	p.next.delegations = next
 	p.next.state.Expiration[role.Name] = role.ExpirePolicy
 	p.next.state.UsedNames[role.Name] = true
-	return role, nil
+	return nil
 }

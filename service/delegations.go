@@ -2,7 +2,6 @@ package service
 
 import (
 	"fmt"
-	"slices"
 
 	"example.org/rstuf"
 )
@@ -39,7 +38,6 @@ func (p *publication) changeDelegations(body []byte, change func(rstuf.Delegated
 // endDelegations publishes the changed delegations.
 func (p *publication) endDelegations(details *rstuf.TaskDetails) (outcome, error) {
 	if p.next.delegations != p.old.delegations {
-		p.dropUnusedKeys()
 		if err := p.resign(rstuf.RoleTargets); err != nil {
 			return outcome{}, err
 		}
@@ -52,7 +50,7 @@ func (p *publication) addDelegation(role rstuf.DelegatedRole, given map[string]r
 	if p.next.state.used(role.Name) {
 		return refuse(role.Name, "role already exists or name used in the past")
 	}
-	if _, err := p.delegate(role, given); err != nil {
+	if err := p.delegate(role, given); err != nil {
 		return refuse(role.Name, "%v", err)
 	}
 	return p.firstVersion(role.Name)
@@ -65,7 +63,7 @@ func (p *publication) updateDelegation(role rstuf.DelegatedRole, given map[strin
 	if _, ok := p.next.delegated(role.Name); !ok {
 		return refuse(role.Name, "role '%s' doesn't exist.", role.Name)
 	}
-	if _, err := p.delegate(role, given); err != nil {
+	if err := p.delegate(role, given); err != nil {
 		return refuse(role.Name, "%v", err)
 	}
 	online, err := p.isOnline(role.Name)
@@ -106,25 +104,14 @@ func (p *publication) deleteDelegations(body []byte) (outcome, error) {
 			details.FailedRoles = append(details.FailedRoles, rstuf.FailedRole{Role: role.Name, Reason: fmt.Sprintf("Role '%s' does not exists", role.Name)})
 			continue
 		}
-		d := *p.next.delegations
-		d.Roles = slices.DeleteFunc(slices.Clone(d.Roles), func(r rstuf.DelegatedRole) bool { return r.Name == role.Name })
-		p.next.delegations = &d
+		next := p.next.delegations.Clone()
+		if err := next.Remove(role.Name); err != nil {
+			return outcome{}, err
+		}
+		p.next.delegations = next
 		delete(p.next.signing, role.Name)
 		delete(p.next.state.Expiration, role.Name)
 		details.DelegatedRoles = append(details.DelegatedRoles, role.Name)
 	}
 	return p.endDelegations(details)
-}
-
-// dropUnusedKeys removes the keys that no delegated role names any more.
-func (p *publication) dropUnusedKeys() {
-	d := *p.next.delegations
-	used := map[string]rstuf.Key{}
-	for _, role := range d.Roles {
-		for _, id := range role.KeyIDs {
-			used[id] = d.Keys[id]
-		}
-	}
-	d.Keys = used
-	p.next.delegations = &d
 }

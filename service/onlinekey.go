@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,14 +23,7 @@ type onlineSigner struct {
 }
 
 func (o onlineSigner) sign(ctx context.Context, doc *metadata.Document) error {
-	if o.id == o.Public().ID() {
-		return doc.Sign(ctx, o)
-	}
-	sig, err := o.Sign(ctx, doc.Canonical())
-	if err != nil {
-		return err
-	}
-	return doc.AddSignature(rstuf.Signature{KeyID: o.id, Sig: hex.EncodeToString(sig)}, o.Public())
+	return doc.SignAs(ctx, o, o.id)
 }
 
 // Sign signs in bounded time.
@@ -47,7 +39,7 @@ type signerCache struct {
 	uris keys.URIConfig
 
 	mu   sync.Mutex
-	open map[string]keys.Signer // by today's key id
+	open map[string]keys.Signer // by identity
 }
 
 func (c *signerCache) start(cfg Config) error {
@@ -60,14 +52,14 @@ func (c *signerCache) start(cfg Config) error {
 		if signer == nil {
 			return fmt.Errorf("Config.OnlineKeys[%d] is nil", i)
 		}
-		c.open[signer.Public().ID()] = keys.Checked(signer)
+		c.open[signer.Public().Identity()] = keys.Checked(signer)
 	}
 	for _, file := range cfg.KeyFiles {
 		key, err := keys.Load(file.Path, file.Password)
 		if err != nil {
 			return fmt.Errorf("online key: %w", err)
 		}
-		c.open[key.Public().ID()] = key
+		c.open[key.Public().Identity()] = key
 	}
 	return nil
 }
@@ -89,7 +81,7 @@ func (c *signerCache) forRoot(ctx context.Context, doc *metadata.Document) (onli
 func (c *signerCache) get(ctx context.Context, key keys.Public) (keys.Signer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if signer, ok := c.open[key.ID()]; ok {
+	if signer, ok := c.open[key.Identity()]; ok {
 		return signer, nil
 	}
 	uri := key.Key().OnlineURI
@@ -100,11 +92,11 @@ func (c *signerCache) get(ctx context.Context, key keys.Public) (keys.Signer, er
 	if err != nil {
 		return nil, fmt.Errorf("the online key %s cannot be opened: %w", key, err)
 	}
-	if signer.Public().ID() != key.ID() {
+	if !signer.Public().Same(key) {
 		return nil, fmt.Errorf("the online key %s cannot be used: %s holds another key, %s", key, uri, signer.Public())
 	}
 	signer = keys.Checked(signer)
-	c.open[key.ID()] = signer
+	c.open[key.Identity()] = signer
 	return signer, nil
 }
 
@@ -160,7 +152,7 @@ func (c *signerCache) check(doc *metadata.Document) error {
 		return err
 	}
 	scheme, _, found := strings.Cut(key.Key().OnlineURI, ":")
-	if c.open[key.ID()] != nil || !found || slices.Contains(c.uris.Schemes, scheme) {
+	if c.open[key.Identity()] != nil || !found || slices.Contains(c.uris.Schemes, scheme) {
 		return nil
 	}
 	return fmt.Errorf("root names the online key %s by a URI of the scheme %q, which is not among those that may be opened (%s): start the service with --key-scheme %s (Config.Keys.Schemes), or give the key with --online-key",

@@ -31,14 +31,14 @@ func (p *publication) updateMetadata(body []byte) (outcome, error) {
 	if want := p.old.root.Version() + 1; doc.Version() != want {
 		return outcome{}, refuse(updateFailed, "Failed to verify the trust: Expected root version %d instead got version %d", want, doc.Version())
 	}
-	by, err := rootDelegations(p.old.root, doc)
+	by, err := metadata.RootSigners(p.old.root, doc)
 	if err != nil {
 		return outcome{}, err
 	}
 	if len(doc.Signatures()) == 0 {
 		return outcome{}, refuse(updateFailed, "Metadata requires at least one valid signature")
 	}
-	if err := checkSignatures(doc, by...); err != nil {
+	if err := doc.CheckSignatures(by...); err != nil {
 		return outcome{}, refuse(updateFailed, "Failed to verify the trust: %v", err)
 	}
 	if len(by[0].Verify(doc).Signed) == 0 {
@@ -58,23 +58,6 @@ func (p *publication) updateMetadata(body []byte) (outcome, error) {
 		details.Update = fmt.Sprintf("Root v%d is pending signatures", doc.Version())
 	}
 	return p.s.success(updateMetadata, "Metadata Update Processed", details), nil
-}
-
-// rootDelegations are those of the old and the new root, whose keys may sign
-// the new one. Before the first root there is no old one.
-func rootDelegations(old, next *metadata.Document) ([]metadata.Delegation, error) {
-	var list []metadata.Delegation
-	for _, doc := range []*metadata.Document{old, next} {
-		if doc == nil {
-			continue
-		}
-		d, err := rootDelegation(doc)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, d)
-	}
-	return list, nil
 }
 
 // takeRoot makes a root the current one if it has all the signatures it needs.
@@ -175,11 +158,7 @@ func (p *publication) signMetadata(body []byte) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	key, err := findKey(request.Signature.KeyID, by)
-	if err == nil {
-		err = doc.AddSignature(request.Signature, key)
-	}
-	if err != nil {
+	if err := doc.AddSignatureFor(request.Signature, by...); err != nil {
 		p.s.cfg.Logger.Warn("a signature was refused", "role", role, "error", err)
 		return outcome{}, refuse(signatureFailed, "Invalid signature")
 	}
@@ -196,7 +175,7 @@ func (p *publication) signMetadata(body []byte) (outcome, error) {
 // signersOf says who may sign the document that waits for a role.
 func (p *publication) signersOf(role string, doc *metadata.Document) ([]metadata.Delegation, error) {
 	if role == rstuf.RoleRoot {
-		return rootDelegations(p.old.root, doc)
+		return metadata.RootSigners(p.old.root, doc)
 	}
 	targets := metadata.Targets{Delegations: p.old.delegations}
 	d, err := targets.Delegation(role)

@@ -96,6 +96,7 @@ type repository struct {
 	dir      string
 	people   []*keys.Private // of root: ed25519, ecdsa, rsa
 	online   *keys.Private
+	root     *metadata.Root
 	snapshot map[string]metadata.MetaFile
 	targets  metadata.Targets
 }
@@ -128,6 +129,7 @@ func newRepository(dir string) (*repository, error) {
 	if err := next.SetThreshold(2); err != nil {
 		return nil, err
 	}
+	r.root = next
 	return r, r.put(rstuf.RoleRoot, next, r.people...)
 }
 
@@ -203,7 +205,7 @@ func pathRoles(r *repository) error {
 	}
 	r.targets.Delegations = &metadata.Delegations{Extra: note("delegations")}
 	for i, role := range roles {
-		if err := r.targets.Delegations.Put(role, known, r.online.Public()); err != nil {
+		if err := r.targets.Delegations.Put(role, known, r.root); err != nil {
 			return err
 		}
 		files := map[string]metadata.TargetFile{}

@@ -1,0 +1,94 @@
+package ceremony_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf/ceremony"
+	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
+)
+
+// TestNewIDOfAKey gives carol's key, which the first root names by the id of
+// carol.json, the id that follows from carol.pub. She signs once, and it counts
+// for the old root and for the new one.
+func TestNewIDOfAKey(t *testing.T) {
+	t.Parallel()
+	policy, err := ceremony.LoadPolicy("testdata/reid/p3.yml")
+	require.NoError(t, err)
+	policy.HashBins, policy.Now = 2, testNow
+	load := func(name string) *keys.Private {
+		key, err := keys.Load("testdata/reid/"+name, nil)
+		require.NoError(t, err)
+		return key.WithName(name)
+	}
+	bob, carol := load("bob"), load("carol")
+	draft, err := ceremony.New(policy)
+	require.NoError(t, err)
+	require.NoError(t, draft.Sign(t.Context(), bob))
+	require.NoError(t, draft.Sign(t.Context(), carol))
+	assert.True(t, draft.Status().Complete(), draft.Status())
+	trusted := draft.Document()
+
+	next, err := ceremony.Next(t.Context(), trusted, ceremony.Change{
+		RemoveRootKeys: []string{"carol"}, AddRootKeys: []keys.Public{carol.Public()}, Now: testNow,
+	})
+	require.NoError(t, err)
+	ids := next.KeyIDs(carol.Public())
+	require.Len(t, ids, 2)
+	assert.Contains(t, ids, carol.Public().ID())
+	require.NoError(t, next.Sign(t.Context(), bob))
+	require.NoError(t, next.Sign(t.Context(), carol))
+	assert.True(t, next.Status().Complete(), next.Status())
+	_, _, err = metadata.VerifyNextRoot(trusted, next.Document())
+	assert.NoError(t, err)
+
+	// A single signature that was made elsewhere is enough too, by either id.
+	for _, id := range ids {
+		other, err := ceremony.Next(t.Context(), trusted, ceremony.Change{
+			RemoveRootKeys: []string{"carol"}, AddRootKeys: []keys.Public{carol.Public()}, Now: testNow,
+		})
+		require.NoError(t, err)
+		require.NoError(t, other.Sign(t.Context(), bob))
+		for _, sig := range next.Document().Signatures() {
+			if sig.KeyID == id {
+				require.NoError(t, other.AddSignature(sig))
+			}
+		}
+		assert.True(t, other.Status().Complete(), other.Status())
+	}
+}
+
+// TestTodaysIDs moves the root keys of a first-generation repository to today's
+// ids. The online key, which only moves to another place, keeps the id that it
+// has.
+func TestTodaysIDs(t *testing.T) {
+	t.Parallel()
+	alice, aliceID := legacyKey(t, "legacy-ed25519")
+	bob, bobID := legacyKey(t, "legacy-ecdsa")
+	online, onlineID := legacyKey(t, "legacy-rsa")
+	draft, err := ceremony.New(ceremony.Policy{
+		RootKeys: []keys.Public{alice.Public(), bob.Public()}, Threshold: 2, OnlineKey: online.Public(),
+		HashBins: 8, TargetsBaseURL: "http://example.com/files", FirstGeneration: true, Now: testNow,
+	})
+	require.NoError(t, err)
+	require.NoError(t, draft.Sign(t.Context(), alice))
+	require.NoError(t, draft.Sign(t.Context(), bob))
+
+	next, err := ceremony.Next(t.Context(), draft.Document(), ceremony.Change{
+		RemoveRootKeys: []string{aliceID, bobID}, AddRootKeys: []keys.Public{alice.Public(), bob.Public()},
+		OnlineURI: "fn:online", Now: testNow,
+	})
+	require.NoError(t, err)
+	require.NoError(t, next.Sign(t.Context(), alice))
+	assert.Equal(t, []metadata.KeyRef{{KeyID: bobID, Name: bob.Public().Name()}}, next.Status().RootBefore.Missing)
+	require.NoError(t, next.Sign(t.Context(), bob))
+	assert.True(t, next.Status().Complete(), next.Status())
+	root, err := next.Document().Root()
+	require.NoError(t, err)
+	assert.Equal(t, []string{alice.Public().ID(), bob.Public().ID()}, root.Roles["root"].KeyIDs)
+	assert.Equal(t, []string{onlineID}, root.Roles["timestamp"].KeyIDs)
+	assert.Equal(t, "fn:online", root.Keys[onlineID].OnlineURI)
+}
