@@ -52,14 +52,19 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// service FOLDER starts an embedded service on a folder, with the keys of
-// FOLDER/keys, and sets API and METADATA to its URLs.
+// service FOLDER [KEY] starts an embedded service on a folder, with the keys of
+// FOLDER/keys and the online key in the file KEY, and sets API and METADATA to
+// its URLs.
 func startService(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: service FOLDER")
+	if len(args) != 1 && len(args) != 2 {
+		ts.Fatalf("usage: service FOLDER [KEY]")
 	}
 	dir := ts.MkAbs(args[0])
-	svc, err := service.Open(context.Background(), service.Config{Dir: dir, Keys: keys.URIConfig{Dir: filepath.Join(dir, "keys")}, UnsafeNoSync: true})
+	config := service.Config{Dir: dir, Keys: keys.URIConfig{Dir: filepath.Join(dir, "keys")}, UnsafeNoSync: true}
+	if len(args) == 2 {
+		config.KeyFiles = []service.KeyFile{{Path: ts.MkAbs(args[1])}}
+	}
+	svc, err := service.Open(context.Background(), config)
 	ts.Check(err)
 	api, files := httptest.NewServer(svc.Handler()), httptest.NewServer(svc.MetadataHandler())
 	ts.Defer(func() {
