@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -30,6 +31,9 @@ type File struct {
 // the API. What is wrong with the fields comes back as a
 // [rstuf.ValidationError]. [Check] does the rest.
 func Read(r io.Reader) (*File, error) {
+	if r == nil {
+		return nil, errors.New("read payload: there is nothing to read: the reader is nil")
+	}
 	file, err := read(r)
 	if err != nil {
 		return nil, fmt.Errorf("read payload: %w", err)

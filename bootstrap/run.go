@@ -88,8 +88,11 @@ func Run(ctx context.Context, api API, payload *rstuf.BootstrapPayload, options 
 	for _, option := range options {
 		option(&r)
 	}
-	if payload == nil {
+	switch {
+	case payload == nil:
 		return Result{}, fmt.Errorf("bootstrap: %w", errNoPayload)
+	case api == nil:
+		return Result{}, errors.New("bootstrap: there is no deployment to send the payload to: the API is nil")
 	}
 	result, err := r.run(ctx)
 	if err != nil {

@@ -83,6 +83,9 @@ func LoadDraft(path string) (*Draft, error) {
 // trust before you sign. Signatures in it that are wrong show in the status
 // and do not count.
 func ReadDraft(r io.Reader) (*Draft, error) {
+	if r == nil {
+		return nil, errors.New("read draft: there is nothing to read: the reader is nil")
+	}
 	d, err := readDraft(r)
 	if err != nil {
 		return nil, fmt.Errorf("read draft: %w", err)

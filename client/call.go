@@ -24,9 +24,14 @@ type call struct {
 	repeat bool
 }
 
+var errNoClient = errors.New("the client is empty: make it with New")
+
 // do sends the call and decodes the answer's data. An answer without data
 // leaves data as it is.
 func (c *Client) do(ctx context.Context, call call, data any) error {
+	if c == nil || c.http == nil {
+		return errNoClient
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", call.method, call.path, ctx.Err())
 	}

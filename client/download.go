@@ -93,6 +93,9 @@ func NewDownloader(cfg DownloaderConfig, trust Trust) (*Downloader, error) {
 }
 
 func (d *Downloader) acquire(ctx context.Context) error {
+	if d.lock == nil {
+		return errNoDownloader
+	}
 	select {
 	case d.lock <- struct{}{}:
 		return nil
@@ -101,12 +104,17 @@ func (d *Downloader) acquire(ctx context.Context) error {
 	}
 }
 
+var errNoDownloader = errors.New("the downloader is empty: make it with NewDownloader")
+
 func (d *Downloader) release() { <-d.lock }
 
 // Refresh brings the metadata up to date. The first [Downloader.Info] or
 // [Downloader.Download] does it by itself; a program that runs on calls it
 // whenever it wants to see what is new.
 func (d *Downloader) Refresh(ctx context.Context) error {
+	if d.lock == nil {
+		return errNoDownloader
+	}
 	if err := d.acquire(ctx); err != nil {
 		return fmt.Errorf("metadata of %s: %w", d.metadata.URL(), err)
 	}

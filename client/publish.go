@@ -103,6 +103,9 @@ const (
 // came. A path should stand in the sequence once, since nothing tells which of
 // two requests is published last.
 func (p *Publisher) Publish(ctx context.Context, artifacts iter.Seq[rstuf.Artifact]) (PublishReport, error) {
+	if artifacts == nil {
+		return PublishReport{}, errors.New("publish artifacts: there is no sequence of artifacts: it is nil")
+	}
 	return p.PublishFiles(ctx, func(yield func(rstuf.Artifact, error) bool) {
 		for a := range artifacts {
 			if !yield(a, nil) {
@@ -118,6 +121,9 @@ func (p *Publisher) Publish(ctx context.Context, artifacts iter.Seq[rstuf.Artifa
 func (p *Publisher) PublishFiles(ctx context.Context, files iter.Seq2[rstuf.Artifact, error]) (PublishReport, error) {
 	if p.Client == nil {
 		return PublishReport{}, errors.New("publish artifacts: Publisher.Client is not set")
+	}
+	if files == nil {
+		return PublishReport{}, errors.New("publish artifacts: there is no sequence of files: it is nil")
 	}
 	journal, err := openJournal(p.Journal, p.Client.base)
 	if err != nil {

@@ -33,6 +33,9 @@ var (
 	ErrClosed = errors.New("the private key is closed")
 )
 
+// errNoKey is the error of the zero [Public].
+var errNoKey = errors.New("there is no key: it is empty")
+
 // errHalves: a file's public and private halves are of different keys.
 var errHalves = fmt.Errorf("%w: its public and private halves do not belong together", ErrNotKey)
 

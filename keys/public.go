@@ -42,6 +42,9 @@ func (p Public) ID() string { return p.id }
 // LegacyID is the id that the first generation of RSTUF gave this key; it
 // covers keyid_hash_algorithms too. Use it only to find a key in old files.
 func (p Public) LegacyID() string {
+	if p.id == "" {
+		return ""
+	}
 	id, err := legacyKeyID(p.key)
 	if err != nil {
 		return "" // unreachable: the same text went through KeyID
@@ -53,7 +56,7 @@ func (p Public) LegacyID() string {
 // LegacyID, or, for a Sigstore key, the one that covers no name, which
 // securesystemslib computes by itself.
 func (p Public) HasID(id string) bool {
-	if id == "" {
+	if id == "" || p.id == "" {
 		return false
 	}
 	plain, err := hashKey(p.key, "", "")
@@ -107,8 +110,13 @@ func (p Public) String() string {
 	return fmt.Sprintf("%s (%s)", quote.Line(name), p.id[:16])
 }
 
-// MarshalJSON writes the TUF key object.
-func (p Public) MarshalJSON() ([]byte, error) { return json.Marshal(p.key) }
+// MarshalJSON writes the TUF key object. The zero key has none.
+func (p Public) MarshalJSON() ([]byte, error) {
+	if p.id == "" {
+		return nil, errNoKey
+	}
+	return json.Marshal(p.key)
+}
 
 // UnmarshalJSON reads a TUF key object; see [FromKey].
 func (p *Public) UnmarshalJSON(data []byte) error {

@@ -48,10 +48,10 @@ func NewSignerFunc(pub Public, sign func(ctx context.Context, message []byte) ([
 
 // Checked returns a signer whose signatures are verified before they are passed
 // on: the signer itself if it is of this package, whose signers do that, else
-// one around it.
+// one around it. Of nil it is nil.
 func Checked(s Signer) Signer {
 	switch s.(type) {
-	case *Private, funcSigner:
+	case nil, *Private, funcSigner:
 		return s
 	}
 	return NewSignerFunc(s.Public(), s.Sign)
