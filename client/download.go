@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"path"
 	"slices"
@@ -226,11 +225,7 @@ func guard(f func() error) (err error) {
 // fetchMetadata gets one metadata file, in the way that go-tuf expects: a 404
 // for the next root means that there is none.
 func (d *Downloader) fetchMetadata(ctx context.Context, target string, most int64) ([]byte, error) {
-	name, err := url.PathUnescape(strings.TrimPrefix(target, d.metadata.URL()+"/"))
-	if err != nil {
-		return nil, err
-	}
-	body, err := d.metadata.Fetch(ctx, name, most)
+	body, err := d.metadata.Fetch(ctx, strings.TrimPrefix(target, d.metadata.URL()+"/"), most)
 	if errors.Is(err, ErrNotFound) || errors.Is(err, transport.ErrForbidden) {
 		return nil, fmt.Errorf("%w: %w", err, &metadata.ErrDownloadHTTP{StatusCode: http.StatusNotFound, URL: target})
 	}

@@ -54,12 +54,15 @@ func (b *Base) Retries() int {
 }
 
 // Fetch reads a whole metadata file of the folder, of no more than so many
-// bytes. The name is that of one file: a slash in it is encoded, as the TUF
-// clients do for names of roles, and the same in a folder of this machine.
-// An error begins with the name, or with the URL where that matters. The
-// content begins as a JSON object does; nothing more is known of it.
+// bytes. The name is that of one file, percent-encoded where that is needed,
+// as package metadata writes it; in a folder of this machine the file has the
+// same name. An error begins with the name. The content begins as a JSON
+// object does; nothing more is known of it.
 func (b *Base) Fetch(ctx context.Context, name string, most int64) ([]byte, error) {
-	body, err := b.fetch(ctx, url.PathEscape(name), most)
+	if strings.ContainsAny(name, "/?#") || LeadsOut(name) {
+		return nil, fmt.Errorf("%q is not the name of a file in the folder", name)
+	}
+	body, err := b.fetch(ctx, name, most)
 	if err == nil {
 		err = checkForm(body)
 	}
@@ -69,11 +72,11 @@ func (b *Base) Fetch(ctx context.Context, name string, most int64) ([]byte, erro
 	return body, nil
 }
 
-func (b *Base) fetch(ctx context.Context, escaped string, most int64) ([]byte, error) {
+func (b *Base) fetch(ctx context.Context, name string, most int64) ([]byte, error) {
 	if b.folder != nil {
-		return b.folder.fetch(escaped, most)
+		return b.folder.fetch(name, most)
 	}
-	target := b.client.base + "/" + escaped
+	target := b.client.base + "/" + name
 	var body []byte
 	var refused error // only a failure in reading is worth another try
 	err := b.client.Do(ctx, Request{Method: http.MethodGet, URL: target, Repeat: true}, func(resp *http.Response) error {

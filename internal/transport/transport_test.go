@@ -75,12 +75,10 @@ func TestWhatIsSent(t *testing.T) {
 	defer server.Close()
 	b, err := transport.New(server.URL+"/p/group%2Fproject/", transport.Config{})
 	require.NoError(t, err)
-	for name, want := range map[string]string{
-		"1.root.json": "1.root.json", "1.a/b.json": "1.a%2Fb.json", "1.a?#% ü.json": "1.a%3F%23%25%20%C3%BC.json", "1.../x.json": "1...%2Fx.json",
-	} {
+	for _, name := range []string{"1.root.json", "1.a%2Fb.json", "1.a%3F%23%25%20%C3%BC.json"} {
 		_, err := b.Fetch(t.Context(), name, 10)
 		require.NoError(t, err)
-		assert.Equal(t, "/p/group%2Fproject/"+want, uri.Load())
+		assert.Equal(t, "/p/group%2Fproject/"+name, uri.Load())
 	}
 	for path, want := range map[string]string{"a/b c?.tgz": "a/b%20c%3F.tgz", "%2e%2e/x": "%252e%252e/x", "/a": "/a"} {
 		body, err := b.Open(t.Context(), path, 0)
@@ -89,6 +87,10 @@ func TestWhatIsSent(t *testing.T) {
 		assert.Equal(t, "/p/group%2Fproject/"+want, uri.Load())
 	}
 	uri.Store("")
+	for _, name := range []string{"a/b", "..", ".", "a?b", "a#b", "../x"} {
+		_, err := b.Fetch(t.Context(), name, 10)
+		assert.ErrorContains(t, err, "not the name of a file", name)
+	}
 	for _, path := range []string{"..", "../x", "a/../../x", "a/.", "./a"} {
 		_, err := b.Open(t.Context(), path, 0)
 		assert.ErrorContains(t, err, "leads out of the folder", path)
@@ -404,7 +406,7 @@ func TestFolder(t *testing.T) {
 	body, err := b.Fetch(t.Context(), "1.root.json", 8)
 	require.NoError(t, err)
 	assert.Equal(t, `{"v": 1}`, string(body))
-	body, err = b.Fetch(t.Context(), "1.a/b.json", 8)
+	body, err = b.Fetch(t.Context(), "1.a%2Fb.json", 8)
 	require.NoError(t, err)
 	assert.Equal(t, `{"v": 2}`, string(body))
 	_, err = b.Fetch(t.Context(), "inside", 8)
