@@ -1,0 +1,4 @@
+package repository
+
+// CheckInfo is what a Reader asks of the metadata before it downloads.
+var CheckInfo = checkInfo
