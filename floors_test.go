@@ -50,6 +50,7 @@ var floors = map[string]floor{
 	"keys/kms":                             {ours: []string{".", "keys"}, theirs: sigstore},
 	"keys/vault":                           {ours: []string{".", "internal/quote", "keys"}},
 	"metadata":                             {ours: []string{".", "internal/canonical", "internal/quote", "keys"}},
+	"repository":                           {ours: []string{".", "internal/canonical", "internal/digest", "internal/files", "internal/quote", "internal/transport", "keys", "metadata"}, theirs: slices.Concat(retryable, []string{"golang.org/x/crypto", "golang.org/x/sys"})},
 	"bootstrap":                            {ours: []string{".", "internal/files", "keys", "metadata"}},
 	"ceremony":                             {ours: []string{".", "internal/files", "internal/quote", "keys", "metadata"}, theirs: []string{"go.yaml.in/yaml/v3"}},
 	"rstuf/internal/mirror":                {ours: []string{".", "metadata"}},
