@@ -175,7 +175,7 @@ const timeLayout = "2006-01-02T15:04:05Z"
 // them, and so does [CheckRoot]; nothing here writes them.
 func parseTime(s string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil || !rfc3339.MatchString(s) {
+	if year := t.UTC().Year(); err != nil || !rfc3339.MatchString(s) || year < 0 || year > 9999 {
 		return time.Time{}, fmt.Errorf("%q is not a date of the form %s", quote.Cut(s, maxShown), timeLayout)
 	}
 	return t.UTC(), nil

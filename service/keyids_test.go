@@ -1,0 +1,45 @@
+package service_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
+)
+
+// TestKeysWithOtherIDs: the next root names keys by other ids. One signature by
+// alice counts for both roots, and the online key, which is open under its old
+// id, signs under the new one.
+func TestKeysWithOtherIDs(t *testing.T) {
+	t.Parallel()
+	otherwise := func(key keys.Public) keys.Public {
+		object := key.Key()
+		object.Value["public"] = strings.ToUpper(object.Value["public"])
+		other, err := keys.FromKey(object)
+		require.NoError(t, err)
+		require.NotEqual(t, key.ID(), other.ID())
+		return other
+	}
+	f := newFixture(t)
+	f.bootstrap()
+	f.ok(f.update(f.nextRoot(func(r *metadata.Root) {
+		assert.NoError(t, r.RemoveKey(f.alice.Public().ID()))
+		assert.NoError(t, r.AddKey(otherwise(f.alice.Public())))
+		assert.NoError(t, r.SetOnlineKey(otherwise(f.online.Public())))
+	}, f.bob)))
+	require.True(t, f.waits("root"))
+	f.ok(f.sign("root", f.alice))
+	assert.False(t, f.waits("root"))
+	assert.Equal(t, otherwise(f.online.Public()).ID(), f.settings().OnlineKey.KeyID)
+
+	f.ok(f.post("/artifacts/", adding("a/b")))
+	assert.Contains(t, f.audit().Artifacts, "a/b")
+	f.restart()
+	f.ok(f.post("/artifacts/", adding("a/c")))
+	assert.Contains(t, f.audit().Artifacts, "a/c")
+	assert.NoError(t, tufClient(t, f.svc.MetadataHandler(), f.clock()).Refresh())
+}
