@@ -11,6 +11,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
 
@@ -41,17 +42,20 @@ func rootDifferences(old, next *metadata.Root) []Difference {
 	for _, name := range []string{rstuf.RoleRoot, rstuf.RoleTimestamp, rstuf.RoleSnapshot, rstuf.RoleTargets} {
 		before, after := old.Roles[name], next.Roles[name]
 		list.add(name+" threshold", strconv.Itoa(before.Threshold), strconv.Itoa(after.Threshold))
-		for _, id := range before.KeyIDs {
-			used[id] = true
-			if !slices.Contains(after.KeyIDs, id) {
-				list.add(name+" key", describeKey(id, old.Keys[id]), "")
+		gone, come := missingFrom(after.KeyIDs, before.KeyIDs), missingFrom(before.KeyIDs, after.KeyIDs)
+		for _, id := range gone {
+			after := ""
+			if i := slices.IndexFunc(come, func(other string) bool { return sameKey(old.Keys[id], next.Keys[other]) }); i >= 0 {
+				after = describeKey(come[i], next.Keys[come[i]]) + ", the same key by another id"
+				come = slices.Delete(come, i, i+1)
 			}
+			list.add(name+" key", describeKey(id, old.Keys[id]), after)
 		}
-		for _, id := range after.KeyIDs {
+		for _, id := range come {
+			list.add(name+" key", "", describeKey(id, next.Keys[id]))
+		}
+		for _, id := range slices.Concat(before.KeyIDs, after.KeyIDs) {
 			used[id] = true
-			if !slices.Contains(before.KeyIDs, id) {
-				list.add(name+" key", "", describeKey(id, next.Keys[id]))
-			}
 		}
 		list.addFields(name+" field", before.Extra, after.Extra)
 	}
@@ -71,6 +75,21 @@ func rootDifferences(old, next *metadata.Root) []Difference {
 	list.add("specification version", old.SpecVersion, next.SpecVersion)
 	list.addFields("field", old.Extra, next.Extra)
 	return list
+}
+
+// missingFrom are the ids of a list that another list lacks.
+func missingFrom(other, list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(id string) bool { return slices.Contains(other, id) })
+}
+
+// sameKey tells whether both are one key; see [keys.Public.Identity].
+func sameKey(a, b rstuf.Key) bool {
+	first, err := keys.FromKey(a)
+	if err != nil {
+		return false
+	}
+	second, err := keys.FromKey(b)
+	return err == nil && first.Same(second)
 }
 
 type differences []Difference

@@ -1,6 +1,7 @@
 package ceremony_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,6 +37,8 @@ func TestNewIDOfAKey(t *testing.T) {
 		RemoveRootKeys: []string{"carol"}, AddRootKeys: []keys.Public{carol.Public()}, Now: testNow,
 	})
 	require.NoError(t, err)
+	require.Len(t, next.Review(testNow).Changes, 1, "nobody comes or goes")
+	assert.Contains(t, next.Review(testNow).Changes[0].String(), "the same key by another id")
 	ids := next.KeyIDs(carol.Public())
 	require.Len(t, ids, 2)
 	assert.Contains(t, ids, carol.Public().ID())
@@ -91,4 +94,29 @@ func TestTodaysIDs(t *testing.T) {
 	assert.Equal(t, []string{alice.Public().ID(), bob.Public().ID()}, root.Roles["root"].KeyIDs)
 	assert.Equal(t, []string{onlineID}, root.Roles["timestamp"].KeyIDs)
 	assert.Equal(t, "fn:online", root.Keys[onlineID].OnlineURI)
+}
+
+// TestOneKeyUnderTwoIDs: a root that names one key twice does not look like one
+// with a key more.
+func TestOneKeyUnderTwoIDs(t *testing.T) {
+	t.Parallel()
+	trusted := roots(t, 1)[0]
+	root, err := trusted.Root()
+	require.NoError(t, err)
+	next := root.Next()
+	role := next.Roles["root"]
+	role.KeyIDs = append(role.KeyIDs, public("alice").LegacyID())
+	next.Roles["root"] = role
+	next.Keys[public("alice").LegacyID()] = public("alice").Key()
+	document, err := metadata.New(next)
+	require.NoError(t, err)
+	file := encode(t, map[string]any{"rstuf_draft": 1, "role": "root", "trusted": trusted, "document": document})
+	draft, err := ceremony.ReadDraft(strings.NewReader(file))
+	require.NoError(t, err)
+	review := draft.Review(testNow)
+	assert.Contains(t, review.Contents, ceremony.Item{Field: "root threshold", Value: "2 of 3 keys"})
+	assert.Contains(t, review.Warnings, "of 4 root key ids only 3 are those of different keys that can sign")
+	require.NoError(t, draft.Pin(trusted))
+	require.NoError(t, draft.Sign(t.Context(), exampleKey("alice")))
+	assert.False(t, draft.Status().Complete(), "one key counts once")
 }

@@ -133,7 +133,11 @@ func (d *Draft) reviewRoot(r *Review) {
 		r.Changes = rootDifferences(mustRoot(d.base), root)
 	}
 	role := root.Roles[rstuf.RoleRoot]
-	r.item("root threshold", "%d of %d keys", role.Threshold, len(role.KeyIDs))
+	distinct := d.signers[len(d.signers)-1].DistinctKeys()
+	r.item("root threshold", "%d of %d keys", role.Threshold, distinct)
+	if distinct < len(role.KeyIDs) {
+		r.warn("of %d root key ids only %d are those of different keys that can sign", len(role.KeyIDs), distinct)
+	}
 	for _, id := range role.KeyIDs {
 		r.item("root key", "%s", describeKey(id, root.Keys[id]))
 	}
@@ -144,7 +148,7 @@ func (d *Draft) reviewRoot(r *Review) {
 	switch {
 	case role.Threshold == 1:
 		r.warn("a single root key can replace all others: threshold 1")
-	case role.Threshold == len(role.KeyIDs):
+	case role.Threshold == distinct:
 		r.warn("every root key is needed: the loss of one ends the repository")
 	}
 	// The document need not be one of RSTUF's: it may come from anybody. That

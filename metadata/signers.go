@@ -39,8 +39,9 @@ func RootSigners(roots ...*Document) ([]Delegation, error) {
 // several: see [keys.Public.Identity].
 func (d Delegation) IDs(key keys.Public) []string {
 	var ids []string
+	identity := key.Identity()
 	for _, id := range d.KeyIDs {
-		if known, err := d.key(id); err == nil && known.identity == key.Identity() {
+		if known, err := d.key(id); err == nil && known.identity == identity {
 			ids = append(ids, id)
 		}
 	}
