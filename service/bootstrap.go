@@ -86,6 +86,7 @@ func newState(roles rstuf.RolesSettings, id taskID) state {
 // the online key is the requester's to mend.
 func (p *publication) createRepository(root *metadata.Document, message string) error {
 	p.next.root = root
+	p.next.state.FirstRoot = root.Version()
 	p.next.state.Bootstrap = rstuf.BootstrapFinished
 	online, err := p.online()
 	if err != nil {

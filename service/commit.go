@@ -1,6 +1,8 @@
 package service
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,6 +14,9 @@ import (
 // store writes what changed into the database.
 func (p *publication) store(tx *bolt.Tx) error {
 	values := tx.Bucket(bucketState)
+	if p.next.root != p.old.root {
+		p.next.state.Roots = append(slices.Clip(p.next.state.Roots), rootSum(p.next.root.Bytes()))
+	}
 	raw, err := json.Marshal(p.next.state)
 	if err != nil {
 		return err
@@ -36,6 +41,11 @@ func (p *publication) store(tx *bolt.Tx) error {
 		}
 	}
 	return p.storeSigning(tx.Bucket(bucketSigning))
+}
+
+func rootSum(file []byte) string {
+	sum := sha256.Sum256(file)
+	return hex.EncodeToString(sum[:])
 }
 
 // storeSigning writes the documents that wait for signatures.
@@ -65,8 +75,12 @@ func (s *Service) commit(p *publication) error {
 		return err // what was made may not be whole
 	}
 	var stats taskStats
+	committed := p.files()
 	err := s.disk.commit(s.db, func(tx *bolt.Tx) (err error) {
 		if err = p.store(tx); err != nil {
+			return err
+		}
+		if err = storePassed(tx, s.files.leftover(committed), committed); err != nil {
 			return err
 		}
 		stats, err = s.putTasks(tx, p.ended)
@@ -74,6 +88,10 @@ func (s *Service) commit(p *publication) error {
 	})
 	if err != nil {
 		return fmt.Errorf("store the publication: %w", err)
+	}
+	s.files.settle(committed)
+	if len(p.changed) > 0 {
+		p.next.committedSkips = p.next.skips
 	}
 	if p.published() {
 		// What is committed must be announced before anything else happens.

@@ -56,13 +56,20 @@ func (c *crasher) step(name string) error {
 // and not synced, some are gone and some are cut short.
 type lossy struct {
 	*Folder
+	t        *testing.T
 	mu       sync.Mutex
 	unsynced []string
+	// contents is what was ever written under each name, in all lives.
+	contents map[string]string
 }
 
 func (l *lossy) Write(ctx context.Context, name string, data []byte) error {
 	l.mu.Lock()
 	l.unsynced = append(l.unsynced, name)
+	if before, ok := l.contents[name]; ok {
+		assert.Equal(l.t, before, string(data), "%s gets another content, and somebody may have fetched the first", name)
+	}
+	l.contents[name] = string(data)
 	l.mu.Unlock()
 	return l.Folder.Write(ctx, name, data)
 }
@@ -106,15 +113,16 @@ type crashRun struct {
 	acked       []string
 	want, maybe map[string]int
 	// seen are the versioned files that clients could see at the crash.
-	seen map[string][]byte
-	now  time.Time
+	seen     map[string][]byte
+	contents map[string]string
+	now      time.Time
 }
 
 func (r *crashRun) open(c *crasher) error {
 	d := &disk{unsafe: true, step: c.step}
 	folder, err := newFolder(filepath.Join(r.dir, "metadata"), d)
 	require.NoError(r, err)
-	r.crash, r.storage = c, &lossy{Folder: folder}
+	r.crash, r.storage = c, &lossy{Folder: folder, t: r.T, contents: r.contents}
 	r.now = r.now.Add(time.Minute) // what is made in another life differs
 	r.s, err = open(r.Context(), Config{Dir: r.dir, Storage: r.storage, OnlineKeys: r.signers, Now: func() time.Time { return r.now }}, d)
 	return err
@@ -286,7 +294,7 @@ func crashEverywhere(t *testing.T, online []*keys.Private, least int, script fun
 		signers = append(signers, key)
 	}
 	for n := 1; ; n++ {
-		r := &crashRun{T: t, dir: t.TempDir(), signers: signers, seen: map[string][]byte{}, now: time.Now()}
+		r := &crashRun{T: t, dir: t.TempDir(), signers: signers, seen: map[string][]byte{}, contents: map[string]string{}, now: time.Now()}
 		if err := r.open(newCrasher(n)); err != nil {
 			require.ErrorIs(t, err, errCrash)
 			continue
@@ -300,6 +308,38 @@ func crashEverywhere(t *testing.T, online []*keys.Private, least int, script fun
 		r.storage.losePower(t)
 		r.published() // it verifies as the crash left it
 		r.recover()
+	}
+}
+
+// A second crash, while the service works off what the first one left, makes
+// no difference.
+func TestCrashTwice(t *testing.T) {
+	t.Parallel()
+	private := crashKeys(t, "alice", "bob", "online", "online2")
+	draft, next := crashRoots(t, private)
+	signers := []keys.Signer{private[2], private[3]}
+	for first := 12; first < 80; first += 9 {
+		for second := 1; second < 14; second++ {
+			r := &crashRun{T: t, dir: t.TempDir(), signers: signers, seen: map[string][]byte{}, contents: map[string]string{}, now: time.Now()}
+			if err := r.open(newCrasher(first)); err != nil {
+				require.ErrorIs(t, err, errCrash)
+				continue
+			}
+			r.script(draft, next)
+			r.kill()
+			r.storage.losePower(t)
+			r.published()
+			if err := r.open(newCrasher(second)); err == nil {
+				select {
+				case <-r.crash.crashed:
+				case <-time.After(20 * time.Millisecond): // there was less to do
+				}
+				r.kill()
+				r.storage.losePower(t)
+			}
+			r.published()
+			r.recover()
+		}
 	}
 }
 

@@ -68,9 +68,6 @@ func (p *publication) isOnline(role string) (bool, error) {
 	return p.next.online(role, online.id), err
 }
 
-// version is the number of the next version of a role.
-func (p *publication) version(role string) int64 { return p.old.roles.get(role).version + 1 }
-
 // put signs a role's next version and writes its file. Other goroutines may do
 // the same with other roles.
 func (p *publication) put(role string, doc *metadata.Document) error {
@@ -105,12 +102,13 @@ func (p *publication) putSigned(role string, doc *metadata.Document) error {
 }
 
 func (p *publication) putFile(role string, version int64, expires time.Time, data []byte) error {
+	p.s.files.write(role, version)
 	if err := p.s.storage.Write(p.ctx, metadata.Filename(role, version), data); err != nil {
 		return fmt.Errorf("write %s version %d: %w", role, version, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.changed[role] = roleInfo{version, expires, sha256.Sum256(data)}
+	p.changed[role] = roleInfo{version, expires, sha256.Sum256(data), p.old.skips}
 	return nil
 }
 
@@ -261,7 +259,7 @@ func (p *publication) putTimestamp() error {
 		return err
 	}
 	p.next.timestamp = doc.Bytes()
-	p.changed[rstuf.RoleTimestamp] = roleInfo{doc.Version(), doc.Expires(), sha256.Sum256(doc.Bytes())}
+	p.changed[rstuf.RoleTimestamp] = roleInfo{doc.Version(), doc.Expires(), sha256.Sum256(doc.Bytes()), p.old.skips}
 	return nil
 }
 

@@ -109,6 +109,9 @@ func (s *Service) process(ctx context.Context, batch []*waiting) error {
 	if err != nil {
 		return err
 	}
+	if err := s.passBy(); err != nil {
+		return err
+	}
 	p := s.newPublication(ctx)
 	if !batch[0].kind.artifacts() {
 		err = p.request(batch[0], []byte(bodies[0]))
@@ -198,6 +201,10 @@ func (s *Service) maintain(ctx context.Context) time.Duration {
 	if !s.repo.bootstrapped() {
 		return s.cfg.BumpEvery
 	}
+	if err := s.passBy(); err != nil {
+		s.setPaused(err)
+		return min(s.cfg.BumpEvery, lastPause)
+	}
 	p := s.newPublication(ctx)
 	due := p.due(s.cfg.Now().Add(s.cfg.BumpBefore))
 	if len(due) > 0 {
@@ -211,6 +218,9 @@ func (s *Service) maintain(ctx context.Context) time.Duration {
 		}
 		s.setPaused(nil)
 		s.cfg.Logger.Info("signed roles anew before their end", "roles", len(due))
+	}
+	if err := s.removePassed(ctx); err != nil {
+		s.cfg.Logger.Warn("files of publications that failed could not be removed", "error", err)
 	}
 	if err := s.prune(ctx); err != nil {
 		s.cfg.Logger.Warn("old versions could not be removed", "error", err)

@@ -23,6 +23,9 @@ type repository struct {
 	// roles is what is published, without root. Roles that were removed stay:
 	// a client that saw a role in a snapshot refuses one without it.
 	roles *roleTable
+	// skips is how often versions have skipped one, and committedSkips how often
+	// at the last publication; see ledger.
+	skips, committedSkips int64
 	// signing holds the documents that wait for signatures.
 	signing map[string]*metadata.Document
 }

@@ -56,7 +56,7 @@ func (m *metadataServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256(repo.timestamp)))
 		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(repo.timestamp))
-	case repo.committed(name):
+	case repo.committed(name) && !m.s.files.has(name):
 		m.serveVersioned(w, r, name)
 	default:
 		http.NotFound(w, r)

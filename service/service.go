@@ -20,6 +20,7 @@ type Service struct {
 	disk    *disk
 	db      *bolt.DB
 	storage Storage
+	files   *ledger
 	signers signerCache
 	limits  *limits
 	origin  origin
@@ -63,11 +64,7 @@ func open(ctx context.Context, cfg Config, d *disk) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{
-		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigin(cfg.Hosts), storage: cfg.Storage, live: map[taskID]*waiting{},
-		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),
-		draining: make(chan struct{}), accepted: make(chan struct{}), done: make(chan struct{}),
-	}
+	s := newService(cfg, d)
 	routes := s.routes()
 	if s.access, err = newAccess(cfg, routes); err != nil {
 		return nil, err
@@ -86,10 +83,21 @@ func open(ctx context.Context, cfg Config, d *disk) (*Service, error) {
 	return s, nil
 }
 
+func newService(cfg Config, d *disk) *Service {
+	return &Service{
+		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigin(cfg.Hosts), storage: cfg.Storage, files: newLedger(), live: map[taskID]*waiting{},
+		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),
+		draining: make(chan struct{}), accepted: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+// folder is where the metadata files are unless Config.Storage says so.
+func (s *Service) folder() string { return filepath.Join(s.cfg.Dir, "metadata") }
+
 // start makes everything ready to accept and to publish.
 func (s *Service) start(ctx context.Context) (err error) {
 	if s.storage == nil {
-		if s.storage, err = newFolder(filepath.Join(s.cfg.Dir, "metadata"), s.disk); err != nil {
+		if s.storage, err = newFolder(s.folder(), s.disk); err != nil {
 			return err
 		}
 	}
@@ -116,6 +124,9 @@ func (s *Service) load() (err error) {
 	}()
 	return s.db.View(func(tx *bolt.Tx) error {
 		if s.repo, err = loadRepository(tx); err != nil {
+			return fmt.Errorf("state.db is damaged: %w", err)
+		}
+		if err := s.files.load(tx); err != nil {
 			return fmt.Errorf("state.db is damaged: %w", err)
 		}
 		if err := s.loadQueue(tx); err != nil {
@@ -151,6 +162,7 @@ func (s *Service) Close(ctx context.Context) error {
 	var err error
 	select {
 	case <-s.done:
+		err = s.end()
 	case <-ctx.Done():
 		s.stop()
 		select {

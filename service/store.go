@@ -49,6 +49,10 @@ type state struct {
 	Delegations *rstuf.Delegations
 	// UsedNames are all delegated roles that ever were.
 	UsedNames map[string]bool
+	// FirstRoot is the version of the oldest root, and Roots are the SHA-256 of
+	// its file and of all that follow, in hex.
+	FirstRoot int64    `json:",omitempty"`
+	Roots     []string `json:",omitempty"`
 	// Signed are the roles that ever waited for signatures.
 	Signed map[string]bool
 }
@@ -69,12 +73,14 @@ type roleInfo struct {
 	version int64
 	expires time.Time
 	sum     [32]byte // SHA-256 of the file
+	skips   int64    // how often versions had skipped one by then
 }
 
 func (r roleInfo) encode() []byte {
 	out := binary.BigEndian.AppendUint64(nil, uint64(r.version))
 	out = binary.BigEndian.AppendUint64(out, uint64(r.expires.Unix()))
-	return seal(append(out, r.sum[:]...))
+	out = append(out, r.sum[:]...)
+	return seal(binary.BigEndian.AppendUint64(out, uint64(r.skips)))
 }
 
 func decodeRoleInfo(sealed []byte) (r roleInfo, err error) {
@@ -82,12 +88,13 @@ func decodeRoleInfo(sealed []byte) (r roleInfo, err error) {
 	if err != nil {
 		return r, err
 	}
-	if len(data) != 16+len(r.sum) {
+	if len(data) != 24+len(r.sum) {
 		return r, errors.New("a role's entry has the wrong length")
 	}
 	r.version = int64(binary.BigEndian.Uint64(data))
 	r.expires = time.Unix(int64(binary.BigEndian.Uint64(data[8:])), 0).UTC()
 	copy(r.sum[:], data[16:])
+	r.skips = int64(binary.BigEndian.Uint64(data[16+len(r.sum):]))
 	return r, nil
 }
 
@@ -179,8 +186,12 @@ func loadRepository(tx *bolt.Tx) (*repository, error) {
 	if r.bootstrapped() && (r.root == nil || r.timestamp == nil) {
 		return nil, errors.New("root or timestamp is missing")
 	}
+	var err error
+	if r.skips, err = getNumber(tx, keySkips); err != nil {
+		return nil, err
+	}
 	roles := map[string]roleInfo{}
-	err := tx.Bucket(bucketRoles).ForEach(func(name, raw []byte) (err error) {
+	err = tx.Bucket(bucketRoles).ForEach(func(name, raw []byte) (err error) {
 		roles[string(name)], err = decodeRoleInfo(raw)
 		return err
 	})
@@ -188,6 +199,9 @@ func loadRepository(tx *bolt.Tx) (*repository, error) {
 		return nil, err
 	}
 	r.roles = newRoleTable(roles)
+	for _, info := range roles {
+		r.committedSkips = max(r.committedSkips, info.skips)
+	}
 	return r, tx.Bucket(bucketSigning).ForEach(func(role, sealed []byte) error {
 		raw, err := unseal(sealed)
 		if err != nil {

@@ -1,0 +1,203 @@
+package service
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+// What a start does before anything else. It finishes what a crash cut short:
+// the last step of a publication that is committed. Everything else that does
+// not fit together is no crash, and refused: a file newer than the database
+// means that the database is old, a committed file that is missing that the
+// folder is.
+
+// ErrInconsistent is the error of a database and files that do not belong
+// together. [Check] tells all of it.
+var ErrInconsistent = errors.New("the metadata files and state.db do not belong together")
+
+// repair finishes what a crash cut short, and reads what is published.
+func (s *Service) repair(ctx context.Context) error {
+	r := s.repo
+	names, err := s.storage.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list metadata files: %w", err)
+	}
+	if !r.bootstrapped() {
+		if err := s.refuseForeign(names); err != nil {
+			return err
+		}
+		return s.begin(ctx, names)
+	}
+	if problems := r.missing(names); len(problems) > 0 {
+		return inconsistent(problems)
+	}
+	if problem := s.checkTimestamp(ctx); problem != nil {
+		return inconsistent([]Problem{*problem})
+	}
+	if err := s.announce(ctx, r, true); err != nil {
+		return err
+	}
+	if err := s.checkSnapshot(ctx); err != nil {
+		return err
+	}
+	data, err := s.readRole(ctx, rstuf.RoleTargets, r.roles.get(rstuf.RoleTargets))
+	if err != nil {
+		return err
+	}
+	if r.targets, err = metadata.Parse(data); err != nil {
+		return err
+	}
+	view, err := r.targets.Targets()
+	if err != nil {
+		return err
+	}
+	r.delegations = view.Delegations
+	return s.begin(ctx, names)
+}
+
+// inconsistent is the error of a start that finds problems.
+func inconsistent(problems []Problem) error {
+	text := problems[0].String()
+	if more := len(problems) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more)", more)
+	}
+	return fmt.Errorf("%w: %s: run rstuf fsck for all of it", ErrInconsistent, text)
+}
+
+// missing are the committed files that are not there, and roots that are newer
+// than the database.
+func (r *repository) missing(names []string) (problems []Problem) {
+	there := map[string]bool{}
+	for _, name := range names {
+		there[name] = true
+		if version, role, ok := splitFilename(name); ok && role == rstuf.RoleRoot && version > r.root.Version() {
+			problems = append(problems, Problem{File: name, Role: rstuf.RoleRoot,
+				Text: fmt.Sprintf("it is newer than state.db, which has root version %d", r.root.Version()), Remedy: oldDatabase})
+		}
+	}
+	// The newest root appears last, so a crash can leave it out.
+	for version := max(1, r.state.FirstRoot); version < r.root.Version(); version++ {
+		if name := metadata.Filename(rstuf.RoleRoot, version); !there[name] {
+			problems = append(problems, Problem{File: name, Role: rstuf.RoleRoot, Text: "it is missing", Remedy: fromBackup})
+		}
+	}
+	for role, info := range r.roles.all() {
+		if role == rstuf.RoleTimestamp || info.version == 0 {
+			continue
+		}
+		if name := metadata.Filename(role, info.version); !there[name] {
+			problems = append(problems, Problem{File: name, Role: role, Text: "it is missing", Remedy: fromBackup})
+		}
+	}
+	return problems
+}
+
+// checkTimestamp compares timestamp.json with the database's. One that is older
+// by a version is what a crash leaves.
+func (s *Service) checkTimestamp(ctx context.Context) *Problem {
+	name := metadata.Filename(rstuf.RoleTimestamp, 0)
+	problem := func(remedy, format string, args ...any) *Problem {
+		return &Problem{File: name, Role: rstuf.RoleTimestamp, Text: fmt.Sprintf(format, args...), Remedy: remedy}
+	}
+	want := s.repo.roles.get(rstuf.RoleTimestamp).version
+	data, err := s.storage.Read(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && want == 1:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return problem(fromBackup, "it is missing, though version %d was published", want)
+	case err != nil:
+		return problem(fromBackup, "it can't be read: %v", err)
+	case string(data) == string(s.repo.timestamp):
+		return nil
+	}
+	doc, err := metadata.Parse(data)
+	switch {
+	case err != nil || doc.Type() != rstuf.RoleTimestamp:
+		return problem(repairable, "it is damaged")
+	case doc.Version() > want:
+		return problem(oldDatabase, "it has version %d, and state.db only version %d", doc.Version(), want)
+	case doc.Version() == want:
+		return problem(repairable, "it is another version %d than the one in state.db", want)
+	}
+	return nil
+}
+
+// begin notes in the database that the service runs, and what a crash has left:
+// files that were written and not committed. They are passed by, not deleted,
+// for somebody may have fetched them; files under temporary names nobody has.
+func (s *Service) begin(ctx context.Context, names []string) error {
+	var left []string
+	for _, name := range names {
+		version, role, ok := splitFilename(name)
+		switch {
+		case strings.HasSuffix(name, temporary):
+			if err := s.storage.Remove(ctx, name); err != nil {
+				return fmt.Errorf("remove %s: %w", name, err)
+			}
+		case ok && role != rstuf.RoleRoot && version > s.repo.roles.get(role).version && !s.files.has(name):
+			left = append(left, name)
+		}
+	}
+	return s.disk.commit(s.db, func(tx *bolt.Tx) error {
+		values := tx.Bucket(bucketState)
+		// Before a bootstrap was asked for nothing was written.
+		if values.Get(keyClean) == nil && (s.repo.state.Bootstrap != "" || s.bootstrapping) {
+			s.repo.skips++
+		}
+		for _, name := range left {
+			s.files.pass(name)
+		}
+		if err := storePassed(tx, left, nil); err != nil {
+			return err
+		}
+		if err := putNumber(tx, keySkips, s.repo.skips); err != nil {
+			return err
+		}
+		return values.Delete(keyClean)
+	})
+}
+
+// end notes that the service has ended with nothing under way.
+func (s *Service) end() error {
+	if s.Status().Paused != nil || len(s.files.leftover(nil)) > 0 {
+		return nil
+	}
+	return s.disk.commit(s.db, func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Put(keyClean, []byte{1}) })
+}
+
+func putNumber(tx *bolt.Tx, key []byte, n int64) error {
+	return tx.Bucket(bucketState).Put(key, seal(binary.BigEndian.AppendUint64(nil, uint64(n))))
+}
+
+func getNumber(tx *bolt.Tx, key []byte) (int64, error) {
+	sealed := tx.Bucket(bucketState).Get(key)
+	if sealed == nil {
+		return 0, nil
+	}
+	raw, err := unseal(sealed)
+	if err != nil || len(raw) != 8 {
+		return 0, errors.Join(fmt.Errorf("%s is damaged", key), err)
+	}
+	return int64(binary.BigEndian.Uint64(raw)), nil
+}
+
+// refuseForeign refuses a storage with a repository that the database does not
+// know: it would be overwritten.
+func (s *Service) refuseForeign(names []string) error {
+	name := metadata.Filename(rstuf.RoleTimestamp, 0)
+	if slices.Contains(names, name) {
+		return fmt.Errorf("the metadata folder holds a repository (%s) that state.db does not know: restore state.db, or choose an empty folder", name)
+	}
+	return nil
+}
