@@ -149,6 +149,57 @@ func checkRoleKeys(role rstuf.DelegatedRole, given, known map[string]rstuf.Key, 
 	return unknown
 }
 
+// ReplaceOnlineKey puts the online key of the next root in the place of that of
+// the root before, in all roles that the old one signs, and returns their names,
+// hash bins too. It refuses a new online key that is the own key of another
+// role, whose people would then no longer be asked; nothing is changed then.
+func (d *Delegations) ReplaceOnlineKey(old, next *Root) ([]string, error) {
+	before, err := OnlineKey(old)
+	if err != nil {
+		return nil, err
+	}
+	after, err := OnlineKey(next)
+	if err != nil {
+		return nil, err
+	}
+	id := next.Roles[rstuf.RoleTimestamp].KeyIDs[0]
+	has := func(ids []string, key keys.Public) bool {
+		return slices.ContainsFunc(ids, func(id string) bool {
+			known, err := keys.FromKey(d.Keys[id])
+			return err == nil && known.Same(key)
+		})
+	}
+	if d.Succinct != nil {
+		if !has(d.Succinct.KeyIDs, before) {
+			return nil, nil
+		}
+		bins, err := d.Succinct.Bins()
+		if err != nil {
+			return nil, err
+		}
+		succinct := *d.Succinct
+		succinct.KeyIDs = []string{id}
+		d.Succinct, d.Keys = &succinct, map[string]rstuf.Key{id: next.Keys[id]}
+		return slices.Collect(bins.Names()), nil
+	}
+	changed := d.Clone()
+	var names, unused []string
+	for i, role := range d.Roles {
+		switch {
+		case has(role.KeyIDs, before):
+			unused = append(unused, role.KeyIDs...)
+			changed.Roles[i].KeyIDs = []string{id}
+			changed.Keys[id] = next.Keys[id]
+			names = append(names, role.Name)
+		case has(role.KeyIDs, after):
+			return nil, fmt.Errorf("the new online key %s is a key of the role %s, which people sign", after, role.Name)
+		}
+	}
+	changed.dropUnused(unused)
+	*d = *changed
+	return names, nil
+}
+
 // Remove removes a named role, and the keys that no other role has.
 func (d *Delegations) Remove(name string) error {
 	i := d.index(name)

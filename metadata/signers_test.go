@@ -374,3 +374,46 @@ func TestBinsOutOfRange(t *testing.T) {
 	assert.Panics(t, func() { metadata.HashBins{}.Name(0) })
 	assert.Panics(t, func() { metadata.HashBins{}.Bin("x") })
 }
+
+func TestReplaceOnlineKey(t *testing.T) {
+	t.Parallel()
+	p := newPeople(t)
+	old, next := p.root(t), p.root(t).Next()
+	fresh := newKey(t, "fresh").Public()
+	require.NoError(t, next.SetOnlineKey(fresh))
+
+	// The old online key stands there by another id.
+	other := otherwise(t, p.online.Public())
+	dan := newKey(t, "dan").Public()
+	d := &metadata.Delegations{
+		Keys: map[string]rstuf.Key{other.ID(): other.Key(), dan.ID(): dan.Key()},
+		Roles: []rstuf.DelegatedRole{
+			{Name: "pub", KeyIDs: []string{other.ID()}, Threshold: 1, Paths: []string{"*"}},
+			{Name: "dev", KeyIDs: []string{dan.ID()}, Threshold: 1, Paths: []string{"*"}},
+		},
+	}
+	before := d.Clone()
+	theirs := p.root(t).Next()
+	require.NoError(t, theirs.SetOnlineKey(dan))
+	_, err := d.ReplaceOnlineKey(old, theirs)
+	assert.ErrorContains(t, err, "is a key of the role dev")
+	assert.Equal(t, before, d, "nothing is changed")
+
+	names, err := d.ReplaceOnlineKey(old, next)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"pub"}, names)
+	assert.Equal(t, []string{fresh.ID()}, d.Roles[0].KeyIDs)
+	assert.Equal(t, before.Roles[1], d.Roles[1])
+	assert.Equal(t, map[string]rstuf.Key{fresh.ID(): fresh.Key(), dan.ID(): dan.Key()}, d.Keys)
+
+	bins, err := metadata.NewHashBins(4)
+	require.NoError(t, err)
+	d = &metadata.Delegations{Keys: map[string]rstuf.Key{other.ID(): other.Key()}, Succinct: bins.SuccinctRoles(other.ID())}
+	names, err = d.ReplaceOnlineKey(old, next)
+	require.NoError(t, err)
+	assert.Len(t, names, 4)
+	assert.Equal(t, []string{fresh.ID()}, d.Succinct.KeyIDs)
+	assert.Equal(t, map[string]rstuf.Key{fresh.ID(): fresh.Key()}, d.Keys)
+	_, err = d.ReplaceOnlineKey(nil, next)
+	assert.Error(t, err)
+}

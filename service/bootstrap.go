@@ -143,8 +143,12 @@ func (p *publication) firstVersion(role string) error {
 	return nil
 }
 
-// delegate adds a role to the delegations, or replaces it.
+// delegate adds a role to the delegations, or replaces it, while the online key
+// is there to sign them.
 func (p *publication) delegate(role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
+	if _, err := p.online(); err != nil {
+		return err
+	}
 	root, err := p.next.root.Root()
 	if err != nil {
 		return err

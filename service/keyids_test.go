@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/ceremony"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -42,4 +43,26 @@ func TestKeysWithOtherIDs(t *testing.T) {
 	f.ok(f.post("/artifacts/", adding("a/c")))
 	assert.Contains(t, f.audit().Artifacts, "a/c")
 	assert.NoError(t, tufClient(t, f.svc.MetadataHandler(), f.clock()).Refresh())
+}
+
+// TestOnlineKeyOfARole: a root cannot make a role's own key the online key,
+// which would sign for the role's people from then on.
+func TestOnlineKeyOfARole(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	dev := newKey(t, "dev")
+	f.cfg.OnlineKeys = append(f.cfg.OnlineKeys, dev)
+	f.bootstrap(func(p *ceremony.Policy) {
+		p.HashBins = 0
+		p.Delegations = []ceremony.Role{{Name: "dev", Keys: []keys.Public{dev.Public()}, Threshold: 1, Paths: []string{"dev/*"}, Days: 10}}
+	})
+	f.restart()
+	before := f.settings().TrustedTargets
+	task := f.end(f.update(f.nextRoot(func(r *metadata.Root) {
+		assert.NoError(t, r.SetOnlineKey(dev.Public()))
+	}, f.alice, f.bob)))
+	assert.Equal(t, "ERRORED", string(task.State))
+	assert.Contains(t, task.Reason(), "is a key of the role dev")
+	assert.Equal(t, string(before), string(f.settings().TrustedTargets))
+	assert.Equal(t, f.online.Public().ID(), f.settings().OnlineKey.KeyID)
 }

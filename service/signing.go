@@ -3,7 +3,6 @@ package service
 import (
 	"errors"
 	"fmt"
-	"maps"
 
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
@@ -89,7 +88,7 @@ func (p *publication) takeRoot(doc *metadata.Document, message string) (bool, er
 	} else {
 		p.s.cfg.Logger.Warn("the old online key is not there: until clients have the new root they cannot update", "error", beforeErr)
 	}
-	return true, p.rotate(oldID)
+	return true, p.rotate(message)
 }
 
 func onlineID(doc *metadata.Document) (string, error) {
@@ -102,40 +101,22 @@ func onlineID(doc *metadata.Document) (string, error) {
 
 // rotate puts the new online key in the place of the old one in all
 // delegations and signs every online role with it.
-func (p *publication) rotate(oldID string) error {
-	root, err := p.next.root.Root()
+func (p *publication) rotate(message string) error {
+	old, err := p.old.root.Root()
 	if err != nil {
 		return err
 	}
-	newID := p.signers[0].id
-	d := *p.old.delegations
-	d.Keys = maps.Clone(d.Keys)
-	delete(d.Keys, oldID)
-	roles := []string{rstuf.RoleTargets}
-	if d.Succinct != nil {
-		succinct := *d.Succinct
-		succinct.KeyIDs = []string{newID}
-		d.Succinct = &succinct
-		d.Keys[newID] = root.Keys[newID]
-		bins, err := d.Succinct.Bins()
-		if err != nil {
-			return err
-		}
-		for name := range bins.Names() {
-			roles = append(roles, name)
-		}
-	} else {
-		d.Roles = append([]rstuf.DelegatedRole(nil), d.Roles...)
-		for i := range d.Roles {
-			if p.old.online(d.Roles[i].Name, oldID) {
-				d.Roles[i].KeyIDs = []string{newID}
-				d.Keys[newID] = root.Keys[newID]
-				roles = append(roles, d.Roles[i].Name)
-			}
-		}
+	next, err := p.next.root.Root()
+	if err != nil {
+		return err
 	}
-	p.next.delegations = &d
-	return each(p, roles, p.resign)
+	delegations := p.old.delegations.Clone()
+	roles, err := delegations.ReplaceOnlineKey(old, next)
+	if err != nil {
+		return refuse(message, "%v", err)
+	}
+	p.next.delegations = delegations
+	return each(p, append(roles, rstuf.RoleTargets), p.resign)
 }
 
 // signMetadata adds a signature to a document that waits for it, and publishes
