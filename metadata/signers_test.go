@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	tuf "github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"example.org/rstuf"
 	"example.org/rstuf/keys"
@@ -416,4 +417,28 @@ func TestReplaceOnlineKey(t *testing.T) {
 	assert.Equal(t, map[string]rstuf.Key{fresh.ID(): fresh.Key()}, d.Keys)
 	_, err = d.ReplaceOnlineKey(nil, next)
 	assert.Error(t, err)
+}
+
+// TestExpiresForGoTUF holds what docs/clients.md says of go-tuf: it reads the
+// other forms of a date, but encodes them anew before it verifies.
+func TestExpiresForGoTUF(t *testing.T) {
+	t.Parallel()
+	p := newPeople(t)
+	for text, verifies := range map[string]bool{
+		"2036-01-02T03:04:05Z":      true,
+		"2036-01-02T03:04:05.5Z":    true,
+		"2036-01-02T05:04:05+02:00": true,
+		"2036-01-02T03:04:05.50Z":   false,
+		"2036-01-02T03:04:05+00:00": false,
+	} {
+		doc := parse(t, strings.Replace(string(document(t, p.root(t)).Bytes()), expires.Format(time.RFC3339), text, 1))
+		require.NoError(t, doc.Sign(t.Context(), p.alice))
+		require.NoError(t, doc.Sign(t.Context(), p.bob))
+		by, err := metadata.RootSigners(doc)
+		require.NoError(t, err)
+		assert.NoError(t, by[0].Verify(doc).Err(), text)
+		theirs, err := tuf.Root().FromBytes(doc.Bytes())
+		require.NoError(t, err, text)
+		assert.Equal(t, verifies, theirs.VerifyDelegate("root", theirs) == nil, text)
+	}
 }
