@@ -59,6 +59,25 @@ func (r *Reader) Roles(ctx context.Context) iter.Seq2[Role, error] {
 	}
 }
 
+// Role gives one role by its name. Like the others that [Reader.Roles] yields
+// it may have expired; the error is that of reading it.
+func (r *Reader) Role(ctx context.Context, name string) (Role, error) {
+	v, err := r.current(ctx)
+	if err != nil {
+		return Role{}, err
+	}
+	if delegation, err := v.top.Delegation(name); err == nil {
+		doc, err := v.read(ctx, delegation)
+		return Role{Name: name, By: rstuf.RoleTargets, Delegation: delegation, Document: doc}, err
+	}
+	for role, err := range r.Roles(ctx) {
+		if err != nil || role.Name == name {
+			return role, errors.Join(err, role.Err)
+		}
+	}
+	return Role{}, fmt.Errorf("the repository has no role %q", name)
+}
+
 // Artifacts yields all artifacts, role by role: those that [Reader.Find] finds,
 // with the role that it names. A role that can't be read comes as an error with
 // an Artifact that names the role alone, and the rest follows; an error without

@@ -3,14 +3,15 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
 	"example.org/rstuf/metadata"
+	"example.org/rstuf/repository"
 	"github.com/spf13/cobra"
 )
 
@@ -121,8 +122,17 @@ type artifactInfo struct {
 	rstuf.ArtifactInfo
 }
 
+// readArtifacts makes a reader of the repository that the flags name.
+func (a *app) readArtifacts(ctx context.Context, f *readFlags) (*repository.Reader, error) {
+	repo, err := a.repository(&f.repositoryFlags)
+	if err != nil {
+		return nil, err
+	}
+	return a.reader(ctx, f, repo, nil)
+}
+
 func newArtifactInfoCommand(a *app) *cobra.Command {
-	var repo repositoryFlags
+	var repo readFlags
 	cmd := &cobra.Command{
 		Use:   "info PATH",
 		Short: "Show what the repository's metadata says of an artifact",
@@ -132,24 +142,17 @@ on, and expired metadata is an error.`,
 		Example: "  rstuf artifact info releases/app-1.0.tar.gz -m https://metadata.example.com -r root.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := a.load(cmd.Context(), &repo)
+			r, err := a.readArtifacts(cmd.Context(), &repo)
 			if err != nil {
 				return err
 			}
-			now := time.Now()
-			if err := r.CheckExpiry(now); err != nil {
-				return err
-			}
-			file, role, found, err := r.Find(cmd.Context(), args[0], now)
+			found, err := r.Find(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			if !found {
-				return fmt.Errorf("the repository has no artifact %q", args[0])
-			}
-			info := artifactInfo{args[0], role, file.ArtifactInfo}
+			info := artifactInfo(found)
 			return a.result(info, func() {
-				a.printf("path:    %s\nrole:    %s\nlength:  %d", printable(info.Path), printable(role), info.Length)
+				a.printf("path:    %s\nrole:    %s\nlength:  %d", printable(info.Path), printable(info.Role), info.Length)
 				for _, algorithm := range sortedKeys(info.Hashes) {
 					a.printf("%s: %s", algorithm, info.Hashes[algorithm])
 				}
@@ -164,7 +167,7 @@ on, and expired metadata is an error.`,
 }
 
 func newArtifactListCommand(a *app) *cobra.Command {
-	var repo repositoryFlags
+	var repo readFlags
 	cmd := &cobra.Command{
 		Use:   "list [PATTERN]",
 		Short: "List the artifacts of a repository",
@@ -175,20 +178,20 @@ It reads every delegated role.`,
   rstuf artifact list --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := a.load(cmd.Context(), &repo)
+			r, err := a.readArtifacts(cmd.Context(), &repo)
 			if err != nil {
 				return err
 			}
-			if err := r.CheckExpiry(time.Now()); err != nil {
-				return err
-			}
 			list := []artifactInfo{}
-			for info, err := range artifacts(cmd.Context(), r) {
+			for found, err := range r.Artifacts(cmd.Context()) {
+				if errors.Is(err, repository.ErrNotSigned) {
+					continue // such a role has none yet
+				}
 				if err != nil {
 					return err
 				}
-				if len(args) == 0 || metadata.MatchPath(args[0], info.Path) {
-					list = append(list, info)
+				if len(args) == 0 || metadata.MatchPath(args[0], found.Path) {
+					list = append(list, artifactInfo(found))
 				}
 			}
 			slices.SortFunc(list, func(x, y artifactInfo) int { return strings.Compare(x.Path, y.Path) })

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
 	"example.org/rstuf/metadata"
@@ -37,7 +36,7 @@ func (f *repositoryFields) add(cmd *cobra.Command) {
 }
 
 // apply changes what the flags name.
-func (f *repositoryFields) apply(ctx context.Context, cmd *cobra.Command, repo *config.Repository) error {
+func (f *repositoryFields) apply(a *app, cmd *cobra.Command, repo *config.Repository) error {
 	for name, field := range map[string]struct{ from, to *string }{
 		"metadata-url":  {&f.metadata, &repo.MetadataURL},
 		"artifacts-url": {&f.artifacts, &repo.ArtifactBaseURL},
@@ -53,7 +52,7 @@ func (f *repositoryFields) apply(ctx context.Context, cmd *cobra.Command, repo *
 	if f.root == "" {
 		return nil
 	}
-	data, err := readRoot(ctx, f.root)
+	data, err := a.readRoot(cmd.Context(), f.root)
 	if err != nil {
 		return err
 	}
@@ -95,7 +94,7 @@ somewhere else ("rstuf artifact repository show").`,
 				return err
 			}
 			repo := config.Repository{Name: name}
-			if err := fields.apply(cmd.Context(), cmd, &repo); err != nil {
+			if err := fields.apply(a, cmd, &repo); err != nil {
 				return err
 			}
 			err := a.changeSettings(func(settings *config.File) error {
@@ -128,7 +127,7 @@ func newRepositoryUpdateCommand(a *app) *cobra.Command {
 				if repo, err = settings.Repository(args[0]); err != nil {
 					return err
 				}
-				if err := fields.apply(cmd.Context(), cmd, &repo); err != nil {
+				if err := fields.apply(a, cmd, &repo); err != nil {
 					return err
 				}
 				return settings.SetRepository(repo)

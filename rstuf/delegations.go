@@ -248,11 +248,16 @@ func (a *app) today(ctx context.Context, f *repositoryFlags) (root, targets *met
 		return nil, nil, err
 	}
 	if f.metadata != "" || f.name != "" || current != "" {
-		r, err := a.load(ctx, f)
+		r, err := a.look(ctx, f)
 		if err != nil {
 			return nil, nil, err
 		}
-		return r.Root(), r.Targets, nil
+		rootRole, err := r.Role(ctx, rstuf.RoleRoot)
+		if err != nil {
+			return nil, nil, err
+		}
+		targetsRole, err := r.Role(ctx, rstuf.RoleTargets)
+		return rootRole.Document, targetsRole.Document, err
 	}
 	api, err := a.connect()
 	if err != nil {

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/transport"
 	"example.org/rstuf/metadata"
-	"example.org/rstuf/rstuf/internal/mirror"
 	"github.com/spf13/cobra"
 )
 
@@ -172,15 +171,19 @@ func (c *doctorCommand) places(ctx context.Context, args []string) (api, files b
 
 // place finds out whether a URL is that of an API or of metadata files.
 func (c *doctorCommand) place(ctx context.Context, url string) error {
-	source, err := mirror.New(url)
+	http, err := c.fileServers()
+	if err != nil {
+		return err
+	}
+	base, err := transport.New(url, transport.Config(http))
 	if err != nil {
 		return usage(err)
 	}
-	_, err = source.Get(ctx, "timestamp.json")
+	_, err = base.Fetch(ctx, metadata.Filename(rstuf.RoleTimestamp, 0), metadata.MaxSize)
 	switch {
 	case err == nil:
 		c.repo.metadata = url
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, transport.ErrNotFound), errors.Is(err, transport.ErrForbidden):
 		c.api.server = url
 	default:
 		return err

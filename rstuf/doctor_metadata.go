@@ -12,7 +12,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
-	"example.org/rstuf/rstuf/internal/mirror"
+	"example.org/rstuf/repository"
 )
 
 // examineMetadata looks at all metadata files.
@@ -22,44 +22,36 @@ func (c *doctorCommand) examineMetadata(ctx context.Context, h *health, settings
 		return err
 	}
 	h.Metadata = repo.MetadataURL
-	source, err := mirror.New(repo.MetadataURL)
-	if err != nil {
-		return usage(err)
-	}
-	trusted, err := c.rootToStartFrom(ctx, h, source, repo, settings)
+	trusted, err := c.rootToStartFrom(ctx, h, repo, settings)
 	if err != nil {
 		return err
 	}
-	r, err := source.Load(ctx, trusted)
-	if err != nil {
-		h.find(levelError, "metadata", "%v", err)
-		return nil
-	}
-	root, err := r.Root().Root()
+	reader, err := c.lookFrom(repo.MetadataURL, trusted)
 	if err != nil {
 		return err
 	}
-	c.examineRoot(h, r.Root(), root)
-	for _, doc := range []*metadata.Document{r.Timestamp, r.Snapshot, r.Targets} {
-		delegation, err := root.Delegation(doc.Type())
-		if err != nil {
-			return err
+	e := examination{doctorCommand: c, h: h, settings: settings}
+	for role, err := range reader.Roles(ctx) {
+		if err == nil {
+			err = e.examine(role)
 		}
-		c.examineRole(h, doc, delegation, true)
-	}
-	if settings != nil {
-		if known, err := metadata.Parse(settings.TrustedRoot); err == nil && known.Version() != r.Root().Version() {
-			h.find(levelError, rstuf.RoleRoot, "the API has version %d and the metadata server version %d", known.Version(), r.Root().Version())
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, errEnough):
+			return nil
+		case err != nil:
+			h.find(levelError, "metadata", "%v", err)
 		}
 	}
-	if c.skipRoles {
-		return nil
+	if e.weak > 0 {
+		h.find(levelWarning, "artifacts", "%d of them have neither sha256 nor sha512: go-tuf and tough can't verify them", e.weak)
 	}
-	return c.examineDelegated(ctx, h, r, root)
+	return nil
 }
 
 // rootToStartFrom is the pinned root, else the API's, else the server's first.
-func (c *doctorCommand) rootToStartFrom(ctx context.Context, h *health, source *mirror.Mirror, repo configRepository, settings *rstuf.RepositorySettings) (*metadata.Document, error) {
+func (c *doctorCommand) rootToStartFrom(ctx context.Context, h *health, repo configRepository, settings *rstuf.RepositorySettings) (*metadata.Document, error) {
 	if c.repo.root != "" || len(repo.TrustedRoot) > 0 {
 		return c.trustedRoot(ctx, &c.repo, repo)
 	}
@@ -67,7 +59,79 @@ func (c *doctorCommand) rootToStartFrom(ctx context.Context, h *health, source *
 	if settings != nil {
 		return metadata.Parse(settings.TrustedRoot)
 	}
-	return source.FirstRoot(ctx)
+	http, err := c.fileServers()
+	if err != nil {
+		return nil, err
+	}
+	first, err := repository.FirstRootUnsafe(ctx, repo.MetadataURL, http)
+	if err != nil {
+		return nil, err
+	}
+	return metadata.Parse(first)
+}
+
+// examination looks at one role after the other.
+type examination struct {
+	*doctorCommand
+	h        *health
+	settings *rstuf.RepositorySettings
+	online   keys.Public
+	weak     int // artifacts that some clients can't verify
+}
+
+// errEnough: the rest is not to be looked at.
+var errEnough = errors.New("the delegated roles were skipped")
+
+func (e *examination) examine(role repository.Role) error {
+	switch {
+	case errors.Is(role.Err, repository.ErrNotSigned):
+		e.h.find(levelInfo, role.Name, "it is not published yet")
+		return nil
+	case role.Err != nil:
+		e.h.find(levelError, role.Name, "%v", role.Err)
+		return nil
+	case role.Name == rstuf.RoleRoot:
+		return e.examineTop(role.Document)
+	case role.By == rstuf.RoleRoot:
+		e.examineRole(e.h, role.Document, role.Delegation, true)
+		if role.Name == rstuf.RoleTargets && e.skipRoles {
+			return errEnough
+		}
+		return nil
+	}
+	ids := role.Delegation.KeyIDs
+	e.examineRole(e.h, role.Document, role.Delegation, len(ids) > 0 && len(role.Delegation.IDs(e.online)) == len(ids))
+	targets, err := role.Document.Targets()
+	if err != nil {
+		e.h.find(levelError, role.Name, "%v", err)
+		return nil
+	}
+	e.h.Artifacts += len(targets.Targets)
+	for _, file := range targets.Targets {
+		if file.Hashes["sha256"] == "" && file.Hashes["sha512"] == "" {
+			e.weak++
+		}
+	}
+	return nil
+}
+
+// examineTop looks at the newest root, and compares it with the API's.
+func (e *examination) examineTop(doc *metadata.Document) error {
+	root, err := doc.Root()
+	if err != nil {
+		return err
+	}
+	e.examineRoot(e.h, doc, root)
+	if e.online, err = metadata.OnlineKey(root); err != nil && !e.skipRoles {
+		e.h.find(levelError, rstuf.RoleRoot, "%v", err)
+	}
+	if e.settings == nil {
+		return nil
+	}
+	if known, err := metadata.Parse(e.settings.TrustedRoot); err == nil && known.Version() != doc.Version() {
+		e.h.find(levelError, rstuf.RoleRoot, "the API has version %d and the metadata server version %d", known.Version(), doc.Version())
+	}
+	return nil
 }
 
 func (c *doctorCommand) examineRoot(h *health, doc *metadata.Document, root *metadata.Root) {
@@ -138,47 +202,6 @@ func (c *doctorCommand) examineRole(h *health, doc *metadata.Document, delegatio
 	case role.Slack == 0:
 		h.find(levelWarning, role.Role, "every one of its %d keys is needed: the loss of one stops the role", role.Keys)
 	}
-}
-
-// examineDelegated looks at all delegated roles and their artifacts.
-func (c *doctorCommand) examineDelegated(ctx context.Context, h *health, r *mirror.Repository, root *metadata.Root) error {
-	online, err := metadata.OnlineKey(root)
-	if err != nil {
-		h.find(levelError, rstuf.RoleRoot, "%v", err)
-	}
-	weak := 0
-	for role := range r.Roles(ctx) {
-		switch {
-		case errors.Is(role.Err, mirror.ErrUnpublished):
-			h.find(levelInfo, role.Name, "it is not published yet")
-			continue
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case role.Err != nil:
-			h.find(levelError, role.Name, "%v", role.Err)
-			continue
-		}
-		delegation, err := r.Delegation(role.Name)
-		if err != nil {
-			return err
-		}
-		c.examineRole(h, role.Document, delegation, len(delegation.KeyIDs) > 0 && len(delegation.IDs(online)) == len(delegation.KeyIDs))
-		targets, err := role.Document.Targets()
-		if err != nil {
-			h.find(levelError, role.Name, "%v", err)
-			continue
-		}
-		h.Artifacts += len(targets.Targets)
-		for _, file := range targets.Targets {
-			if file.Hashes["sha256"] == "" && file.Hashes["sha512"] == "" {
-				weak++
-			}
-		}
-	}
-	if weak > 0 {
-		h.find(levelWarning, "artifacts", "%d of them have neither sha256 nor sha512: go-tuf and tough can't verify them", weak)
-	}
-	return nil
 }
 
 // maxRolesShown is how many delegated roles of the online key are listed one

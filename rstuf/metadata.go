@@ -13,7 +13,6 @@ import (
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/files"
 	"example.org/rstuf/metadata"
-	"example.org/rstuf/rstuf/internal/mirror"
 	"github.com/spf13/cobra"
 )
 
@@ -96,11 +95,11 @@ func (a *app) pinnedRoots(ctx context.Context, p *pinFlags) ([]*metadata.Documen
 	if err != nil {
 		return nil, err
 	}
-	source, err := mirror.New(repo.MetadataURL)
+	reader, err := a.lookFrom(repo.MetadataURL, root)
 	if err != nil {
-		return nil, usage(err)
+		return nil, err
 	}
-	return source.Roots(ctx, root)
+	return reader.Roots(ctx)
 }
 
 // pendingDrafts gives what waits for signatures, from the API or a file with

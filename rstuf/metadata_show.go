@@ -101,21 +101,12 @@ func (a *app) findDocument(ctx context.Context, role, in, draftFile string, pend
 		}
 		return draft.Document(), nil
 	}
-	r, err := a.load(ctx, repo)
+	r, err := a.look(ctx, repo)
 	if err != nil {
 		return nil, err
 	}
-	switch role {
-	case rstuf.RoleRoot:
-		return r.Root(), nil
-	case rstuf.RoleTimestamp:
-		return r.Timestamp, nil
-	case rstuf.RoleSnapshot:
-		return r.Snapshot, nil
-	case rstuf.RoleTargets:
-		return r.Targets, nil
-	}
-	return r.Role(ctx, role)
+	found, err := r.Role(ctx, role)
+	return found.Document, err
 }
 
 func readDocument(path string) (*metadata.Document, error) {

@@ -3,16 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"example.org/rstuf/bootstrap"
+	"example.org/rstuf/internal/transport"
 	"example.org/rstuf/metadata"
+	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuf/internal/config"
-	"example.org/rstuf/rstuf/internal/mirror"
 	"github.com/spf13/cobra"
 )
 
@@ -71,16 +75,18 @@ func (a *app) trustedRoot(ctx context.Context, f *repositoryFlags, repo config.R
 	switch {
 	case f.root != "":
 		var err error
-		if data, err = readRoot(ctx, f.root); err != nil {
+		if data, err = a.readRoot(ctx, f.root); err != nil {
 			return nil, err
 		}
 	case len(data) == 0 && f.unsafe:
-		source, err := mirror.New(repo.MetadataURL)
+		http, err := a.fileServers()
 		if err != nil {
-			return nil, usage(err)
+			return nil, err
 		}
 		a.note("warning: the first root is trusted unseen, as the server at %s has it", repo.MetadataURL)
-		return source.FirstRoot(ctx)
+		if data, err = repository.FirstRootUnsafe(ctx, repo.MetadataURL, http); err != nil {
+			return nil, err
+		}
 	case len(data) == 0:
 		return nil, usagef("no trusted root: give --root FILE, or --trust-first-root-unsafe to trust what the server has")
 	}
@@ -105,7 +111,7 @@ func parseRoot(data []byte) (*metadata.Document, error) {
 }
 
 // readRoot reads a root from a file or a URL.
-func readRoot(ctx context.Context, source string) ([]byte, error) {
+func (a *app) readRoot(ctx context.Context, source string) ([]byte, error) {
 	if !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://") {
 		info, err := os.Stat(source)
 		if err == nil && info.Size() > metadata.MaxSize {
@@ -116,16 +122,35 @@ func readRoot(ctx context.Context, source string) ([]byte, error) {
 		}
 		return os.ReadFile(source)
 	}
-	base, name := path.Split(source)
-	from, err := mirror.New(base)
+	http, err := a.fileServers()
+	if err != nil {
+		return nil, err
+	}
+	folder, name := path.Split(source)
+	base, err := transport.New(folder, transport.Config(http))
 	if err != nil {
 		return nil, usage(err)
 	}
-	return from.Get(ctx, name)
+	return base.Fetch(ctx, name, metadata.MaxSize)
 }
 
-// load reads the metadata of the repository that the flags name.
-func (a *app) load(ctx context.Context, f *repositoryFlags) (*mirror.Repository, error) {
+// fileServers says how to connect to the servers of metadata and artifacts. The
+// API's token, and its headers in the settings, are none of their business.
+func (a *app) fileServers() (repository.HTTPConfig, error) {
+	header, err := flagHeader(a.api.headers)
+	if err != nil {
+		return repository.HTTPConfig{}, err
+	}
+	tls, err := a.api.tls.config()
+	if err != nil {
+		return repository.HTTPConfig{}, err
+	}
+	return repository.HTTPConfig{Header: header, TLS: tls, UserAgent: "rstuf/" + version(), Logger: a.logger()}, nil
+}
+
+// look makes a reader of the repository that the flags name, for people who
+// want to see how it is: it keeps nothing, and takes what has expired.
+func (a *app) look(ctx context.Context, f *repositoryFlags) (*repository.Reader, error) {
 	repo, err := a.repository(f)
 	if err != nil {
 		return nil, err
@@ -134,9 +159,75 @@ func (a *app) load(ctx context.Context, f *repositoryFlags) (*mirror.Repository,
 	if err != nil {
 		return nil, err
 	}
-	source, err := mirror.New(repo.MetadataURL)
+	return a.lookFrom(repo.MetadataURL, trusted)
+}
+
+func (a *app) lookFrom(metadataURL string, trusted *metadata.Document) (*repository.Reader, error) {
+	http, err := a.fileServers()
+	if err != nil {
+		return nil, err
+	}
+	reader, err := repository.New(repository.Config{MetadataURL: metadataURL, HTTP: http, AllowExpiredUnsafe: true}, repository.TrustRoot(trusted.Bytes()))
 	if err != nil {
 		return nil, usage(err)
 	}
-	return source.Load(ctx, trusted)
+	return reader, nil
+}
+
+// readFlags say which repository to read, and where to keep what was verified.
+type readFlags struct {
+	repositoryFlags
+	noCache bool
+}
+
+func (f *readFlags) add(cmd *cobra.Command) {
+	f.repositoryFlags.add(cmd)
+	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "keep no metadata")
+}
+
+// reader makes a reader of a repository. It keeps what it has verified, so that
+// a server can't go back behind it.
+func (a *app) reader(ctx context.Context, f *readFlags, repo config.Repository, progress func(name string, done, total int64)) (*repository.Reader, error) {
+	http, err := a.fileServers()
+	if err != nil {
+		return nil, err
+	}
+	cfg := repository.Config{
+		MetadataURL: repo.MetadataURL, ArtifactsURL: repo.ArtifactBaseURL, HashPrefix: repo.HashPrefix,
+		HTTP: http, Progress: progress,
+	}
+	if !f.noCache {
+		if cfg.Cache, err = cacheFolder(repo.MetadataURL); err != nil {
+			return nil, err
+		}
+	}
+	trust := repository.TrustOnFirstUseUnsafe()
+	if f.root == "" && len(repo.TrustedRoot) == 0 && f.unsafe && !f.noCache {
+		a.note("warning: the first root is trusted unseen, as the server at %s had it the first time", repo.MetadataURL)
+	} else {
+		root, err := a.trustedRoot(ctx, &f.repositoryFlags, repo)
+		if err != nil {
+			return nil, err
+		}
+		trust = repository.TrustRoot(root.Bytes())
+	}
+	reader, err := repository.New(cfg, trust)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return reader, nil
+}
+
+// cacheFolder is where the metadata of one repository is kept.
+func cacheFolder(metadataURL string) (string, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no place to keep metadata: %w: give --no-cache", err)
+	}
+	sum := sha256.Sum256([]byte(metadataURL))
+	folder := filepath.Join(home, ".local", "share", "rstuf", "repository-"+hex.EncodeToString(sum[:8]))
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", fmt.Errorf("no place to keep metadata: %w: give --no-cache", err)
+	}
+	return folder, nil
 }
