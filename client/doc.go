@@ -1,5 +1,5 @@
-// Package client drives the API of any RSTUF deployment, publishes artifacts
-// in bulk, and downloads them verified.
+// Package client drives the API of any RSTUF deployment and publishes artifacts
+// in bulk. What a deployment has published is read with package repository.
 //
 // Start with [New]. Each endpoint of the API is a method of [Client]; those
 // that queue work return a [Task], whose Wait ends when the work is done:
@@ -10,7 +10,6 @@
 //
 // A [Publisher] adds any number of artifacts with bounded memory and resumes
 // after an interruption; [HashFile] and [HashFolder] make artifacts of files.
-// A [Downloader] fetches artifacts and checks them against TUF metadata.
 //
 // # What the package promises
 //
@@ -30,6 +29,6 @@
 // Headers and tokens of a [Config] go to the host of the base URL alone, also
 // after a redirect. They stand in no error and in no log.
 //
-// A Client, a Publisher and a Downloader may be used from several goroutines.
+// A Client and a Publisher may be used from several goroutines.
 // The package starts no goroutine that outlives the call that needed it.
 package client

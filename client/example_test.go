@@ -11,7 +11,6 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
-	"example.org/rstuf/rstuftest"
 )
 
 // deployment stands in for an RSTUF deployment in the examples.
@@ -108,39 +107,4 @@ func ExampleTokenSource() {
 	state, err := api.BootstrapState(context.Background())
 	fmt.Println(state.Bootstrap, err)
 	// Output: false <nil>
-}
-
-// Download an artifact, trusting the root that came with the program. With the
-// cache, a server can't later pass off an older state as the newest.
-func ExampleDownloader() {
-	dir, err := os.MkdirTemp("", "example-")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	ctx := context.Background()
-	repo, err := rstuftest.Start(ctx, filepath.Join(dir, "service")) // stands in for a deployment
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer repo.Close()
-	if err := repo.Add(ctx, "tools/v1/tool", []byte("content")); err != nil {
-		log.Fatal(err)
-	}
-
-	downloader, err := client.NewDownloader(client.DownloaderConfig{
-		MetadataURL:  repo.MetadataURL,  // https://repository.example.com/metadata/
-		ArtifactsURL: repo.ArtifactsURL, // https://repository.example.com/artifacts/
-		Cache:        filepath.Join(dir, "cache"),
-	}, client.TrustRoot(repo.RootJSON))
-	if err != nil {
-		log.Fatal(err)
-	}
-	info, err := downloader.Download(ctx, "tools/v1/tool", filepath.Join(dir, "tool"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	content, err := os.ReadFile(filepath.Join(dir, "tool"))
-	fmt.Println(info.Length, string(content), err)
-	// Output: 7 content <nil>
 }

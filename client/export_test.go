@@ -13,9 +13,6 @@ func (c *Client) Raw(ctx context.Context, method, path string, body []byte) erro
 // Encode is the body of an AddArtifacts.
 var Encode = appendAddArtifacts
 
-// CheckInfo is what a Downloader asks of the metadata before it downloads.
-var CheckInfo = checkInfo
-
 // CountAdded is the number of added artifacts in a task, as a Publisher reads
 // it.
 func CountAdded(task []byte) (int, error) {

@@ -138,6 +138,9 @@ func HashFolder(ctx context.Context, folder string, options HashOptions) iter.Se
 				return
 			}
 		}
+		if ctx.Err() != nil { // which ended the walk before its end
+			yield(rstuf.Artifact{}, ctx.Err())
+		}
 	}
 }
 

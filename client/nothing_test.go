@@ -16,7 +16,7 @@ func TestNothing(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	c, d, p := &client.Client{}, &client.Downloader{}, &client.Publisher{}
+	c, p := &client.Client{}, &client.Publisher{}
 	for name, do := range map[string]func() error{
 		"BootstrapState":  func() error { _, err := c.BootstrapState(ctx); return err },
 		"Settings":        func() error { _, err := c.Settings(ctx); return err },
@@ -27,9 +27,6 @@ func TestNothing(t *testing.T) {
 		"SubmitBootstrap": func() error { _, err := c.SubmitBootstrap(ctx, nil); return err },
 		"State":           func() error { _, err := c.Task("x").State(ctx); return err },
 		"WaitTask":        func() error { _, err := c.WaitTask(ctx, "x", nil); return err },
-		"Download":        func() error { _, err := d.Download(ctx, "x", t.TempDir()+"/x"); return err },
-		"Info":            func() error { _, err := d.Info(ctx, "x"); return err },
-		"Refresh":         func() error { return d.Refresh(ctx) },
 		"Publish":         func() error { _, err := p.Publish(ctx, func(func(rstuf.Artifact) bool) {}); return err },
 		"no artifacts":    func() error { _, err := (&client.Publisher{Client: c}).Publish(ctx, nil); return err },
 		"no files":        func() error { _, err := (&client.Publisher{Client: c}).PublishFiles(ctx, nil); return err },

@@ -45,7 +45,7 @@ type artifactFiles struct {
 
 // check refuses what can't be asked for, before the metadata is.
 func (f *artifactFiles) check(artifact string) error {
-	if f.base == nil {
+	if f == nil || f.base == nil {
 		return errors.New("Config.ArtifactsURL is not set")
 	}
 	if transport.LeadsOut(artifact) {

@@ -69,8 +69,8 @@ func (r *Reader) Refresh(ctx context.Context) error {
 }
 
 func (r *Reader) explain(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || r.metadata == nil {
+		return err
 	}
 	return fmt.Errorf("metadata of %s: %w", r.metadata.URL(), err)
 }
@@ -78,6 +78,9 @@ func (r *Reader) explain(err error) error {
 // acquire waits for the refresh of another goroutine, no longer than ctx
 // allows.
 func (r *Reader) acquire(ctx context.Context) error {
+	if r.metadata == nil {
+		return errors.New("the Reader was not made with New")
+	}
 	select {
 	case r.refreshing <- struct{}{}:
 		return nil

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"example.org/rstuf/client"
+	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuftest"
 )
 
@@ -29,13 +29,13 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	downloads, err := client.NewDownloader(client.DownloaderConfig{
+	reader, err := repository.New(repository.Config{
 		MetadataURL: repo.MetadataURL, ArtifactsURL: repo.ArtifactsURL,
-	}, client.TrustRoot(repo.RootJSON))
+	}, repository.TrustRoot(repo.RootJSON))
 	if err != nil {
 		log.Fatal(err)
 	}
-	info, err := downloads.Download(ctx, "pkg/hello.txt", filepath.Join(dir, "hello.txt"))
+	info, err := reader.Download(ctx, "pkg/hello.txt", filepath.Join(dir, "hello.txt"))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/repository"
 )
 
 // more is how often one more artifact is added at the end.
@@ -179,14 +180,14 @@ func (f *figures) countFiles(dir string) error {
 
 // verify looks artifacts up as a client that trusts the first root.
 func (f *figures) verify(ctx context.Context, url string, root []byte, o options) error {
-	downloads, err := client.NewDownloader(client.DownloaderConfig{MetadataURL: url + "/files/"}, client.TrustRoot(root))
+	reader, err := repository.New(repository.Config{MetadataURL: url + "/files/"}, repository.TrustRoot(root))
 	if err != nil {
 		return err
 	}
 	step := max(1, o.artifacts/20)
 	for i := 0; i < o.artifacts; i += step {
 		want := artifact(i)
-		got, err := downloads.Info(ctx, want.Path)
+		got, err := reader.Info(ctx, want.Path)
 		if err != nil {
 			return fmt.Errorf("verify %s: %w", want.Path, err)
 		}

@@ -19,7 +19,7 @@ import (
 	"path"
 	"path/filepath"
 
-	"example.org/rstuf/client"
+	"example.org/rstuf/repository"
 )
 
 func main() {
@@ -32,7 +32,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	var cfg client.DownloaderConfig
+	var cfg repository.Config
 	flags := flag.NewFlagSet("download", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&cfg.MetadataURL, "metadata", "", "`URL` of the metadata")
@@ -48,15 +48,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if cfg.MetadataURL == "" || cfg.ArtifactsURL == "" || (*rootFile == "") != *firstUse || flags.NArg() == 0 {
 		return fmt.Errorf("-metadata, -artifacts, one of -root and -trust-on-first-use, and artifacts are needed")
 	}
-	trust := client.TrustOnFirstUseUnsafe()
+	trust := repository.TrustOnFirstUseUnsafe()
 	if !*firstUse {
 		root, err := os.ReadFile(*rootFile)
 		if err != nil {
 			return err
 		}
-		trust = client.TrustRoot(root)
+		trust = repository.TrustRoot(root)
 	}
-	downloader, err := client.NewDownloader(cfg, trust)
+	reader, err := repository.New(cfg, trust)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return fmt.Errorf("%s and %s would both be %s: download them to folders of their own", other, artifact, dest)
 		}
 		taken[dest] = artifact
-		info, err := downloader.Download(ctx, artifact, dest)
+		info, err := reader.Download(ctx, artifact, dest)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/rstuf/client"
+	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuftest"
 )
 
@@ -35,7 +35,7 @@ func TestRun(t *testing.T) {
 	repo.Replace("v1/tool", []byte("the_release"))
 	to := t.TempDir()
 	err := run(t.Context(), append(where, "-root", root, "-to", to, "v1/tool"), &bytes.Buffer{})
-	require.ErrorIs(t, err, client.ErrMismatch)
+	require.ErrorIs(t, err, repository.ErrMismatch)
 	assert.NoFileExists(t, filepath.Join(to, "tool"))
 
 	repo.Publish(t, "v1/tool", []byte("the release"))

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/rstuf/client"
+	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuftest"
 )
 
@@ -26,7 +26,7 @@ func TestRun(t *testing.T) {
 	assert.Contains(t, out.String(), "3 published, 0 before, 0 invalid, 0 failed; 23 bytes, 1 requests")
 	assert.Contains(t, bar.String(), "100%  3 of 3")
 
-	d, err := client.NewDownloader(client.DownloaderConfig{MetadataURL: repo.MetadataURL}, client.TrustRoot(repo.RootJSON))
+	d, err := repository.New(repository.Config{MetadataURL: repo.MetadataURL}, repository.TrustRoot(repo.RootJSON))
 	require.NoError(t, err)
 	info, err := d.Info(t.Context(), "v1/sub/b.txt")
 	require.NoError(t, err)

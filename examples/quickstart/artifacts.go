@@ -15,6 +15,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
+	"example.org/rstuf/repository"
 )
 
 // files are what gets published, by path.
@@ -77,17 +78,17 @@ func (s *story) publish(ctx context.Context) error {
 // fetch downloads the wanted file with nothing but the ceremony's root to
 // trust, and verifies it.
 func (s *story) fetch(ctx context.Context) (rstuf.ArtifactInfo, error) {
-	downloader, err := client.NewDownloader(client.DownloaderConfig{
+	reader, err := repository.New(repository.Config{
 		MetadataURL:  s.metadata,
 		ArtifactsURL: s.artifacts,
 		Cache:        s.path("cache"),
-	}, client.TrustRoot(s.draft.Payload().Root()))
+	}, repository.TrustRoot(s.draft.Payload().Root()))
 	if err != nil {
 		return rstuf.ArtifactInfo{}, err
 	}
 	downloaded := s.path("downloads", path.Base(wanted))
 	os.Remove(downloaded) // of an earlier step; a file that is there and right is not fetched again
-	return downloader.Download(ctx, wanted, downloaded)
+	return reader.Download(ctx, wanted, downloaded)
 }
 
 // download shows that the file comes as it was published.

@@ -17,6 +17,7 @@ import (
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/repository"
 	"example.org/rstuf/service"
 )
 
@@ -87,9 +88,9 @@ func TestServe(t *testing.T) {
 	_, err = task.Wait(ctx)
 	require.NoError(t, err)
 	look := func(files string) {
-		downloads, err := client.NewDownloader(client.DownloaderConfig{MetadataURL: files}, client.TrustRoot(draft.Document().Bytes()))
+		reader, err := repository.New(repository.Config{MetadataURL: files}, repository.TrustRoot(draft.Document().Bytes()))
 		require.NoError(t, err)
-		info, err := downloads.Info(ctx, "a")
+		info, err := reader.Info(ctx, "a")
 		require.NoError(t, err)
 		assert.Equal(t, int64(1), info.Length)
 	}

@@ -2,14 +2,15 @@
 // signs those that its policy allows, for a CI machine that holds one key of a
 // role:
 //
-//	go run ./examples/signing-bot -api URL -root root.json -key dev1.key \
-//		-role dev -max-days 90 -every 30s
+//	go run ./examples/signing-bot -api URL -metadata URL -root root.json \
+//		-key dev1.key -role dev -max-days 90 -every 30s
 //
 // Its policy: the document is of a role that was named; what vouches for it
 // follows from the pinned root, which came by another way than from the
 // deployment; it lives no longer than -max-days; a review of a delegated role
 // has nothing to warn of; and a root changes nothing but its expiry, to a later
-// one. All else is left to people. After a root rotation, give it the new root.
+// one. All else is left to people. With -metadata it follows the roots that
+// are published after the pinned one.
 package main
 
 import (
@@ -29,6 +30,7 @@ import (
 	"example.org/rstuf/client"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
+	"example.org/rstuf/repository"
 )
 
 func main() {
@@ -45,6 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("signing-bot", flag.ContinueOnError)
 	flags.SetOutput(out)
 	url := flags.String("api", "", "`URL` of the deployment")
+	files := flags.String("metadata", "", "`URL` of the metadata, to follow new roots")
 	keyFile := flags.String("key", "", "private key `file` to sign with")
 	maxDays := flags.Int("max-days", 90, "longest life of a document in `days`")
 	every := flags.Duration("every", 30*time.Second, "time between two looks")
@@ -70,7 +73,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := bot{api: api, key: key, root: root, roles: roles, maxLife: time.Duration(*maxDays) * 24 * time.Hour, out: out, said: map[string]string{}}
+	b := bot{api: api, key: key, roots: []*metadata.Document{root}, roles: roles, maxLife: time.Duration(*maxDays) * 24 * time.Hour, out: out, said: map[string]string{}}
+	if *files != "" {
+		if b.reader, err = repository.New(repository.Config{MetadataURL: *files}, repository.TrustRoot(root.Bytes())); err != nil {
+			return err
+		}
+	}
 	if *once {
 		return b.look(ctx)
 	}
@@ -93,7 +101,8 @@ func readRoot(path string) (*metadata.Document, error) {
 type bot struct {
 	api     ceremony.API
 	key     keys.Signer
-	root    *metadata.Document
+	reader  *repository.Reader   // nil to stay with the pinned root
+	roots   []*metadata.Document // from the pinned one on
 	roles   []string
 	maxLife time.Duration
 	out     io.Writer
@@ -119,6 +128,13 @@ func (b *bot) watch(ctx context.Context, every time.Duration) error {
 
 // look signs all that waits, is allowed, and lacks this bot's signature.
 func (b *bot) look(ctx context.Context) error {
+	if b.reader != nil {
+		roots, err := b.reader.Roots(ctx)
+		if err != nil {
+			return err
+		}
+		b.roots = roots
+	}
 	drafts, err := ceremony.Pending(ctx, b.api)
 	for _, draft := range drafts {
 		name := draft.String()
@@ -157,7 +173,7 @@ func (b *bot) approve(draft *ceremony.Draft, now time.Time) error {
 	if !slices.Contains(b.roles, draft.Role()) {
 		return fmt.Errorf("%s is not among the roles to sign", draft.Role())
 	}
-	if err := draft.Pin(b.root); err != nil {
+	if err := draft.Pin(b.roots...); err != nil {
 		return err
 	}
 	review := draft.Review(now)
@@ -170,7 +186,7 @@ func (b *bot) approve(draft *ceremony.Draft, now time.Time) error {
 		}
 		return nil
 	}
-	if !review.Expires.After(now) || review.Expires.Before(b.root.Expires()) {
+	if !review.Expires.After(now) || review.Expires.Before(b.roots[len(b.roots)-1].Expires()) {
 		return fmt.Errorf("it lives until %s, which is no renewal", review.Expires.Format(time.RFC3339))
 	}
 	for _, change := range review.Changes {

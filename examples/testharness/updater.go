@@ -9,20 +9,20 @@ import (
 	"fmt"
 	"os"
 
-	"example.org/rstuf/client"
+	"example.org/rstuf/repository"
 )
 
-// SelfUpdate downloads an artifact and puts it in the place of a program. The
+// SelfUpdate reader an artifact and puts it in the place of a program. The
 // program stays as it is unless the artifact is what the repository's metadata
 // says.
-func SelfUpdate(ctx context.Context, repository client.DownloaderConfig, root []byte, artifact, program string) error {
-	downloads, err := client.NewDownloader(repository, client.TrustRoot(root))
+func SelfUpdate(ctx context.Context, where repository.Config, root []byte, artifact, program string) error {
+	reader, err := repository.New(where, repository.TrustRoot(root))
 	if err != nil {
 		return fmt.Errorf("update %s: %w", program, err)
 	}
 	fresh := program + ".new"
 	defer os.Remove(fresh)
-	if _, err := downloads.Download(ctx, artifact, fresh); err != nil {
+	if _, err := reader.Download(ctx, artifact, fresh); err != nil {
 		return fmt.Errorf("update %s: %w", program, err)
 	}
 	if err := os.Rename(fresh, program); err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/rstuf/client"
 	"example.org/rstuf/examples/testharness"
+	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuftest"
 	"example.org/rstuf/service"
 )
@@ -20,7 +20,7 @@ func installed(t *testing.T, repo *rstuftest.Repository) (program string, update
 	program = filepath.Join(t.TempDir(), "program")
 	require.NoError(t, os.WriteFile(program, []byte("version 1"), 0o755))
 	return program, func() error {
-		where := client.DownloaderConfig{MetadataURL: repo.MetadataURL, ArtifactsURL: repo.ArtifactsURL}
+		where := repository.Config{MetadataURL: repo.MetadataURL, ArtifactsURL: repo.ArtifactsURL}
 		return testharness.SelfUpdate(t.Context(), where, repo.RootJSON, "bin/program", program)
 	}
 }
