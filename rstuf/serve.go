@@ -27,17 +27,15 @@ const (
 // serveCommand is what the flags of rstuf serve say.
 type serveCommand struct {
 	*app
-	dir, artifacts                          string
-	uris                                    uriFlags
+	serviceFlags
+	artifacts                               string
 	listen, metadataListen, artifactsListen string
 	tlsCert, tlsKey                         string
 	tokens, devSecret                       string
-	hosts, disabled, schemes                []string
-	onlineKeys                              []string
+	hosts, disabled                         []string
 	keepVersions                            time.Duration
 	requestRate                             float64
 	dev                                     bool
-	password                                secretFlags
 }
 
 func newServeCommand(a *app) *cobra.Command {
@@ -67,7 +65,6 @@ which it was called, give that name with --host.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.dir, "dir", "rstuf-data", "`FOLDER` of the repository, made if it does not exist")
 	flags.StringVar(&c.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the API; port 0 takes a free one")
 	flags.StringVar(&c.metadataListen, "metadata-listen", "127.0.0.1:8081", "`ADDRESS` of the metadata files")
 	flags.StringVar(&c.artifacts, "artifacts", "", "also serve the files of this `FOLDER` (with --dev: DIR/artifacts)")
@@ -77,13 +74,10 @@ which it was called, give that name with --host.`,
 	flags.StringVar(&c.tokens, "tokens", "", "`FILE` of the tokens that callers of the API need, see rstuf serve token")
 	flags.StringArrayVar(&c.hosts, "host", nil, "`NAME` by which a proxy on this machine calls the API; may be repeated")
 	flags.StringArrayVar(&c.disabled, "disable", nil, "take an `ENDPOINT` of the API away, /bootstrap/ or POST:/metadata/; may be repeated")
-	c.uris.add(flags, "", " (default DIR/keys)")
-	flags.StringArrayVar(&c.schemes, "key-scheme", nil, "open online keys of this `SCHEME`, such as file2, when root names one; may be repeated")
-	flags.StringArrayVar(&c.onlineKeys, "online-key", nil, "an online key, `FILE` or URI; may be repeated, for a change of keys")
+	c.serviceFlags.add(flags)
 	flags.DurationVar(&c.keepVersions, "keep-versions", 0, "remove metadata versions that clients no longer reach after `TIME`; 0 keeps all")
 	flags.Float64Var(&c.requestRate, "requests-per-second", 0, "limit of each client address; 0 means none")
 	flags.BoolVar(&c.dev, "dev", false, "on the first start make keys, hold a ceremony and bootstrap, for trying out")
-	c.password.add(flags, "password", "the password of --online-key and of files in --key-dir")
 	cmd.AddCommand(newServeTokenCommand(a))
 	return cmd
 }
@@ -131,9 +125,7 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 	if (c.tlsCert == "") != (c.tlsKey == "") {
 		return cfg, usagef("--tls-cert and --tls-key go together")
 	}
-	if c.uris.dir == "" {
-		c.uris.dir = filepath.Join(c.dir, "keys")
-	}
+	c.setDefaults()
 	if c.dev {
 		if c.artifacts == "" {
 			c.artifacts = filepath.Join(c.dir, "artifacts")
@@ -147,18 +139,10 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 	if err := c.checkFolders(); err != nil {
 		return cfg, err
 	}
-	cfg = service.Config{
-		Dir:               c.dir,
-		Keys:              c.uris.config(ctx, c.app, &c.password),
-		KeepVersions:      c.keepVersions,
-		RequestsPerSecond: c.requestRate,
-		Hosts:             c.hosts,
-		Logger:            slog.New(slog.NewTextHandler(c.stderr, nil)),
+	if cfg, err = c.serviceFlags.config(ctx, c.app); err != nil {
+		return cfg, err
 	}
-	for scheme := range cfg.Keys.Openers {
-		c.schemes = append(c.schemes, scheme)
-	}
-	cfg.Keys.Schemes = append(c.schemes, "fn")
+	cfg.KeepVersions, cfg.RequestsPerSecond, cfg.Hosts = c.keepVersions, c.requestRate, c.hosts
 	if cfg.Tokens, err = readTokens(c.tokens); err != nil {
 		return cfg, err
 	}
@@ -174,13 +158,6 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 			return cfg, usagef("--disable %s: name an endpoint, such as /bootstrap/ or POST:/metadata/", name)
 		}
 		cfg.DisabledEndpoints = append(cfg.DisabledEndpoints, list...)
-	}
-	for _, name := range c.onlineKeys {
-		signer, err := c.signer(ctx, name, &c.uris, &c.password)
-		if err != nil {
-			return cfg, err
-		}
-		cfg.OnlineKeys = append(cfg.OnlineKeys, signer)
 	}
 	return cfg, nil
 }

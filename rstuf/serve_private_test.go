@@ -52,7 +52,8 @@ func TestServeHidesHardLinks(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte("private"), 0o600))
 		require.NoError(t, os.Link(path, filepath.Join(dir, "files", filepath.Base(name))))
 	}
-	c := &serveCommand{dir: filepath.Join(dir, "repo"), artifacts: filepath.Join(dir, "files")}
+	c := &serveCommand{artifacts: filepath.Join(dir, "files")}
+	c.dir = filepath.Join(dir, "repo")
 	c.uris.dir = filepath.Join(dir, "repo", "keys")
 	require.NoError(t, c.checkFolders())
 	root, err := os.OpenRoot(c.artifacts)

@@ -47,7 +47,7 @@ func NewToken(name, secret string) (Token, error) {
 
 // ReadEndpoints are the endpoints that change nothing.
 func ReadEndpoints() []string {
-	return []string{"GET /bootstrap/", "GET /config/", "GET /metadata/sign", "GET /task/", "GET /metrics", "GET /readyz"}
+	return []string{"GET /bootstrap/", "GET /config/", "GET /metadata/sign", "GET /task/", "GET /metrics", "GET /readyz", "GET /fsck"}
 }
 
 // ArtifactEndpoints are what a publisher of artifacts needs.
@@ -61,7 +61,7 @@ func SignEndpoints() []string {
 }
 
 // operatorPaths are beside the API.
-var operatorPaths = []string{"/healthz", "/readyz", "/metrics"}
+var operatorPaths = []string{"/healthz", "/readyz", "/metrics", "/fsck"}
 
 // endpoints is a set of endpoints, each with or without a method.
 type endpoints []string

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
 
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
@@ -65,6 +68,9 @@ func offline(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(filepath.Join(cfg.Dir, "state.db")); err != nil {
+		return nil, err // openDatabase would make one
+	}
 	s := newService(cfg, &disk{unsafe: cfg.UnsafeNoSync})
 	if s.db, err = openDatabase(cfg.Dir, s.disk.unsafe); err != nil {
 		return nil, err
@@ -109,6 +115,32 @@ func (s *Service) Check(ctx context.Context, complete bool) (*Report, error) {
 		c.bad[p.File] = true
 	}
 	return report, c.run(ctx)
+}
+
+// serveCheck answers with a [Report], of a complete check where the query says
+// "complete". One is done at a time.
+func (s *Service) serveCheck(w http.ResponseWriter, r *http.Request) {
+	refused := s.origin.check(r)
+	if refused == nil {
+		_, refused = s.allow(w, r, "/fsck")
+	}
+	if refused == nil && !s.checking.TryLock() {
+		w.Header().Set("Retry-After", "5")
+		a := message(http.StatusTooManyRequests, "a check is under way already")
+		refused = &a
+	}
+	if refused != nil {
+		writeJSON(w, refused.status, refused.body)
+		return
+	}
+	defer s.checking.Unlock()
+	report, err := s.Check(r.Context(), r.URL.Query().Has("complete"))
+	if err != nil {
+		s.cfg.Logger.Error("the check failed", "error", err)
+		writeJSON(w, http.StatusInternalServerError, message(0, "the check failed: the log says why").body)
+		return
+	}
+	writeJSON(w, http.StatusOK, report)
 }
 
 // contentCheck reads every file that is published.

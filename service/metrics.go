@@ -92,8 +92,8 @@ func (r *repository) firstEnd() (time.Time, string) {
 	return end, name
 }
 
-// serveOperators answers what those ask who run the service: /healthz, /readyz
-// and /metrics. It returns false for all other paths.
+// serveOperators answers what those ask who run the service: /healthz, /readyz,
+// /metrics and /fsck. It returns false for all other paths.
 func (s *Service) serveOperators(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
@@ -114,6 +114,8 @@ func (s *Service) serveOperators(w http.ResponseWriter, r *http.Request) bool {
 		} else {
 			writeText(w, http.StatusOK, s.metricsText())
 		}
+	case "/fsck":
+		s.serveCheck(w, r)
 	default:
 		w.Header().Del("Cache-Control")
 		return false

@@ -28,6 +28,7 @@ type Service struct {
 	metrics metrics
 	handler http.Handler
 
+	checking  sync.Mutex    // held by the one check that is asked for over HTTP
 	number    atomic.Uint64 // of the last request
 	receiving atomic.Int64  // large artifact requests that are on their way in
 	incoming  chan *acceptance
