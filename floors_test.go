@@ -54,7 +54,7 @@ var floors = map[string]floor{
 	"bootstrap":                            {ours: []string{".", "internal/files", "keys", "metadata"}},
 	"ceremony":                             {ours: []string{".", "internal/files", "internal/quote", "keys", "metadata"}, theirs: []string{"go.yaml.in/yaml/v3"}},
 	"service":                              {ours: []string{".", "internal/canonical", "internal/quote", "keys", "metadata"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
-	"service/internal/audit":               {ours: []string{".", "metadata"}},
+	"service/internal/audit":               {ours: []string{".", "metadata", "repository"}},
 	"rstuf": {
 		ours: []string{
 			".", "bootstrap", "ceremony", "client", "internal/files", "keys", "keys/vault", "metadata",

@@ -1,16 +1,22 @@
-// Package audit verifies a whole repository, role by role, as a client that
-// looks at everything would do it.
+// Package audit reads all that a service has published, by package repository,
+// and sums it up for tests: versions and artifacts. Anything that a client
+// could not use is an error.
 package audit
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"strings"
 	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
+	"example.org/rstuf/repository"
 )
 
 // Repository is what was found.
@@ -37,171 +43,90 @@ type Options struct {
 
 // Verify reads and verifies a repository.
 func Verify(read func(name string) ([]byte, error), opts Options) (*Repository, error) {
-	v := verifier{read: read, now: opts.Now, out: &Repository{Roles: map[string]int64{}, Artifacts: map[string]string{}, ByRole: map[string][]string{}}}
-	root, err := v.roots(opts.FirstRoot)
-	if err != nil {
-		return nil, err
-	}
-	timestamp, err := v.document(rstuf.RoleTimestamp, 0, root)
-	if err != nil {
-		return nil, err
-	}
-	view, err := timestamp.Timestamp()
-	if err != nil {
-		return nil, err
-	}
-	v.out.Timestamp = timestamp.Version()
-	snapshot, err := v.document(rstuf.RoleSnapshot, view.Meta["snapshot.json"].Version, root)
-	if err != nil {
-		return nil, err
-	}
-	v.out.Snapshot = snapshot.Version()
-	meta, err := snapshot.Snapshot()
-	if err != nil {
-		return nil, err
-	}
-	for name, file := range meta.Meta {
-		v.out.Roles[strings.TrimSuffix(name, ".json")] = file.Version
-	}
-	targets, err := v.document(rstuf.RoleTargets, v.out.Roles[rstuf.RoleTargets], root)
-	if err != nil {
-		return nil, err
-	}
-	return v.out, v.delegated(targets, opts.Unsigned)
-}
-
-type verifier struct {
-	read func(name string) ([]byte, error)
-	now  time.Time
-	out  *Repository
-}
-
-// roots follows the chain of roots to its end.
-func (v *verifier) roots(first []byte) (*metadata.Root, error) {
+	first := opts.FirstRoot
 	if first == nil {
-		data, err := v.read("1.root.json")
+		var err error
+		if first, err = read(metadata.Filename(rstuf.RoleRoot, 1)); err != nil {
+			return nil, err
+		}
+	}
+	reader, err := repository.New(repository.Config{
+		MetadataURL: "http://service.invalid", Now: func() time.Time { return opts.Now },
+		HTTP: repository.HTTPConfig{HTTPClient: &http.Client{Transport: server(read)}, Retries: -1},
+	}, repository.TrustRoot(first))
+	if err != nil {
+		return nil, err
+	}
+	out := &Repository{Roles: map[string]int64{}, Artifacts: map[string]string{}, ByRole: map[string][]string{}}
+	for role, err := range reader.Roles(context.Background()) {
+		if err == nil {
+			err = out.add(role, opts)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("1.root.json: %w", err)
+			return nil, err
 		}
-		first = data
 	}
-	doc, err := metadata.Parse(first)
-	if err != nil {
-		return nil, err
-	}
-	chain := []*metadata.Document{doc}
-	for {
-		name := metadata.Filename(rstuf.RoleRoot, doc.Version()+1)
-		data, err := v.read(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		if doc, err = metadata.Parse(data); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		chain = append(chain, doc)
-	}
-	if err := metadata.VerifyRootChain(chain); err != nil {
-		return nil, err
-	}
-	v.out.Root = doc
-	if err := metadata.CheckRoot(doc, v.now); err != nil {
-		return nil, err
-	}
-	return doc.Root()
+	return out, nil
 }
 
-type delegator interface {
-	Delegation(role string) (metadata.Delegation, error)
+// server stands in for a web server.
+type server func(name string) ([]byte, error)
+
+func (read server) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Request: r}
+	body, err := read(strings.TrimPrefix(r.URL.EscapedPath(), "/"))
+	if errors.Is(err, fs.ErrNotExist) {
+		answer.StatusCode, err = http.StatusNotFound, nil
+	}
+	answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return answer, err
 }
 
-// document reads a role's file and verifies it.
-func (v *verifier) document(role string, version int64, by delegator) (*metadata.Document, error) {
-	name := metadata.Filename(role, version)
-	data, err := v.read(name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+// add sums up one role. What repository leaves to its caller is checked here:
+// that nothing has expired and that root keeps RSTUF's rules.
+func (out *Repository) add(role repository.Role, opts Options) error {
+	if role.Err != nil {
+		if role.By != rstuf.RoleRoot && opts.Unsigned != nil && opts.Unsigned(role.Name) {
+			return nil // also if its keys changed and it waits to be signed by the new ones
+		}
+		return role.Err
 	}
-	doc, err := metadata.Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	doc := role.Document
+	if err := doc.CheckExpiry(opts.Now); err != nil {
+		return fmt.Errorf("role %s: %w", role.Name, err)
 	}
-	d, err := by.Delegation(role)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if err := d.Verify(doc).Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if err := doc.CheckExpiry(v.now); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if version > 0 && doc.Version() != version {
-		return nil, fmt.Errorf("%s holds version %d", name, doc.Version())
-	}
-	return doc, nil
-}
-
-// delegated verifies every role that targets delegates to.
-func (v *verifier) delegated(doc *metadata.Document, unsigned func(string) bool) error {
-	targets, err := doc.Targets()
-	if err != nil {
-		return err
-	}
-	var names []string
-	switch d := targets.Delegations; {
-	case d == nil:
-	case d.Succinct != nil:
-		bins, err := d.Succinct.Bins()
+	switch role.Name {
+	case rstuf.RoleRoot:
+		out.Root = doc
+		return metadata.CheckRoot(doc, opts.Now)
+	case rstuf.RoleTimestamp:
+		out.Timestamp = doc.Version()
+	case rstuf.RoleSnapshot:
+		out.Snapshot = doc.Version()
+		content, err := doc.Snapshot()
 		if err != nil {
 			return err
 		}
-		for name := range bins.Names() {
-			names = append(names, name)
+		for name, file := range content.Meta {
+			out.Roles[strings.TrimSuffix(name, ".json")] = file.Version
 		}
+	case rstuf.RoleTargets:
 	default:
-		for _, role := range d.Roles {
-			names = append(names, role.Name)
-		}
-	}
-	for _, name := range names {
-		version, ok := v.out.Roles[name]
-		if !ok && unsigned != nil && unsigned(name) {
-			continue
-		}
-		if !ok {
-			return fmt.Errorf("the snapshot does not list %s", name)
-		}
-		role, err := v.document(name, version, targets)
-		if err != nil {
-			if unsigned != nil && unsigned(name) {
-				continue // its keys changed and it waits to be signed by the new ones
-			}
-			return err
-		}
-		if err := v.artifacts(name, role); err != nil {
-			return err
-		}
+		return out.artifacts(role.Name, doc)
 	}
 	return nil
 }
 
-func (v *verifier) artifacts(name string, role *metadata.Document) error {
-	if _, err := role.Targets(); err != nil { // it checks the shape
-		return err
-	}
-	files, err := role.TargetFiles()
+func (out *Repository) artifacts(name string, doc *metadata.Document) error {
+	files, err := doc.TargetFiles()
 	if err != nil {
 		return err
 	}
 	for path, form := range files {
-		if _, twice := v.out.Artifacts[path]; !twice {
-			v.out.Artifacts[path] = string(form)
+		if _, twice := out.Artifacts[path]; !twice {
+			out.Artifacts[path] = string(form)
 		}
-		v.out.ByRole[name] = append(v.out.ByRole[name], path)
+		out.ByRole[name] = append(out.ByRole[name], path)
 	}
 	return nil
 }
