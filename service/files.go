@@ -48,7 +48,7 @@ func (d *disk) do(name string, f func() error) error {
 
 // commit changes the database: all of what f does, or nothing. Once it
 // returns, the change survives a loss of power.
-func (d *disk) commit(db *bolt.DB, f func(*bolt.Tx) error) error {
+func (d *disk) commit(db *database, f func(*bolt.Tx) error) error {
 	return d.do("commit", func() error { return db.Update(f) })
 }
 

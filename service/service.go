@@ -18,7 +18,7 @@ import (
 type Service struct {
 	cfg     Config
 	disk    *disk
-	db      *bolt.DB
+	db      *database
 	storage Storage
 	files   *ledger
 	signers signerCache
@@ -118,11 +118,6 @@ func (s *Service) start(ctx context.Context) (err error) {
 
 // load reads the database.
 func (s *Service) load() (err error) {
-	defer func() {
-		if r := recover(); r != nil { // what the database does on pages that make no sense
-			err = fmt.Errorf("state.db is damaged: %v", r)
-		}
-	}()
 	return s.db.View(func(tx *bolt.Tx) error {
 		if s.repo, err = loadRepository(tx); err != nil {
 			return fmt.Errorf("state.db is damaged: %w", err)

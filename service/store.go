@@ -99,7 +99,7 @@ func decodeRoleInfo(sealed []byte) (r roleInfo, err error) {
 }
 
 // openDatabase opens the database in a folder, for this process alone.
-func openDatabase(dir string, unsafe bool) (*bolt.DB, error) {
+func openDatabase(dir string, unsafe bool) (*database, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -110,12 +110,16 @@ func openDatabase(dir string, unsafe bool) (*bolt.DB, error) {
 	if err := checkDatabase(path); err != nil {
 		return nil, fmt.Errorf("state.db is damaged: %w: restore it from a backup", err)
 	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
-		Timeout:        time.Millisecond, // try once
-		NoFreelistSync: true,
-		FreelistType:   bolt.FreelistMapType,
-		NoSync:         unsafe,
-		NoGrowSync:     unsafe,
+	db := &database{}
+	err := db.guard(func() (err error) {
+		db.DB, err = bolt.Open(path, 0o600, &bolt.Options{
+			Timeout:        time.Millisecond, // try once
+			NoFreelistSync: true,
+			FreelistType:   bolt.FreelistMapType,
+			NoSync:         unsafe,
+			NoGrowSync:     unsafe,
+		})
+		return err
 	})
 	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, lockedError(dir)
