@@ -98,11 +98,17 @@ func (w *TargetsWriter) Len() int { return w.count }
 // further use.
 func (w *TargetsWriter) Document() *Document {
 	out := append(append(w.out, w.tail...), '}')
-	d := &Document{header: w.header, sigStart: len(`{"signatures":`), sigEnd: len(`{"signatures":[]`)}
-	d.canonical = out[len(envelopeStart) : len(out)-len("}")]
-	d.raw = canonical.JSON(out)
-	d.signed = d.raw[len(envelopeStart) : len(d.raw)-len("}")]
 	w.out = nil
+	return canonicalDocument(w.header, out)
+}
+
+// canonicalDocument is an unsigned document whose file is given in canonical
+// form: [envelopeStart], the signed part that has this header, and a bracket.
+func canonicalDocument(h header, file []byte) *Document {
+	d := &Document{header: h, sigStart: len(`{"signatures":`), sigEnd: len(`{"signatures":[]`)}
+	d.canonical = file[len(envelopeStart) : len(file)-len("}")]
+	d.raw = canonical.JSON(file)
+	d.signed = d.raw[len(envelopeStart) : len(d.raw)-len("}")]
 	return d
 }
 

@@ -10,7 +10,8 @@ import (
 	"example.org/rstuf/metadata"
 )
 
-// checkSnapshot compares what the database says with the published snapshot.
+// checkSnapshot reads the published snapshot and compares it with what the
+// database says.
 func (s *Service) checkSnapshot(ctx context.Context) error {
 	data, err := s.readRole(ctx, rstuf.RoleSnapshot, s.repo.roles.get(rstuf.RoleSnapshot))
 	if err != nil {
@@ -32,6 +33,7 @@ func (s *Service) checkSnapshot(ctx context.Context) error {
 			return fmt.Errorf("state.db is damaged: it has version %d of %s, the snapshot has %d", info.version, role, listed)
 		}
 	}
+	s.repo.snapshot = doc
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -235,11 +236,22 @@ func (p *publication) putSnapshot() error {
 		return nil
 	}
 	version, expires := p.version(rstuf.RoleSnapshot), p.next.expires(rstuf.RoleSnapshot, p.now)
-	data, err := p.signSnapshot(version, expires, p.old.roles.with(p.changed))
+	list := maps.All(p.changed)
+	if p.old.snapshot == nil { // the first, or the last one is damaged: the database knows what to list
+		list = p.old.roles.with(p.changed).all()
+	}
+	changed := map[string]int64{}
+	for role, info := range list {
+		if role != rstuf.RoleSnapshot && role != rstuf.RoleTimestamp {
+			changed[role] = info.version
+		}
+	}
+	doc, err := metadata.NextSnapshot(p.old.snapshot, version, expires, changed)
 	if err != nil {
 		return err
 	}
-	return p.putFile(rstuf.RoleSnapshot, version, expires, data)
+	p.next.snapshot = doc
+	return p.put(rstuf.RoleSnapshot, doc)
 }
 
 func (p *publication) putTimestamp() error {
@@ -247,11 +259,7 @@ func (p *publication) putTimestamp() error {
 	if !ok {
 		snapshot = p.old.roles.get(rstuf.RoleSnapshot)
 	}
-	doc, err := metadata.New(&metadata.Timestamp{
-		Version: p.version(rstuf.RoleTimestamp),
-		Expires: p.next.expires(rstuf.RoleTimestamp, p.now),
-		Meta:    map[string]metadata.MetaFile{rstuf.RoleSnapshot + ".json": {Version: snapshot.version}},
-	})
+	doc, err := metadata.NewTimestamp(p.version(rstuf.RoleTimestamp), p.next.expires(rstuf.RoleTimestamp, p.now), snapshot.version)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,9 @@ type repository struct {
 	root *metadata.Document
 	// timestamp is the file timestamp.json as it must be.
 	timestamp []byte
+	// snapshot is the published snapshot, from which the next one is made; nil
+	// before bootstrap, and while a damaged one is repaired.
+	snapshot *metadata.Document
 	// targets is the published top-level targets role; nil before bootstrap.
 	targets     *metadata.Document
 	delegations *metadata.Delegations

@@ -105,6 +105,11 @@ func (r *restoration) run(ctx context.Context) error {
 		return err
 	}
 	r.s.repo.targets, r.s.repo.delegations = targets, view.Delegations
+	if !slices.Contains(r.damaged, rstuf.RoleSnapshot) {
+		if err := r.s.checkSnapshot(ctx); err != nil {
+			return err
+		}
+	}
 	if err := r.s.begin(ctx, r.names); err != nil {
 		return err
 	}

@@ -1,16 +1,14 @@
 package service
 
 import (
-	"cmp"
 	"iter"
 	"maps"
 	"slices"
 )
 
-// roleTable is what is published of every role but root, in the order in which
-// the snapshot lists them. It is never changed: [roleTable.with] makes another
-// one. That is what each publication does, so it must be cheap for 16,384
-// roles.
+// roleTable is what is published of every role but root, in the order of their
+// names. It is never changed: [roleTable.with] makes another one. That is what
+// each publication does, so it must be cheap for 16,384 roles.
 type roleTable struct {
 	index map[string]int // by name, where the role stands
 	names []string
@@ -62,20 +60,10 @@ func newRoleTable(all map[string]roleInfo) *roleTable {
 	for role := range all {
 		t.names = append(t.names, role)
 	}
-	slices.SortFunc(t.names, compareFilenames)
+	slices.Sort(t.names)
 	for i, role := range t.names {
 		t.index[role] = i
 		t.infos[i] = all[role]
 	}
 	return t
-}
-
-// compareFilenames compares roles as the snapshot sorts them, with ".json"
-// behind: "a-b.json" comes before "a.json".
-func compareFilenames(a, b string) int {
-	n := min(len(a), len(b))
-	if c := cmp.Compare(a[:n], b[:n]); c != 0 {
-		return c
-	}
-	return cmp.Compare(a[n:]+".json", b[n:]+".json")
 }
