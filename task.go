@@ -64,8 +64,9 @@ type Task struct {
 	Result *TaskResult `json:"result,omitempty"`
 }
 
-// Succeeded tells whether the task ended and did what was asked: state SUCCESS
-// and, where the result says so, status true.
+// Succeeded tells whether the task ended without a failure: state SUCCESS and,
+// where the result says so, status true. It may have left out a part of what was
+// asked all the same: see [Task.Missing].
 func (t Task) Succeeded() bool {
 	return t.State == TaskSuccess && (t.Result == nil || t.Result.Status == nil || *t.Result.Status)
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -56,6 +57,7 @@ func (b *batch) room(last int) int {
 type outcome struct {
 	added    int64
 	invalid  []string // paths that match no delegated role
+	roles    []string // custom roles that were changed
 	requests int
 	largest  int           // artifacts in the largest request that was not too large
 	upload   time.Duration // until the service had taken the slowest request
@@ -73,8 +75,8 @@ func (b *batch) send(ctx context.Context, c *Client, first, last int, addTaskID 
 			return one, err
 		}
 		two, err := b.send(ctx, c, middle, last, addTaskID)
-		return outcome{one.added + two.added, append(one.invalid, two.invalid...), one.requests + two.requests,
-			max(one.largest, two.largest), max(one.upload, two.upload)}, err
+		return outcome{one.added + two.added, append(one.invalid, two.invalid...), append(one.roles, two.roles...),
+			one.requests + two.requests, max(one.largest, two.largest), max(one.upload, two.upload)}, err
 	}
 	if err != nil {
 		return outcome{}, err
@@ -102,6 +104,7 @@ func (b *batch) send(ctx context.Context, c *Client, first, last int, addTaskID 
 		return done, &TaskError{ended}
 	}
 	done.invalid = result.Result.Details.Invalid
+	done.roles = result.Result.Details.Roles
 	done.added = int64(last - first - len(done.invalid))
 	if n := result.Result.Details.Added; n != nil {
 		done.added = int64(*n)
@@ -139,6 +142,7 @@ type addResult struct {
 		Details struct {
 			Added   *countStrings `json:"added_artifacts"`
 			Invalid []string      `json:"invalid_paths"`
+			Roles   customRoles   `json:"artifact_roles"`
 		} `json:"details"`
 	} `json:"result"`
 }
@@ -147,6 +151,21 @@ func (r *addResult) task() rstuf.Task {
 	return rstuf.Task{ID: r.ID, State: r.State, Result: &rstuf.TaskResult{
 		Message: r.Result.Message, Error: r.Result.Error, Status: r.Result.Status, Task: r.Result.Task,
 	}}
+}
+
+// customRoles decodes the names of roles other than hash bins, of which there may
+// be thousands.
+type customRoles []string
+
+func (c *customRoles) UnmarshalJSON(data []byte) error {
+	*c = nil
+	if bytes.Contains(data[:min(len(data), 16)], []byte(`"bins-`)) {
+		return nil
+	}
+	var names rstuf.Names
+	err := json.Unmarshal(data, &names)
+	*c = customRoles(names)
+	return err
 }
 
 // countStrings decodes a list of strings to their number.

@@ -19,9 +19,9 @@ var (
 	// ErrAlreadyBootstrapped: the service has a repository, or one is being
 	// made.
 	ErrAlreadyBootstrapped = errors.New("the service is already bootstrapped")
-	// ErrSigningPending: the bootstrap waits for root signatures; see
-	// [Client.Pending] and [Client.Sign].
-	ErrSigningPending = errors.New("root signatures are pending")
+	// ErrSigningPending: the bootstrap, or a role that a task has changed, waits
+	// for signatures; see [Client.Pending] and [Client.Sign].
+	ErrSigningPending = rstuf.ErrSignaturesPending
 	// ErrNotFound: there is no such thing, or no such endpoint.
 	ErrNotFound = transport.ErrNotFound
 	// ErrUnavailable: the service can't be reached, is overloaded, or answers

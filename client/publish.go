@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 )
 
 // Publisher adds any number of artifacts in requests of many, with bounded
@@ -75,6 +78,9 @@ type PublishReport struct {
 	Failed int64
 	// Problems tells of those invalid or failed, of the first thousand.
 	Problems []Problem
+	// Waiting are roles whose next version, with artifacts of this upload, waits
+	// for signatures: clients do not see these artifacts before.
+	Waiting []rstuf.WaitingRole
 	// Bytes is the sum of the lengths of the artifacts added.
 	Bytes    int64
 	Requests int
@@ -98,8 +104,9 @@ const (
 )
 
 // Publish adds the artifacts and waits until they are published. Artifacts
-// that are invalid are reported, and the rest goes on; the error is nil then.
-// The first request that fails ends the upload: the report tells how far it
+// that are invalid are reported, and the rest goes on; the error says so in the
+// end, for it is nil only if all are published. It is [ErrSigningPending] if
+// roles of people wait for signatures. The first request that fails ends the upload: the report tells how far it
 // came. A path should stand in the sequence once, since nothing tells which of
 // two requests is published last.
 func (p *Publisher) Publish(ctx context.Context, artifacts iter.Seq[rstuf.Artifact]) (PublishReport, error) {
@@ -129,7 +136,7 @@ func (p *Publisher) PublishFiles(ctx context.Context, files iter.Seq2[rstuf.Arti
 	if err != nil {
 		return PublishReport{}, err
 	}
-	run := &upload{Publisher: p, journal: journal, start: time.Now()}
+	run := &upload{Publisher: p, journal: journal, start: time.Now(), roles: map[string]bool{}}
 	run.size.Store(firstBatch)
 	if p.BatchSize > 0 {
 		run.size.Store(int64(p.BatchSize))
@@ -146,7 +153,33 @@ func (p *Publisher) PublishFiles(ctx context.Context, files iter.Seq2[rstuf.Arti
 	if err == nil {
 		err = journal.remove()
 	}
+	if err == nil {
+		err = run.incomplete(ctx)
+	}
 	return run.report, err
+}
+
+// incomplete is the error of an upload that went to its end and has not
+// published everything.
+func (u *upload) incomplete(ctx context.Context) error {
+	var all []error
+	if left := u.report.Invalid + u.report.Failed; left > 0 {
+		first := u.report.Problems[0]
+		all = append(all, fmt.Errorf("publish artifacts: %d of %d were not published, the first: %s: %w",
+			left, left+u.report.Added+u.report.Skipped, quote.Word(first.Path), first.Err))
+	}
+	task := rstuf.Task{State: rstuf.TaskSuccess, Result: &rstuf.TaskResult{
+		Task: rstuf.TaskAddArtifacts, Details: &rstuf.TaskDetails{ArtifactRoles: slices.Sorted(maps.Keys(u.roles))},
+	}}
+	var missing *IncompleteError
+	switch err := u.Client.incomplete(ctx, task); {
+	case errors.As(err, &missing):
+		u.report.Waiting = missing.Missing.Waiting
+		all = append(all, fmt.Errorf("publish artifacts: %w", missing.Missing))
+	case err != nil:
+		all = append(all, err)
+	}
+	return errors.Join(all...)
 }
 
 // upload is one run of a Publisher.
@@ -160,7 +193,8 @@ type upload struct {
 
 	mu     sync.Mutex // guards report and limit, and calls Progress
 	report PublishReport
-	limit  int64 // the largest batch that a proxy lets pass; 0 if unknown
+	roles  map[string]bool // custom roles that were changed
+	limit  int64           // the largest batch that a proxy lets pass; 0 if unknown
 }
 
 // all reads the sequence and sends it in batches.
@@ -257,6 +291,11 @@ func (u *upload) account(b *batch, done outcome, err error) {
 	for _, path := range done.invalid {
 		u.refuse(path, errNoRole, false)
 	}
+	u.mu.Lock()
+	for _, role := range done.roles {
+		u.roles[role] = true
+	}
+	u.mu.Unlock()
 	u.note(func(r *PublishReport) {
 		r.Requests += done.requests
 		r.Added += done.added

@@ -61,8 +61,11 @@ func (t *Task) get(ctx context.Context, data any) error {
 	return t.client.do(ctx, call{method: http.MethodGet, path: taskPath, query: url.Values{"task_id": {t.id}}, repeat: true}, data)
 }
 
-// Wait returns the task once it has ended. If it did not do what was asked,
-// the error is a [TaskError]. Failures to reach the service are borne for two
+// Wait returns the task once it has ended, and nil if all that was asked has
+// happened. If the task failed, the error is a [TaskError]; if it has left out
+// some of it, or a role that it changed waits for signatures, an
+// [IncompleteError]. When clients can see it is another question: see WaitFor of
+// package repository. Failures to reach the service are borne for two
 // minutes on end. A task that the service does not know never ends: give ctx a
 // deadline.
 func (t *Task) Wait(ctx context.Context) (rstuf.Task, error) {
@@ -85,13 +88,13 @@ func (c *Client) WaitTask(ctx context.Context, id string, progress func(rstuf.Ta
 	if !last.Succeeded() {
 		return last, &TaskError{last}
 	}
-	return last, nil
+	return last, c.incomplete(ctx, last)
 }
 
 // Watch follows the task: it yields it at once, after each change (its state,
 // the roles published so far) and at its end, which ends the sequence. An
 // error ends it too. Whether an ended task did what was asked is for the
-// caller to see, see [rstuf.Task.Succeeded].
+// caller to see, see [rstuf.Task.Succeeded] and [rstuf.Task.Missing].
 func (t *Task) Watch(ctx context.Context) iter.Seq2[rstuf.Task, error] {
 	return t.watch(ctx, t.State)
 }

@@ -231,7 +231,9 @@ func TestFalseFailuresOfDelegations(t *testing.T) {
 	api := offline(t, taskStates(&looks, `{"task_id": "x", "state": "SUCCESS", "result": {"status": true, "details": {"delegated_roles": ["a"],
 		"failed_roles": [{"role": "a", "reason": "no"}, {"role": "b", "reason": ["no", "never"]}, {"role": "b", "reason": "no"}]}}}`), client.Config{})
 	task, err := api.Task("x").Wait(t.Context())
-	require.NoError(t, err)
+	var missing *client.IncompleteError
+	require.ErrorAs(t, err, &missing)
+	assert.Equal(t, task.Result.Details.FailedRoles, missing.Missing.FailedRoles)
 	assert.Equal(t, []rstuf.FailedRole{{Role: "b", Reason: "no; never"}}, task.Result.Details.FailedRoles)
 }
 

@@ -162,20 +162,17 @@ func (a *app) tokenSource(settings *config.File) (client.TokenSource, error) {
 func (a *app) wait(ctx context.Context, task *client.Task) (rstuf.Task, error) {
 	ctx, cancel := a.withTimeout(ctx, taskTimeout)
 	defer cancel()
-	var last rstuf.Task
-	for now, err := range task.Watch(ctx) {
-		if err != nil {
-			return last, err
-		}
-		if now.State != last.State && !now.State.Terminal() {
+	state := rstuf.TaskState("")
+	api, err := a.connect()
+	if err != nil {
+		return rstuf.Task{}, err
+	}
+	return api.WaitTask(ctx, task.ID(), func(now rstuf.Task) {
+		if now.State != state && !now.State.Terminal() {
 			a.progress("task %s: %s", task.ID(), now.State)
 		}
-		last = now
-	}
-	if !last.Succeeded() {
-		return last, &client.TaskError{Task: last}
-	}
-	return last, nil
+		state = now.State
+	})
 }
 
 // taskTimeout is how long a task is waited for unless the flag says

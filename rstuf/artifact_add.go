@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -217,14 +216,15 @@ func (c *addCommand) once(ctx context.Context, source iter.Seq2[rstuf.Artifact, 
 
 // addResult is what became of an upload.
 type addResult struct {
-	Added    int64     `json:"added"`
-	Skipped  int64     `json:"skipped"`
-	Invalid  int64     `json:"invalid"`
-	Failed   int64     `json:"failed"`
-	Bytes    int64     `json:"bytes"`
-	Requests int       `json:"requests"`
-	Seconds  float64   `json:"seconds"`
-	Problems []problem `json:"problems"`
+	Added    int64               `json:"added"`
+	Skipped  int64               `json:"skipped"`
+	Invalid  int64               `json:"invalid"`
+	Failed   int64               `json:"failed"`
+	Bytes    int64               `json:"bytes"`
+	Requests int                 `json:"requests"`
+	Seconds  float64             `json:"seconds"`
+	Problems []problem           `json:"problems"`
+	Waiting  []rstuf.WaitingRole `json:"waiting_roles,omitempty"`
 }
 
 type problem struct {
@@ -251,7 +251,7 @@ func (c *addCommand) upload(ctx context.Context, source iter.Seq2[rstuf.Artifact
 func (a *app) reportUpload(report client.PublishReport, err error) error {
 	result := addResult{
 		Added: report.Added, Skipped: report.Skipped, Invalid: report.Invalid, Failed: report.Failed,
-		Bytes: report.Bytes, Requests: report.Requests, Seconds: report.Elapsed.Seconds(), Problems: []problem{},
+		Bytes: report.Bytes, Requests: report.Requests, Seconds: report.Elapsed.Seconds(), Problems: []problem{}, Waiting: report.Waiting,
 	}
 	for _, p := range report.Problems {
 		result.Problems = append(result.Problems, problem{p.Path, p.Err.Error()})
@@ -265,11 +265,9 @@ func (a *app) reportUpload(report client.PublishReport, err error) error {
 			a.note("%s: %s", printable(p.Path), printable(p.Error))
 		}
 	})
-	switch refused := result.Invalid + result.Failed; {
+	switch {
 	case err != nil:
-		return err
-	case refused > 0:
-		return errors.Join(printed, fmt.Errorf("%d artifacts were not added", refused))
+		return explainPending(err)
 	case result.Added+result.Skipped == 0:
 		return errors.Join(printed, errors.New("there is no file to add"))
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
@@ -158,17 +157,7 @@ func (c *delegationsCommand) run(ctx context.Context, change ceremony.RoleChange
 	}
 	return c.perform(ctx, func(ctx context.Context, api *client.Client) (*client.Task, error) {
 		return sendPlan(ctx, api, plan)
-	}, offlineRoles(change)...)
-}
-
-// offlineRoles are the roles that wait for signatures once they are changed.
-func offlineRoles(change ceremony.RoleChange) (names []string) {
-	for _, role := range slices.Concat(change.Add, change.Update) {
-		if len(role.Keys) > 0 {
-			names = append(names, role.Name)
-		}
-	}
-	return names
+	})
 }
 
 // encodePlan is the one request of a plan.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"example.org/rstuf"
 	"example.org/rstuf/bootstrap"
 )
 
@@ -34,6 +36,26 @@ type waitingError struct{ text string }
 
 func (e waitingError) Error() string { return e.text }
 
+// isPending tells whether all was done and signatures alone are missing.
+func isPending(err error) bool {
+	var missing rstuf.Missing
+	return errors.As(err, &missing) && errors.Is(missing, rstuf.ErrSignaturesPending)
+}
+
+// explainPending says what to do about signatures that are missing.
+func explainPending(err error) error {
+	if !isPending(err) {
+		return err
+	}
+	var missing rstuf.Missing
+	errors.As(err, &missing)
+	var roles []string
+	for _, w := range missing.Waiting {
+		roles = append(roles, strings.Replace(w.String(), " (", " waits for signatures (", 1))
+	}
+	return waitingError{strings.Join(roles, "; ") + ": see rstuf admin metadata sign"}
+}
+
 // exitCode says which code an error means.
 func exitCode(ctx context.Context, err error) int {
 	var (
@@ -47,7 +69,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &wrong):
 		return exitUsage
-	case errors.As(err, &waiting):
+	case errors.As(err, &waiting), isPending(err):
 		return exitWaiting
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimeout

@@ -21,7 +21,7 @@ func TestPrintTaskHostile(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		a := &app{stdout: &out, stderr: &out}
-		require.Error(t, a.printTask(rstuf.Task{ID: "7", State: rstuf.TaskFailure, Result: &rstuf.TaskResult{Message: text, Error: text}}, true), "the task failed")
+		require.Error(t, a.printTask(rstuf.Task{ID: "7", State: rstuf.TaskFailure, Result: &rstuf.TaskResult{Message: text, Error: text}}, true, nil), "the task failed")
 		assert.Contains(t, out.String(), "\n"+want+"\nerror: "+want+"\n")
 	}
 }

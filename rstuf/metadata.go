@@ -286,11 +286,7 @@ root of a bootstrap that is the end of the bootstrap.`,
 			if err != nil {
 				return err
 			}
-			task, err := a.wait(ctx, queued)
-			if err != nil && !task.State.Terminal() {
-				return err
-			}
-			return a.printTask(task, true)
+			return a.finished(true)(a.wait(ctx, queued))
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", "", "`NAME` of the role")

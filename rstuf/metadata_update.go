@@ -230,7 +230,7 @@ func (c *updateCommand) finish(ctx context.Context, draft *ceremony.Draft) error
 	if server && !c.dryRun && (status.Complete() || c.draftFile == "") {
 		err := c.perform(ctx, func(ctx context.Context, api *client.Client) (*client.Task, error) {
 			return api.UpdateMetadata(ctx, draft.Update().Metadata[rstuf.RoleRoot])
-		}, rstuf.RoleRoot)
+		})
 		var waiting waitingError
 		if err != nil && !errors.As(err, &waiting) && c.out == "" && c.draftFile == "" {
 			err = errors.Join(err, c.rescue(draft))

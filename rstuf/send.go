@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"example.org/rstuf"
@@ -150,9 +149,10 @@ func roleNames(request *rstuf.DelegationsDelete) []string {
 	return names
 }
 
-// perform sends a request, waits for its task and prints it. Roles that may
-// wait for signatures afterwards are looked up: that is exit code 4.
-func (a *app) perform(ctx context.Context, send func(context.Context, *client.Client) (*client.Task, error), mayWait ...string) error {
+// perform sends a request, waits for its task and prints it. The error says what
+// it has left out; roles that wait for signatures then are exit code 4, those
+// that a signature was added to included.
+func (a *app) perform(ctx context.Context, send func(context.Context, *client.Client) (*client.Task, error), signed ...string) error {
 	api, err := a.connect()
 	if err != nil {
 		return err
@@ -162,47 +162,21 @@ func (a *app) perform(ctx context.Context, send func(context.Context, *client.Cl
 		return err
 	}
 	task, err := a.wait(ctx, queued)
-	if err != nil && !task.State.Terminal() {
-		return err
+	if err == nil && len(signed) > 0 {
+		err = stillWaiting(ctx, api, signed)
 	}
-	if err := a.printTask(task, true); err != nil {
-		return err
-	}
-	return errors.Join(shortfall(task), a.stillWaiting(ctx, api, mayWait))
+	return a.finished(true)(task, err)
 }
 
-// shortfall is the error of a task that succeeded without doing all.
-func shortfall(task rstuf.Task) error {
-	if task.Result == nil || task.Result.Details == nil {
-		return nil
-	}
-	d := task.Result.Details
-	switch {
-	case len(d.FailedRoles) > 0:
-		return fmt.Errorf("%d roles were not changed", len(d.FailedRoles))
-	case len(d.InvalidRoles) > 0:
-		return fmt.Errorf("%d roles do not exist", len(d.InvalidRoles))
-	case len(d.NotFoundArtifacts) > 0:
-		return fmt.Errorf("%d artifacts were not there", len(d.NotFoundArtifacts))
-	case len(d.InvalidPaths) > 0:
-		return fmt.Errorf("%d artifacts match no delegation", len(d.InvalidPaths))
-	}
-	return nil
-}
-
-// stillWaiting is the error of roles that wait for signatures.
-func (a *app) stillWaiting(ctx context.Context, api *client.Client, roles []string) error {
-	if len(roles) == 0 {
-		return nil
-	}
+// stillWaiting is the error of roles that wait for more signatures after one was
+// added.
+func stillWaiting(ctx context.Context, api *client.Client, roles []string) error {
 	pending, err := api.Pending(ctx)
 	if err != nil {
 		return err
 	}
-	for _, role := range roles {
-		if pending.Roles[role] != nil {
-			return waitingError{fmt.Sprintf("%s waits for signatures: see rstuf admin metadata sign", role)}
-		}
+	if waiting := pending.Waiting(roles...); len(waiting) > 0 {
+		return rstuf.Missing{Waiting: waiting}
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"strings"
 
 	"example.org/rstuf"
@@ -38,7 +40,13 @@ without doing what was asked (3).`,
 			if err != nil {
 				return err
 			}
-			return a.printTask(task, all)
+			if err := a.printTask(task, all, nil); err != nil {
+				return err
+			}
+			if missing := task.Missing(); !missing.Empty() {
+				return &client.IncompleteError{Task: task, Missing: missing}
+			}
+			return nil
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "show all details")
@@ -58,21 +66,35 @@ func newTaskWaitCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			task, err := a.wait(cmd.Context(), api.Task(args[0]))
-			if err != nil && !task.State.Terminal() {
-				return err
-			}
-			return a.printTask(task, all)
+			return a.finished(all)(a.wait(cmd.Context(), api.Task(args[0])))
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "show all details")
 	return cmd
 }
 
-// printTask prints a task; the error says that it ended without doing what was
-// asked.
-func (a *app) printTask(task rstuf.Task, all bool) error {
-	err := a.result(task, func() {
+// finished prints the task that was waited for, and returns what is missing of
+// it.
+func (a *app) finished(all bool) func(rstuf.Task, error) error {
+	return func(task rstuf.Task, err error) error {
+		if err != nil && !task.State.Terminal() {
+			return err
+		}
+		var missing rstuf.Missing
+		errors.As(err, &missing)
+		return cmp.Or(a.printTask(task, all, missing.Waiting), explainPending(err))
+	}
+}
+
+// taskResult is a task as it is printed, with what it does not tell itself.
+type taskResult struct {
+	rstuf.Task
+	Waiting []rstuf.WaitingRole `json:"waiting_roles,omitempty"`
+}
+
+// printTask prints a task; the error says that it failed.
+func (a *app) printTask(task rstuf.Task, all bool, waiting []rstuf.WaitingRole) error {
+	err := a.result(taskResult{task, waiting}, func() {
 		a.printf("task %s: %s", task.ID, task.State)
 		if task.Result == nil {
 			return

@@ -181,18 +181,10 @@ func (r *Repository) bootstrap(ctx context.Context) error {
 	return r.wait(ctx, r.Client.Task(id))
 }
 
-// wait waits for a task, closer than a client on a network would.
+// wait waits until a task has done all that was asked.
 func (r *Repository) wait(ctx context.Context, task *client.Task) error {
-	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
-		now, err := task.State(ctx)
-		if err != nil || now.Succeeded() {
-			return err
-		}
-		if now.State.Terminal() {
-			return fmt.Errorf("task %s ended as %s: %s", task.ID(), now.State, now.Reason())
-		}
-		time.Sleep(pause)
-	}
+	_, err := task.Wait(ctx)
+	return err
 }
 
 // Publish serves an artifact below ArtifactsURL, adds it to the repository,

@@ -52,7 +52,7 @@ func ReadEndpoints() []string {
 
 // ArtifactEndpoints are what a publisher of artifacts needs.
 func ArtifactEndpoints() []string {
-	return []string{"/artifacts/", "/artifacts/delete", "/artifacts/publish/", "GET /task/", "GET /bootstrap/"}
+	return []string{"/artifacts/", "/artifacts/delete", "/artifacts/publish/", "GET /task/", "GET /metadata/sign", "GET /bootstrap/"}
 }
 
 // SignEndpoints are what somebody needs who signs what waits for signatures.

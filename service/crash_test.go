@@ -234,7 +234,10 @@ func (r *crashRun) park(request rstuf.AddArtifacts, effect map[string]int) bool 
 // published verifies the repository; nil before the bootstrap is done. What
 // clients have seen once must stay as it is.
 func (r *crashRun) published() *audit.Repository {
+	var mu sync.Mutex // roles are read beside one another
 	read := func(name string) ([]byte, error) {
+		mu.Lock()
+		defer mu.Unlock()
 		data, err := os.ReadFile(filepath.Join(r.dir, "metadata", name))
 		if before, ok := r.seen[name]; ok {
 			assert.Equal(r, string(before), string(data), "%s has changed since the crash %s", name, r.crash.at)

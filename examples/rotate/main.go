@@ -159,12 +159,12 @@ func (o options) send(ctx context.Context, draft *ceremony.Draft, out io.Writer)
 	if err != nil {
 		return false, err
 	}
-	if _, err := task.Wait(ctx); err != nil {
-		return false, err
-	}
-	if !draft.Status().Complete() {
+	switch _, err := task.Wait(ctx); {
+	case errors.Is(err, client.ErrSigningPending):
 		fmt.Fprintln(out, "the service keeps the root until the others have signed")
 		return false, nil
+	case err != nil:
+		return false, err
 	}
 	settings, err := api.Settings(ctx)
 	if err != nil {

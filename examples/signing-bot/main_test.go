@@ -14,6 +14,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/client"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/rstuftest"
 )
@@ -77,7 +78,7 @@ func TestBotsSign(t *testing.T) {
 	}}})
 	require.NoError(t, err)
 	_, err = task.Wait(t.Context())
-	require.NoError(t, err)
+	require.ErrorIs(t, err, client.ErrSigningPending)
 	require.Equal(t, []string{"dev version 2"}, pending(t, repo))
 	look(t, repo, dir, "dev1", "-role", "dev")
 	look(t, repo, dir, "dev2", "-role", "dev")
@@ -123,7 +124,7 @@ func TestBotAndRoots(t *testing.T) {
 		task, err := repo.Client.UpdateMetadata(t.Context(), draft.Update().Metadata[rstuf.RoleRoot])
 		require.NoError(t, err)
 		_, err = task.Wait(t.Context())
-		require.NoError(t, err)
+		require.ErrorIs(t, err, client.ErrSigningPending)
 		assert.Contains(t, look(t, repo, dir, "bob", "-role", "root", "-max-days", "400"), c.want)
 		if stop, err := repo.Client.StopSigning(t.Context(), rstuf.RoleRoot); err == nil {
 			_, err = stop.Wait(t.Context())
