@@ -109,10 +109,11 @@ func (f *artifactFiles) downloadPart(ctx context.Context, artifact string, info 
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, ErrMismatch) {
-			return err
+		empty := isEmpty(file)
+		if !errors.Is(err, ErrMismatch) && !empty {
+			return err // the next download goes on from there
 		}
-		if fresh {
+		if fresh || empty {
 			os.Remove(part)
 			return err
 		}
@@ -125,6 +126,11 @@ func (f *artifactFiles) downloadPart(ctx context.Context, artifact string, info 
 		return err
 	}
 	return file.Close()
+}
+
+func isEmpty(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Size() == 0
 }
 
 // syncFolder makes the names in a folder last. Some systems can't; there the

@@ -45,3 +45,34 @@ func Example() {
 	fmt.Println(info.Length, string(content), err)
 	// Output: 7 content <nil>
 }
+
+// A mirror is a folder that a web server can offer, or a medium that is carried
+// to where there is no network.
+func ExampleReader_Mirror() {
+	dir, err := os.MkdirTemp("", "example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	repo, err := rstuftest.Start(ctx, filepath.Join(dir, "service")) // stands in for a deployment
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer repo.Close()
+	if err := repo.Add(ctx, "tools/v1/tool", []byte("content")); err != nil {
+		log.Fatal(err)
+	}
+	reader, err := repository.New(repository.Config{
+		MetadataURL: repo.MetadataURL, ArtifactsURL: repo.ArtifactsURL,
+	}, repository.TrustRoot(repo.RootJSON))
+	if err != nil {
+		log.Fatal(err)
+	}
+	report, err := reader.Mirror(ctx, repository.MirrorConfig{
+		Metadata:  filepath.Join(dir, "usb", "metadata"),
+		Artifacts: filepath.Join(dir, "usb", "artifacts"),
+	})
+	fmt.Println(report.Artifacts, "artifacts of", report.Bytes, "bytes", err)
+	// Output: 1 artifacts of 7 bytes <nil>
+}

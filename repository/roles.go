@@ -52,7 +52,7 @@ func (r *Reader) Roles(ctx context.Context) iter.Seq2[Role, error] {
 				return
 			}
 		}
-		w := walker{v: v, ctx: ctx, walked: map[edge]bool{}}
+		w := newWalker(ctx, v)
 		if err := w.walk(func(role Role) bool { return yield(role, nil) }); err != nil {
 			yield(Role{}, err)
 		}
@@ -91,8 +91,8 @@ func (r *Reader) Artifacts(ctx context.Context) iter.Seq2[Artifact, error] {
 			yield(Artifact{}, err)
 			return
 		}
-		w := walker{v: v, ctx: ctx, walked: map[edge]bool{}, content: map[edge]*metadata.Targets{}}
-		seen := shadows{seed: maphash.MakeSeed(), paths: map[uint64]bool{}}
+		w := newWalker(ctx, v)
+		w.content = map[edge]*metadata.Targets{}
 		err = w.walk(func(role Role) bool {
 			if role.Err == nil {
 				role.Err = r.checkExpiry(role.Name, role.Document)
@@ -100,12 +100,8 @@ func (r *Reader) Artifacts(ctx context.Context) iter.Seq2[Artifact, error] {
 			if role.Err != nil {
 				return yield(Artifact{Role: role.Name}, role.Err)
 			}
-			bin := v.top.Delegations != nil && v.top.Delegations.Succinct != nil && role.By == rstuf.RoleTargets
-			for path, file := range role.targets.Targets {
-				if !w.speaks(edge{role.By, role.Name}, path) || !bin && !seen.add(path) {
-					continue
-				}
-				if !yield(Artifact{path, role.Name, file.ArtifactInfo}, nil) {
+			for artifact := range w.artifacts(role) {
+				if !yield(artifact, nil) {
 					return false
 				}
 			}
@@ -137,9 +133,32 @@ func (s *shadows) add(path string) bool {
 type walker struct {
 	v      *view
 	ctx    context.Context
+	read   func(context.Context, metadata.Delegation) (*metadata.Document, error)
 	walked map[edge]bool
-	// content, unless nil, keeps those roles that delegate to others.
+	// content, unless nil, keeps those roles that delegate to others, as
+	// artifacts needs them.
 	content map[edge]*metadata.Targets
+	seen    shadows
+}
+
+func newWalker(ctx context.Context, v *view) *walker {
+	return &walker{v: v, ctx: ctx, read: v.read, walked: map[edge]bool{}, seen: shadows{maphash.MakeSeed(), map[uint64]bool{}}}
+}
+
+// artifacts yields those of a role that it is the one to speak for.
+func (w *walker) artifacts(role Role) iter.Seq[Artifact] {
+	top := w.v.top.Delegations
+	bin := top != nil && top.Succinct != nil && role.By == rstuf.RoleTargets
+	return func(yield func(Artifact) bool) {
+		for path, file := range role.targets.Targets {
+			if !w.speaks(edge{role.By, role.Name}, path) || !bin && !w.seen.add(path) {
+				continue
+			}
+			if !yield(Artifact{path, role.Name, file.ArtifactInfo}) {
+				return
+			}
+		}
+	}
 }
 
 // errStop: nobody wants more.
@@ -205,7 +224,7 @@ func (w *walker) children(by Role) iter.Seq[Role] {
 				case <-ctx.Done():
 					return
 				}
-				reading.Go(func() { one <- w.read(ctx, by, name) })
+				reading.Go(func() { one <- w.role(ctx, by, name) })
 			}
 		})
 		for one := range ordered {
@@ -216,12 +235,12 @@ func (w *walker) children(by Role) iter.Seq[Role] {
 	}
 }
 
-func (w *walker) read(ctx context.Context, by Role, name string) Role {
+func (w *walker) role(ctx context.Context, by Role, name string) Role {
 	role := Role{Name: name, By: by.Name}
 	if role.Delegation, role.Err = by.targets.Delegation(name); role.Err != nil {
 		return role
 	}
-	if role.Document, role.Err = w.v.read(ctx, role.Delegation); role.Err != nil {
+	if role.Document, role.Err = w.read(ctx, role.Delegation); role.Err != nil {
 		return role
 	}
 	if role.targets, role.Err = role.Document.Targets(); role.Err != nil {

@@ -125,14 +125,24 @@ func (v *view) read(ctx context.Context, delegation metadata.Delegation) (*metad
 		return nil, fmt.Errorf("role %s: %w", role, ErrNotSigned)
 	}
 	r := v.reader
-	if doc := r.cache.document(role); doc != nil && doc.Version() == want.Version && checkFile(ctx, doc.Bytes(), want) == nil && delegation.Verify(doc).OK() {
+	if doc := r.cache.document(role); doc != nil && v.accepts(ctx, doc, delegation, want) {
 		return doc, nil
 	}
-	doc, err := r.fetch(ctx, filename(role, want.Version, v.root.ConsistentSnapshot), delegation, want)
+	doc, err := r.fetch(ctx, v.filename(role, want.Version), delegation, want)
 	if err != nil {
 		return nil, err
 	}
 	return doc, r.cache.put(role, doc)
+}
+
+// accepts tells whether a document that was kept is the one that the snapshot
+// names.
+func (v *view) accepts(ctx context.Context, doc *metadata.Document, delegation metadata.Delegation, want metadata.MetaFile) bool {
+	return doc.Version() == want.Version && checkFile(ctx, doc.Bytes(), want) == nil && delegation.Verify(doc).OK()
+}
+
+func (v *view) filename(role string, version int64) string {
+	return filename(role, version, v.root.ConsistentSnapshot)
 }
 
 // keyIdentity is the same for two keys that are one under two ids.
