@@ -30,12 +30,15 @@ func newArtifactCommand(a *app) *cobra.Command {
 
 func newArtifactDeleteCommand(a *app) *cobra.Command {
 	var noWait, noPublish bool
+	var visible visibleFlags
 	cmd := &cobra.Command{
 		Use:   "delete PATH...",
 		Short: "Remove artifacts",
 		Long: `Remove artifacts by their paths in the repository, "-" for a list on standard
 input, and wait until that is published. A path that is not there is an error;
-the others are removed all the same.`,
+the others are removed all the same.
+
+` + visibleSource,
 		Example: `  rstuf artifact delete releases/app-1.0.tar.gz
   cat old.txt | rstuf artifact delete -`,
 		Args: cobra.MinimumNArgs(1),
@@ -45,11 +48,20 @@ the others are removed all the same.`,
 				return err
 			}
 			request := rstuf.DeleteArtifacts{Artifacts: paths, SkipPublish: noPublish}
-			return a.change(cmd.Context(), noWait || noPublish, func(ctx context.Context, api *client.Client) (*client.Task, error) {
+			err = a.change(cmd.Context(), noWait || noPublish, func(ctx context.Context, api *client.Client) (*client.Task, error) {
 				return api.DeleteArtifacts(ctx, request)
 			})
+			if err != nil || noWait || noPublish {
+				return err
+			}
+			gone := make([]repository.Expected, len(paths))
+			for i, path := range paths {
+				gone[i] = repository.Expected{Path: path, Absent: true}
+			}
+			return a.waitVisible(cmd.Context(), &visible, gone...)
 		},
 	}
+	visible.add(cmd)
 	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait for the task")
 	cmd.Flags().BoolVar(&noPublish, "no-publish", false, "leave it to rstuf artifact publish; the task waits for that")
 	return cmd

@@ -13,6 +13,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/files"
+	"example.org/rstuf/repository"
 	"github.com/spf13/cobra"
 )
 
@@ -35,6 +36,7 @@ type addCommand struct {
 	noPublish bool
 	dryRun    bool
 	journal   string
+	visible   visibleFlags
 }
 
 func newArtifactAddCommand(a *app) *cobra.Command {
@@ -52,7 +54,9 @@ input. --from-json takes artifacts as the API does: {"artifacts": [{"path",
 "info": {"length", "hashes", "custom"}}]}.
 
 Many artifacts go in requests of many. With --journal an upload that was
-interrupted goes on where it was when it is repeated.`,
+interrupted goes on where it was when it is repeated.
+
+` + visibleSource,
 		Example: `  rstuf artifact add app-1.0.tar.gz -p releases
   rstuf artifact add dist/ -p releases/1.0 --hash sha256 --hash sha512
   find . -name '*.whl' | rstuf artifact add - --custom '{"channel": "beta"}'
@@ -61,6 +65,7 @@ interrupted goes on where it was when it is repeated.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) },
 		Args: cobra.ArbitraryArgs,
 	}
+	c.visible.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&c.prefix, "path", "p", "", "`PATH` in the repository to put before the names")
 	flags.StringArrayVar(&c.hashes, "hash", []string{"sha256"}, "hash `ALGORITHM`: sha256, sha512 or blake2b-256; may be repeated")
@@ -242,9 +247,23 @@ func (c *addCommand) upload(ctx context.Context, source iter.Seq2[rstuf.Artifact
 	defer cancel()
 	bar := c.bar()
 	publisher := client.Publisher{Client: api, Journal: c.journal, AddTaskIDToCustom: c.taskID, Progress: bar.update}
-	report, err := publisher.PublishFiles(ctx, source)
+	var last rstuf.Artifact
+	report, err := publisher.PublishFiles(ctx, func(yield func(rstuf.Artifact, error) bool) {
+		for artifact, err := range source {
+			if err == nil {
+				last = artifact
+			}
+			if !yield(artifact, err) {
+				return
+			}
+		}
+	})
 	bar.clear()
-	return c.reportUpload(report, err)
+	if err := c.reportUpload(report, err); err != nil {
+		return err
+	}
+	// What was published last is seen last.
+	return c.waitVisible(ctx, &c.visible, repository.Expected{Path: last.Path, Info: &last.Info})
 }
 
 // reportUpload prints what became of an upload; err is what ended it early.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
 	"example.org/rstuf/rstuftest"
 )
 
@@ -130,6 +132,28 @@ func TestBotAndRoots(t *testing.T) {
 			_, err = stop.Wait(t.Context())
 			require.NoError(t, err)
 		}
+	}
+}
+
+// TestBotFollowsRoots: with one pinned root, renewal after renewal is signed.
+func TestBotFollowsRoots(t *testing.T) {
+	t.Parallel()
+	repo, dir := deployment(t)
+	for i, days := range []int{390, 392, 394} {
+		trusted, err := metadata.Parse(repo.Root(t))
+		require.NoError(t, err)
+		draft, err := ceremony.Next(t.Context(), trusted, ceremony.Change{Days: days})
+		require.NoError(t, err)
+		require.NoError(t, draft.Sign(t.Context(), repo.RootKeys[0]))
+		task, err := repo.Client.UpdateMetadata(t.Context(), draft.Update().Metadata[rstuf.RoleRoot])
+		require.NoError(t, err)
+		_, err = task.Wait(t.Context())
+		require.ErrorIs(t, err, client.ErrSigningPending)
+		if i > 0 {
+			assert.Contains(t, look(t, repo, dir, "bob", "-role", "root", "-max-days", "400"), "not compared with a pinned one")
+		}
+		want := fmt.Sprintf("root version %d: signed, complete", i+2)
+		assert.Contains(t, look(t, repo, dir, "bob", "-role", "root", "-max-days", "400", "-metadata", repo.MetadataURL), want)
 	}
 }
 
