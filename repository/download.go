@@ -7,12 +7,12 @@ import (
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/digest"
+	"example.org/rstuf/internal/durable"
 	"example.org/rstuf/internal/transport"
 )
 
@@ -80,10 +80,7 @@ func (f *artifactFiles) download(ctx context.Context, artifact string, info rstu
 	if err := f.downloadPart(ctx, artifact, info, part); err != nil {
 		return fmt.Errorf("artifact %s: %w", artifact, err)
 	}
-	if err := os.Rename(part, dest); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(dest))
+	return new(durable.Disk).Move(part, dest)
 }
 
 // downloadPart leaves a file that is complete, verified and on disk.
@@ -131,18 +128,6 @@ func (f *artifactFiles) downloadPart(ctx context.Context, artifact string, info 
 func isEmpty(file *os.File) bool {
 	info, err := file.Stat()
 	return err == nil && info.Size() == 0
-}
-
-// syncFolder makes the names in a folder last. Some systems can't; there the
-// file may be gone after a crash of the machine, but never wrong.
-func syncFolder(name string) error {
-	folder, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	folder.Sync()
-	return nil
 }
 
 // enoughProgress is how many bytes an attempt must bring to be worth another,

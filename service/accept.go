@@ -102,7 +102,7 @@ func (s *Service) acceptAll() {
 }
 
 func (s *Service) acceptBatch(batch []*acceptance) {
-	err := s.disk.commit(s.db, func(tx *bolt.Tx) error {
+	err := s.db.commit(func(tx *bolt.Tx) error {
 		queue := tx.Bucket(bucketQueue)
 		queue.FillPercent = 1 // ids ascend
 		for _, a := range batch {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/durable"
 	"example.org/rstuf/metadata"
 )
 
@@ -71,8 +72,8 @@ func offline(cfg Config) (*Service, error) {
 	if _, err := os.Stat(filepath.Join(cfg.Dir, "state.db")); err != nil {
 		return nil, err // openDatabase would make one
 	}
-	s := newService(cfg, &disk{unsafe: cfg.UnsafeNoSync})
-	if s.db, err = openDatabase(cfg.Dir, s.disk.unsafe); err != nil {
+	s := newService(cfg, &durable.Disk{Unsafe: cfg.UnsafeNoSync})
+	if s.db, err = openDatabase(cfg.Dir, s.disk); err != nil {
 		return nil, err
 	}
 	if s.storage == nil {

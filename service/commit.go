@@ -76,7 +76,7 @@ func (s *Service) commit(p *publication) error {
 	}
 	var stats taskStats
 	committed := p.files()
-	err := s.disk.commit(s.db, func(tx *bolt.Tx) (err error) {
+	err := s.db.commit(func(tx *bolt.Tx) (err error) {
 		if err = p.store(tx); err != nil {
 			return err
 		}

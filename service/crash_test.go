@@ -20,6 +20,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/durable"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service/internal/audit"
@@ -76,7 +77,7 @@ func (l *lossy) Write(ctx context.Context, name string, data []byte) error {
 
 func (l *lossy) Sync(ctx context.Context) error {
 	// The folder leaves the step out, since the test does not wait for disks.
-	if err := l.disk.at("before sync"); err != nil {
+	if err := l.disk.Step("before sync"); err != nil {
 		return err
 	}
 	if err := l.Folder.Sync(ctx); err != nil {
@@ -85,7 +86,7 @@ func (l *lossy) Sync(ctx context.Context) error {
 	l.mu.Lock()
 	l.unsynced = nil
 	l.mu.Unlock()
-	return l.disk.at("after sync")
+	return l.disk.Step("after sync")
 }
 
 func (l *lossy) losePower(t *testing.T) {
@@ -119,7 +120,7 @@ type crashRun struct {
 }
 
 func (r *crashRun) open(c *crasher) error {
-	d := &disk{unsafe: true, step: c.step}
+	d := &durable.Disk{Unsafe: true, Step: c.step}
 	folder, err := newFolder(filepath.Join(r.dir, "metadata"), d)
 	require.NoError(r, err)
 	r.crash, r.storage = c, &lossy{Folder: folder, t: r.T, contents: r.contents}

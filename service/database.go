@@ -1,13 +1,22 @@
 package service
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"example.org/rstuf/internal/durable"
+	"example.org/rstuf/service/internal/boltcheck"
 )
 
 // errDatabase is the error of a database whose pages make no sense.
@@ -19,6 +28,7 @@ var errDatabase = errors.New("state.db is damaged: stop the service and restore 
 // an error.
 type database struct {
 	*bolt.DB
+	disk    *durable.Disk
 	damaged atomic.Bool
 	// updating is held by the one transaction that changes something: after a
 	// panic the library may hold its own lock for ever.
@@ -35,6 +45,12 @@ func (d *database) Update(f func(*bolt.Tx) error) error {
 	d.updating.Lock()
 	defer d.updating.Unlock()
 	return d.guard(func() error { return d.DB.Update(f) })
+}
+
+// commit is a change that is a durable step: once it returns, the change
+// survives a loss of power.
+func (d *database) commit(f func(*bolt.Tx) error) error {
+	return d.disk.Do("commit", func() error { return d.Update(f) })
 }
 
 func (d *database) guard(f func() error) (err error) {
@@ -58,4 +74,69 @@ func (d *database) Close() error {
 		return nil
 	}
 	return d.guard(d.DB.Close)
+}
+
+// ErrLocked is the error of a folder that another process uses.
+var ErrLocked = errors.New("the folder is in use")
+
+// openDatabase opens the database in a folder, for this process alone.
+func openDatabase(dir string, disk *durable.Disk) (*database, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "state.db")
+	if isLocked(path) {
+		return nil, lockedError(dir)
+	}
+	if err := boltcheck.File(path); err != nil {
+		return nil, fmt.Errorf("state.db is damaged: %w: restore it from a backup", err)
+	}
+	db := &database{disk: disk}
+	err := db.guard(func() (err error) {
+		db.DB, err = bolt.Open(path, 0o600, &bolt.Options{
+			Timeout:        time.Millisecond, // try once
+			NoFreelistSync: true,
+			FreelistType:   bolt.FreelistMapType,
+			NoSync:         disk.Unsafe,
+			NoGrowSync:     disk.Unsafe,
+		})
+		return err
+	})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return nil, lockedError(dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open state.db: %w", err)
+	}
+	err = writeHolder(dir)
+	if err == nil {
+		err = db.Update(makeBuckets)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func makeBuckets(tx *bolt.Tx) error {
+	for _, name := range [][]byte{bucketState, bucketRoles, bucketSigning, bucketQueue, bucketTasks} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holderFile says who uses the folder. The lock itself is on the database.
+const holderFile = "holder"
+
+func writeHolder(dir string) error {
+	host, _ := os.Hostname()
+	who := fmt.Sprintf("process %d on host %s since %s\n", os.Getpid(), cmp.Or(host, "(unknown)"), time.Now().UTC().Format(time.RFC3339))
+	return os.WriteFile(filepath.Join(dir, holderFile), []byte(who), 0o644)
+}
+
+func lockedError(dir string) error {
+	who, _ := os.ReadFile(filepath.Join(dir, holderFile))
+	return fmt.Errorf("%w by %s", ErrLocked, cmp.Or(strings.TrimSpace(string(who)), "an unknown process"))
 }

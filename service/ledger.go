@@ -182,7 +182,7 @@ func (s *Service) passBy() error {
 	}
 	next := *s.current()
 	next.skips++
-	err := s.disk.commit(s.db, func(tx *bolt.Tx) error {
+	err := s.db.commit(func(tx *bolt.Tx) error {
 		if err := storePassed(tx, left, nil); err != nil {
 			return err
 		}

@@ -18,12 +18,3 @@ func isLocked(path string) bool {
 	defer f.Close() // which unlocks
 	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK)
 }
-
-// syncFolder waits until the names of the files in a folder are on disk.
-func syncFolder(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}

@@ -19,7 +19,7 @@ func (s *Service) removePassed(ctx context.Context) error {
 			return fmt.Errorf("remove %s: %w", name, err)
 		}
 	}
-	err := s.disk.commit(s.db, func(tx *bolt.Tx) error {
+	err := s.db.commit(func(tx *bolt.Tx) error {
 		for _, name := range names {
 			if err := tx.Bucket(bucketPassed).Delete([]byte(name)); err != nil {
 				return err

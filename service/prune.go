@@ -83,7 +83,7 @@ func (s *Service) replaced() (map[string]int64, error) {
 
 // setReplaced writes what has changed between two states.
 func (s *Service) setReplaced(before, after map[string]int64) error {
-	return s.disk.commit(s.db, func(tx *bolt.Tx) error {
+	return s.db.commit(func(tx *bolt.Tx) error {
 		bucket, err := tx.CreateBucketIfNotExists(bucketReplaced)
 		if err != nil {
 			return err

@@ -11,13 +11,15 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"example.org/rstuf/internal/durable"
 )
 
 // Service is a running RSTUF. Its methods may be called by several goroutines
 // at once.
 type Service struct {
 	cfg     Config
-	disk    *disk
+	disk    *durable.Disk
 	db      *database
 	storage Storage
 	files   *ledger
@@ -53,14 +55,14 @@ type Service struct {
 // left, and begins to publish what waits. The context covers the start alone.
 // The error is [ErrLocked] if another process uses the folder.
 func Open(ctx context.Context, cfg Config) (*Service, error) {
-	s, err := open(ctx, cfg, &disk{unsafe: cfg.UnsafeNoSync})
+	s, err := open(ctx, cfg, &durable.Disk{Unsafe: cfg.UnsafeNoSync})
 	if err != nil {
 		return nil, fmt.Errorf("open service in %s: %w", cfg.Dir, err)
 	}
 	return s, nil
 }
 
-func open(ctx context.Context, cfg Config, d *disk) (*Service, error) {
+func open(ctx context.Context, cfg Config, d *durable.Disk) (*Service, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func open(ctx context.Context, cfg Config, d *disk) (*Service, error) {
 		return nil, err
 	}
 	s.handler = s.newHandler(routes)
-	if s.db, err = openDatabase(cfg.Dir, d.unsafe); err != nil {
+	if s.db, err = openDatabase(cfg.Dir, d); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
@@ -84,7 +86,7 @@ func open(ctx context.Context, cfg Config, d *disk) (*Service, error) {
 	return s, nil
 }
 
-func newService(cfg Config, d *disk) *Service {
+func newService(cfg Config, d *durable.Disk) *Service {
 	return &Service{
 		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigin(cfg.Hosts), storage: cfg.Storage, files: newLedger(), live: map[taskID]*waiting{},
 		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/durable"
 	"example.org/rstuf/metadata"
 )
 
@@ -141,7 +141,7 @@ func (s *Service) begin(ctx context.Context, names []string) error {
 	for _, name := range names {
 		version, role, ok := splitFilename(name)
 		switch {
-		case strings.HasSuffix(name, temporary):
+		case durable.IsTemporary(name):
 			if err := s.storage.Remove(ctx, name); err != nil {
 				return fmt.Errorf("remove %s: %w", name, err)
 			}
@@ -149,7 +149,7 @@ func (s *Service) begin(ctx context.Context, names []string) error {
 			left = append(left, name)
 		}
 	}
-	return s.disk.commit(s.db, func(tx *bolt.Tx) error {
+	return s.db.commit(func(tx *bolt.Tx) error {
 		values := tx.Bucket(bucketState)
 		// Before a bootstrap was asked for nothing was written.
 		if values.Get(keyClean) == nil && (s.repo.state.Bootstrap != "" || s.bootstrapping) {
@@ -173,7 +173,7 @@ func (s *Service) end() error {
 	if s.Status().Paused != nil || len(s.files.leftover(nil)) > 0 {
 		return nil
 	}
-	return s.disk.commit(s.db, func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Put(keyClean, []byte{1}) })
+	return s.db.commit(func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Put(keyClean, []byte{1}) })
 }
 
 func putNumber(tx *bolt.Tx, key []byte, n int64) error {

@@ -2,18 +2,14 @@ package service
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
@@ -31,9 +27,6 @@ var (
 	keyRoot      = []byte("root")      // the current root's file
 	keyTimestamp = []byte("timestamp") // the current timestamp's file
 )
-
-// ErrLocked is the error of a folder that another process uses.
-var ErrLocked = errors.New("the folder is in use")
 
 // state is what the service knows beside the metadata.
 type state struct {
@@ -96,68 +89,6 @@ func decodeRoleInfo(sealed []byte) (r roleInfo, err error) {
 	copy(r.sum[:], data[16:])
 	r.skips = int64(binary.BigEndian.Uint64(data[16+len(r.sum):]))
 	return r, nil
-}
-
-// openDatabase opens the database in a folder, for this process alone.
-func openDatabase(dir string, unsafe bool) (*database, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, "state.db")
-	if isLocked(path) {
-		return nil, lockedError(dir)
-	}
-	if err := checkDatabase(path); err != nil {
-		return nil, fmt.Errorf("state.db is damaged: %w: restore it from a backup", err)
-	}
-	db := &database{}
-	err := db.guard(func() (err error) {
-		db.DB, err = bolt.Open(path, 0o600, &bolt.Options{
-			Timeout:        time.Millisecond, // try once
-			NoFreelistSync: true,
-			FreelistType:   bolt.FreelistMapType,
-			NoSync:         unsafe,
-			NoGrowSync:     unsafe,
-		})
-		return err
-	})
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, lockedError(dir)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open state.db: %w", err)
-	}
-	err = writeHolder(dir)
-	if err == nil {
-		err = db.Update(makeBuckets)
-	}
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-func makeBuckets(tx *bolt.Tx) error {
-	for _, name := range [][]byte{bucketState, bucketRoles, bucketSigning, bucketQueue, bucketTasks} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// holderFile says who uses the folder. The lock itself is on the database.
-const holderFile = "holder"
-
-func writeHolder(dir string) error {
-	host, _ := os.Hostname()
-	who := fmt.Sprintf("process %d on host %s since %s\n", os.Getpid(), cmp.Or(host, "(unknown)"), time.Now().UTC().Format(time.RFC3339))
-	return os.WriteFile(filepath.Join(dir, holderFile), []byte(who), 0o644)
-}
-
-func lockedError(dir string) error {
-	who, _ := os.ReadFile(filepath.Join(dir, holderFile))
-	return fmt.Errorf("%w by %s", ErrLocked, cmp.Or(strings.TrimSpace(string(who)), "an unknown process"))
 }
 
 // loadRepository reads what the database knows of the repository.

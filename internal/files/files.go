@@ -11,14 +11,12 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/durable"
 	"example.org/rstuf/internal/quote"
 )
 
@@ -165,60 +163,9 @@ func WriteSecret(path string, data []byte, replace bool) error {
 }
 
 func write(path string, data []byte, mode fs.FileMode, replace bool) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	// File systems without Unix permissions, such as those of USB sticks, may
-	// refuse; the file is no less whole.
-	_ = tmp.Chmod(mode)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
+	var disk durable.Disk
 	if replace {
-		err = os.Rename(tmp.Name(), path)
-	} else {
-		err = placeNew(tmp.Name(), path, os.Link)
+		return disk.Replace(path, data, mode)
 	}
-	return errors.Join(err, syncDir(filepath.Dir(path)))
-}
-
-// placeNew gives a file its name unless that is taken. A link does both in one
-// step. Where there are no hard links, as on a USB stick, the name is taken
-// with an empty file first; a crash at that moment leaves it empty.
-func placeNew(tmp, path string, link func(from, to string) error) error {
-	err := link(tmp, path)
-	if err == nil {
-		return nil
-	}
-	if !errors.Is(err, fs.ErrExist) {
-		var reserved *os.File
-		if reserved, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err == nil {
-			if err = reserved.Close(); err == nil {
-				err = os.Rename(tmp, path)
-			}
-			return err
-		}
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s: %w: choose another name or ask to replace it", path, fs.ErrExist)
-	}
-	return err
-}
-
-// syncDir makes the names in a folder durable. Windows knows no such call.
-func syncDir(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return disk.Create(path, data, mode)
 }

@@ -1,4 +1,8 @@
-package service
+// Package boltcheck checks the structure of a bbolt file before it is opened:
+// the headers, and every page that can be reached from them. For bbolt ends the
+// process when it meets a file that was cut off or whose pages make no sense.
+// What the pages hold is for those to check who read it.
+package boltcheck
 
 import (
 	"encoding/binary"
@@ -9,11 +13,6 @@ import (
 	"io/fs"
 	"os"
 )
-
-// The database library ends the process when it meets a file that was cut off
-// or whose pages make no sense. So its structure is checked before it is
-// opened: the headers, and every page that can be reached from them. What the
-// pages hold is checked when it is read.
 
 // Layout of a bbolt file, version 2.
 const (
@@ -28,9 +27,8 @@ const (
 	leafBucket   = 1 // a flag of a leaf element
 )
 
-// checkDatabase checks the structure of a database file. A missing or empty
-// file is right.
-func checkDatabase(path string) error {
+// File checks a database file. A missing or empty one is right.
+func File(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -46,7 +44,7 @@ func checkDatabase(path string) error {
 	if !info.Mode().IsRegular() {
 		return errors.New("it is not a file")
 	}
-	c := dbChecker{file: f, seen: map[uint64]bool{}}
+	c := checker{file: f, seen: map[uint64]bool{}}
 	root, err := c.readMeta()
 	if err != nil {
 		return err
@@ -57,7 +55,7 @@ func checkDatabase(path string) error {
 	return c.page(root)
 }
 
-type dbChecker struct {
+type checker struct {
 	file     io.ReaderAt
 	pageSize int64
 	pages    uint64 // from here on nothing is used
@@ -66,7 +64,7 @@ type dbChecker struct {
 
 // readMeta reads the newer of the two headers that are right, and returns the
 // page of the root bucket.
-func (c *dbChecker) readMeta() (root uint64, err error) {
+func (c *checker) readMeta() (root uint64, err error) {
 	newest, found := uint64(0), false
 	buf := make([]byte, pageHeader+metaSize)
 	for _, at := range []int64{0, 1024, 2048, 4096, 8192, 16384, 32768, 65536} {
@@ -94,7 +92,7 @@ func (c *dbChecker) readMeta() (root uint64, err error) {
 }
 
 // page checks a page and what is below it.
-func (c *dbChecker) page(id uint64) error {
+func (c *checker) page(id uint64) error {
 	fail := func(what string) error { return fmt.Errorf("page %d: %s", id, what) }
 	if id < 2 || id >= c.pages {
 		return fail("it is beyond the end")
@@ -119,7 +117,7 @@ func (c *dbChecker) page(id uint64) error {
 }
 
 // elements checks the elements of a page of some size, which read gives.
-func (c *dbChecker) elements(id uint64, header []byte, size int64, read func(buf []byte, at int64) error) error {
+func (c *checker) elements(id uint64, header []byte, size int64, read func(buf []byte, at int64) error) error {
 	fail := func(what string) error { return fmt.Errorf("page %d: %s", id, what) }
 	flags := binary.LittleEndian.Uint16(header[8:])
 	list := make([]byte, int64(binary.LittleEndian.Uint16(header[10:]))*elementSize)
@@ -159,7 +157,7 @@ func (c *dbChecker) elements(id uint64, header []byte, size int64, read func(buf
 
 // bucket checks a bucket that a leaf element holds: it names its root page, or
 // holds the page itself.
-func (c *dbChecker) bucket(id uint64, at, size int64, read func(buf []byte, at int64) error) error {
+func (c *checker) bucket(id uint64, at, size int64, read func(buf []byte, at int64) error) error {
 	if size < bucketHeader {
 		return fmt.Errorf("page %d: a bucket is cut off", id)
 	}
