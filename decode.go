@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/shape"
 )
 
 // Request is a body that the API takes.
@@ -19,7 +20,7 @@ type Request interface {
 // checked is what every request has: the shape of its JSON, and the rules that
 // no shape can state.
 type checked interface {
-	shape() *shape
+	shape() *shape.Shape
 	rules() ValidationError
 }
 
@@ -44,16 +45,20 @@ func decode[T Request](body []byte, strict bool) (*T, error) {
 	if err := checkUnambiguous(body); err != nil {
 		return nil, ValidationError{valueError(err.Error(), "body")}
 	}
-	walk := walker{strict: strict}
-	walk.check(checks.shape(), tree, []any{"body"})
-	if len(walk.errs) > 0 {
-		return nil, walk.errs
+	converted, changed, errs := shape.Walk(checks.shape(), tree, strict, "body")
+	if len(errs) > 0 {
+		return nil, fieldErrors(errs)
+	}
+	if changed {
+		if body, err = json.Marshal(converted); err != nil {
+			return nil, ValidationError{valueError(err.Error(), "body")}
+		}
 	}
 	if err := json.Unmarshal(body, request); err != nil {
 		return nil, ValidationError{valueError(err.Error(), "body")}
 	}
 	if errs := checks.rules(); len(errs) > 0 {
-		errs = errs[:min(len(errs), maxErrors)]
+		errs = errs[:min(len(errs), shape.MaxErrors)]
 		inputs := map[string]json.RawMessage{} // several errors may be about one field
 		for i, e := range errs {
 			raw, known := inputs[e.Field()]
@@ -91,12 +96,17 @@ func validate(request checked) error {
 	if err != nil {
 		return fmt.Errorf("encode the request: %w", err)
 	}
-	var walk walker
-	walk.check(request.shape(), tree, []any{"body"})
-	if len(walk.errs) > 0 {
-		return walk.errs
+	if _, _, errs := shape.Walk(request.shape(), tree, false, "body"); len(errs) > 0 {
+		return fieldErrors(errs)
 	}
 	return asError(request.rules())
+}
+
+func fieldErrors(errs []shape.Error) (list ValidationError) {
+	for _, e := range errs {
+		list = append(list, FieldError{Type: e.Type, Loc: e.Loc, Msg: e.Msg, Input: input(e.Input), Ctx: e.Ctx})
+	}
+	return list
 }
 
 func asError(errs ValidationError) error {

@@ -131,3 +131,45 @@ func TestValidateRefusesWhatJSONWouldChange(t *testing.T) {
 		assert.NoError(t, artifact.Validate(), custom)
 	}
 }
+
+// What the API converts is converted before the rules look at it, also in files
+// that people write; what signatures cover stays as it is.
+func TestDecodeConverts(t *testing.T) {
+	t.Parallel()
+	add, err := rstuf.DecodeStrict[rstuf.AddArtifacts]([]byte(`{"artifacts":[{"path":"a","info":{"length":"630","hashes":{"sha256":"` + digest + `"},"custom":{"n":"1","b":1.50}}}],
+		"add_task_id_to_custom":"yes","publish_artifacts":"off"}`))
+	require.NoError(t, err)
+	assert.EqualValues(t, 630, add.Artifacts[0].Info.Length)
+	assert.JSONEq(t, `{"n":"1","b":1.50}`, string(add.Artifacts[0].Info.Custom))
+	assert.True(t, add.AddTaskIDToCustom)
+	assert.True(t, add.SkipPublish)
+	settings, err := rstuf.Decode[rstuf.SettingsUpdate]([]byte(`{"settings":{"expiration":{"bins":"1","root":365.0,"targets":true}}}`))
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int{"bins": 1, "root": 365, "targets": 1}, settings.Settings.Expiration)
+	for body, want := range map[string]string{
+		`{"settings":{"expiration":{"bins":"1.5"}}}`: "int_parsing", `{"settings":{"expiration":{"bins":1.5}}}`: "int_from_float",
+		`{"settings":{"expiration":{"bins":""}}}`: "int_parsing", `{"settings":{"expiration":{"bins":null}}}`: "int_type",
+		`{"settings":{"expiration":{"bins":"0"}}}`: "greater_than",
+	} {
+		_, err := rstuf.Decode[rstuf.SettingsUpdate]([]byte(body))
+		var fields rstuf.ValidationError
+		require.ErrorAs(t, err, &fields, body)
+		assert.Equal(t, want, fields[0].Type, body)
+	}
+	_, err = rstuf.Decode[rstuf.MetadataUpdate]([]byte(strings.Replace(`{"metadata":{"root":`+root+`}}`, `"version":1`, `"version":"1"`, 1)))
+	assert.ErrorContains(t, err, "metadata.root.signed.version", "its signatures cover the text")
+}
+
+// Fields that would change what a role means are not passed over.
+func TestComingFieldsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, field := range []string{`"x-rstuf-num-bins":16`, `"x-rstuf-role-online-key":"k"`} {
+		body := `{"delegations":{"keys":{},"roles":[{"name":"a","terminating":true,"keyids":[],"threshold":"1","paths":["a/*"],"x-rstuf-expire-policy":"1",` + field + `}]}}`
+		_, err := rstuf.Decode[rstuf.DelegationsUpdate]([]byte(body))
+		assert.ErrorContains(t, err, strings.Trim(strings.SplitN(field, ":", 2)[0], `"`))
+	}
+	role, err := rstuf.Decode[rstuf.DelegationsUpdate]([]byte(`{"delegations":{"keys":{},"roles":[{"name":"a","terminating":"true","keyids":[],"threshold":"1","paths":["a/*"],"x-rstuf-expire-policy":"7","x-acme-note":"kept"}]}}`))
+	require.NoError(t, err)
+	assert.Equal(t, 7, role.Delegations.Roles[0].ExpirePolicy)
+	assert.Contains(t, role.Delegations.Roles[0].Extra, "x-acme-note")
+}

@@ -5,14 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
+
+	"example.org/rstuf/internal/shape"
 )
 
-// unmarshalWithExtra decodes an object into v and returns the fields that are
-// not named in known. A field whose name differs from a known one by case alone
+// unmarshalWithExtra decodes an object into the struct that v points to, and
+// returns the fields that no tag of it names. A field whose name differs from a known one by case alone
 // is refused: this language's decoder would take it for that one, others not.
-func unmarshalWithExtra(data []byte, v any, known ...string) (map[string]json.RawMessage, error) {
+func unmarshalWithExtra(data []byte, v any) (map[string]json.RawMessage, error) {
 	if err := json.Unmarshal(data, v); err != nil {
 		return nil, err
 	}
@@ -20,11 +24,12 @@ func unmarshalWithExtra(data []byte, v any, known ...string) (map[string]json.Ra
 	if err := json.Unmarshal(data, &all); err != nil {
 		return nil, err
 	}
+	known := fieldNames(reflect.TypeOf(v).Elem())
 	for _, name := range known {
 		delete(all, name)
 	}
 	for name := range all {
-		if twin := caseTwin(name, known); twin != "" {
+		if twin := shape.CaseTwin(name, known); twin != "" {
 			return nil, fmt.Errorf("field %q is not written %q", name, twin)
 		}
 	}
@@ -57,12 +62,20 @@ func marshalWithExtra(v any, extra map[string]json.RawMessage) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// caseTwin is the known name that differs from name by case alone, or "".
-func caseTwin(name string, known []string) string {
-	for _, k := range known {
-		if k != name && strings.EqualFold(k, name) {
-			return k
+var fieldNamesOf sync.Map // reflect.Type: []string
+
+// fieldNames are the names that the tags of a struct give its fields on the
+// wire.
+func fieldNames(t reflect.Type) []string {
+	if names, ok := fieldNamesOf.Load(t); ok {
+		return names.([]string)
+	}
+	var names []string
+	for field := range t.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
+			names = append(names, name)
 		}
 	}
-	return ""
+	fieldNamesOf.Store(t, names)
+	return names
 }

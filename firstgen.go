@@ -5,6 +5,8 @@ import (
 	"maps"
 	"math/bits"
 	"strings"
+
+	"example.org/rstuf/internal/shape"
 )
 
 // FirstGenerationPayload is the bootstrap payload of RSTUF's first releases
@@ -33,23 +35,23 @@ type FirstGenerationServices struct {
 	TargetsOnlineKey bool   `json:"targets_online_key"`
 }
 
-var firstGenerationShape = &shape{kind: objectKind, fields: []field{
-	{"settings", &shape{kind: objectKind, fields: []field{
-		{"expiration", &shape{kind: objectKind, fields: []field{
-			{"root", daysShape, true}, {"targets", daysShape, true}, {"snapshot", daysShape, true},
-			{"timestamp", daysShape, true}, {"bins", daysShape, true},
-		}}, true},
-		{"services", &shape{kind: objectKind, fields: []field{
-			{"number_of_delegated_bins", &shape{kind: intKind, gt: bound(MinHashBins - 1), lt: bound(MaxHashBins + 1)}, true},
-			{"targets_base_url", stringShape, true},
-			{"targets_online_key", boolShape, true},
-		}}, true},
-	}}, true},
-	{"metadata", rootMetadataShape, true},
-	{"timeout", &shape{kind: intKind, nullable: true, gt: bound(-1)}, false},
+var firstGenerationShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+	shape.Required("settings", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("expiration", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+			shape.Required("root", daysShape), shape.Required("targets", daysShape), shape.Required("snapshot", daysShape),
+			shape.Required("timestamp", daysShape), shape.Required("bins", daysShape),
+		}}),
+		shape.Required("services", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+			shape.Required("number_of_delegated_bins", &shape.Shape{Kind: shape.Int, Gt: bound(MinHashBins - 1), Lt: bound(MaxHashBins + 1)}),
+			shape.Required("targets_base_url", stringShape),
+			shape.Required("targets_online_key", boolShape),
+		}}),
+	}}),
+	shape.Required("metadata", rootMetadataShape),
+	shape.Optional("timeout", &shape.Shape{Kind: shape.Int, Nullable: true, Gt: bound(-1)}),
 }}
 
-func (*FirstGenerationPayload) shape() *shape { return firstGenerationShape }
+func (*FirstGenerationPayload) shape() *shape.Shape { return firstGenerationShape }
 
 // Validate checks the payload against the rules of the first releases.
 func (p *FirstGenerationPayload) Validate() error { return validate(p) }

@@ -80,7 +80,7 @@ func (k Key) MarshalJSON() ([]byte, error) {
 // it, is kept whole in Extra["keyval"].
 func (k *Key) UnmarshalJSON(data []byte) error {
 	var w keyWire[json.RawMessage]
-	extra, err := unmarshalWithExtra(data, &w, "keytype", "scheme", "keyval", "x-rstuf-key-name", "x-rstuf-online-key-uri")
+	extra, err := unmarshalWithExtra(data, &w)
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func (r DelegatedRole) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a role and keeps the fields it does not know.
 func (r *DelegatedRole) UnmarshalJSON(data []byte) error {
 	var w delegatedRoleWire
-	extra, err := unmarshalWithExtra(data, &w, "name", "terminating", "keyids", "threshold", "paths", "path_hash_prefixes", "x-rstuf-expire-policy")
+	extra, err := unmarshalWithExtra(data, &w)
 	if err != nil {
 		return err
 	}

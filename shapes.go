@@ -1,142 +1,144 @@
 package rstuf
 
+import "example.org/rstuf/internal/shape"
+
 // The shapes of the requests, as the API's OpenAPI document gives them.
 
 func bound(n int64) *int64 { return &n }
 
 var (
-	anyShape      = &shape{kind: anyKind}
-	stringShape   = &shape{kind: stringKind}
-	optString     = &shape{kind: stringKind, nullable: true}
-	intShape      = &shape{kind: intKind}
-	boolShape     = &shape{kind: boolKind}
-	optBool       = &shape{kind: boolKind, nullable: true}
-	optObject     = &shape{kind: openObjectKind, elem: anyShape, nullable: true}
-	stringsShape  = &shape{kind: listKind, elem: stringShape}
-	optStrings    = &shape{kind: listKind, elem: stringShape, nullable: true}
-	daysShape     = &shape{kind: intKind, gt: bound(0), lt: bound(MaxExpiration + 1)}
-	keyMapShape   = &shape{kind: openObjectKind, elem: keyShape}
-	roleListShape = &shape{kind: listKind, elem: delegatedRoleShape}
+	anyShape      = &shape.Shape{Kind: shape.Any}
+	stringShape   = &shape.Shape{Kind: shape.String}
+	optString     = &shape.Shape{Kind: shape.String, Nullable: true}
+	intShape      = &shape.Shape{Kind: shape.Int}
+	boolShape     = &shape.Shape{Kind: shape.Bool}
+	optBool       = &shape.Shape{Kind: shape.Bool, Nullable: true}
+	optObject     = &shape.Shape{Kind: shape.OpenObject, Elem: anyShape, Nullable: true}
+	stringsShape  = &shape.Shape{Kind: shape.List, Elem: stringShape}
+	optStrings    = &shape.Shape{Kind: shape.List, Elem: stringShape, Nullable: true}
+	daysShape     = &shape.Shape{Kind: shape.Int, Gt: bound(0), Lt: bound(MaxExpiration + 1)}
+	keyMapShape   = &shape.Shape{Kind: shape.OpenObject, Elem: keyShape}
+	roleListShape = &shape.Shape{Kind: shape.List, Elem: delegatedRoleShape}
 
-	keyShape = &shape{kind: openFieldsKind, fields: []field{
-		{"keytype", stringShape, true},
-		{"scheme", stringShape, true},
-		{"keyval", &shape{kind: openObjectKind, elem: stringShape, keys: []string{"public", "issuer", "identity"}}, true},
-		{"name", optString, false},
-		{"x-rstuf-key-name", optString, false},
-		{"x-rstuf-online-key-uri", optString, false},
+	keyShape = &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{
+		shape.Required("keytype", stringShape),
+		shape.Required("scheme", stringShape),
+		shape.Required("keyval", &shape.Shape{Kind: shape.OpenObject, Elem: stringShape, Keys: []string{"public", "issuer", "identity"}}),
+		shape.Optional("name", optString),
+		shape.Optional("x-rstuf-key-name", optString),
+		shape.Optional("x-rstuf-online-key-uri", optString),
 	}}
 
-	delegatedRoleShape = &shape{kind: openFieldsKind, fields: []field{
-		{"name", stringShape, true},
-		{"terminating", boolShape, true},
-		{"keyids", stringsShape, true},
-		{"threshold", &shape{kind: intKind, gt: bound(0)}, true},
-		{"paths", &shape{kind: listKind, elem: stringShape, minItems: 1}, true},
-		{"path_hash_prefixes", optStrings, false},
-		{"x-rstuf-expire-policy", daysShape, true},
+	delegatedRoleShape = &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{
+		shape.Required("name", stringShape),
+		shape.Required("terminating", boolShape),
+		shape.Required("keyids", stringsShape),
+		shape.Required("threshold", &shape.Shape{Kind: shape.Int, Gt: bound(0)}),
+		shape.Required("paths", &shape.Shape{Kind: shape.List, Elem: stringShape, MinItems: 1}),
+		shape.Optional("path_hash_prefixes", optStrings),
+		shape.Required("x-rstuf-expire-policy", daysShape),
 	}}
 
-	delegationsShape = &shape{kind: objectKind, fields: []field{
-		{"keys", keyMapShape, true},
-		{"roles", roleListShape, true},
+	delegationsShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("keys", keyMapShape),
+		shape.Required("roles", roleListShape),
 	}}
 
-	signatureShape = &shape{kind: openFieldsKind, fields: []field{
-		{"keyid", stringShape, true},
-		{"sig", stringShape, true},
-		{"bundle", optObject, false},
+	signatureShape = &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{
+		shape.Required("keyid", stringShape),
+		shape.Required("sig", stringShape),
+		shape.Optional("bundle", optObject),
 	}}
 
-	signedRootShape = &shape{kind: openFieldsKind, fields: []field{
-		{"_type", stringShape, true},
-		{"version", intShape, true},
-		{"spec_version", stringShape, true},
-		{"expires", stringShape, true},
-		{"keys", &shape{kind: openObjectKind, elem: keyShape, nullable: true}, false},
-		{"consistent_snapshot", optBool, false},
-		{"roles", &shape{kind: openObjectKind, nullable: true, keys: []string{"root", "targets", "snapshot", "timestamp", "bins"},
-			elem: &shape{kind: openFieldsKind, fields: []field{{"keyids", stringsShape, true}, {"threshold", intShape, true}}}}, false},
+	signedRootShape = &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{
+		shape.Required("_type", stringShape),
+		shape.Required("version", intShape),
+		shape.Required("spec_version", stringShape),
+		shape.Required("expires", stringShape),
+		shape.Optional("keys", &shape.Shape{Kind: shape.OpenObject, Elem: keyShape, Nullable: true}),
+		shape.Optional("consistent_snapshot", optBool),
+		shape.Optional("roles", &shape.Shape{Kind: shape.OpenObject, Nullable: true, Keys: []string{"root", "targets", "snapshot", "timestamp", "bins"},
+			Elem: &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{shape.Required("keyids", stringsShape), shape.Required("threshold", intShape)}}}),
 	}}
 
-	rootDocumentShape = &shape{kind: openFieldsKind, fields: []field{
-		{"signatures", &shape{kind: listKind, elem: signatureShape}, true},
-		{"signed", signedRootShape, true},
+	rootDocumentShape = &shape.Shape{Kind: shape.OpenFields, Exact: true, Fields: []shape.Field{
+		shape.Required("signatures", &shape.Shape{Kind: shape.List, Elem: signatureShape}),
+		shape.Required("signed", signedRootShape),
 	}}
 
-	rootMetadataShape = &shape{kind: objectKind, fields: []field{{"root", rootDocumentShape, true}}}
+	rootMetadataShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("root", rootDocumentShape)}}
 
-	roleShape = &shape{kind: objectKind, fields: []field{{"expiration", daysShape, true}}}
+	roleShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("expiration", daysShape)}}
 
-	rolesShape = &shape{kind: objectKind, fields: []field{
-		{"root", roleShape, true},
-		{"targets", roleShape, true},
-		{"snapshot", roleShape, true},
-		{"timestamp", roleShape, true},
-		{"bins", &shape{kind: objectKind, nullable: true, fields: []field{
-			{"expiration", daysShape, true},
-			{"number_of_delegated_bins", &shape{kind: intKind, gt: bound(MinHashBins - 1), lt: bound(MaxHashBins + 1)}, true},
-		}}, false},
-		{"delegations", &shape{kind: objectKind, nullable: true, fields: delegationsShape.fields}, false},
+	rolesShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("root", roleShape),
+		shape.Required("targets", roleShape),
+		shape.Required("snapshot", roleShape),
+		shape.Required("timestamp", roleShape),
+		shape.Optional("bins", &shape.Shape{Kind: shape.Object, Nullable: true, Fields: []shape.Field{
+			shape.Required("expiration", daysShape),
+			shape.Required("number_of_delegated_bins", &shape.Shape{Kind: shape.Int, Gt: bound(MinHashBins - 1), Lt: bound(MaxHashBins + 1)}),
+		}}),
+		shape.Optional("delegations", &shape.Shape{Kind: shape.Object, Nullable: true, Fields: delegationsShape.Fields}),
 	}}
 
-	bootstrapShape = &shape{kind: objectKind, fields: []field{
-		{"settings", &shape{kind: objectKind, fields: []field{{"roles", rolesShape, true}}}, true},
-		{"metadata", rootMetadataShape, true},
-		{"timeout", &shape{kind: intKind, nullable: true, gt: bound(-1)}, false},
+	bootstrapShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("settings", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("roles", rolesShape)}}),
+		shape.Required("metadata", rootMetadataShape),
+		shape.Optional("timeout", &shape.Shape{Kind: shape.Int, Nullable: true, Gt: bound(-1)}),
 	}}
 
-	artifactShape = &shape{kind: objectKind, fields: []field{
-		{"path", stringShape, true},
-		{"info", &shape{kind: objectKind, fields: []field{
-			{"length", intShape, true},
-			{"hashes", &shape{kind: openObjectKind, elem: stringShape}, true},
-			{"custom", optObject, false},
-		}}, true},
+	artifactShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("path", stringShape),
+		shape.Required("info", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+			shape.Required("length", intShape),
+			shape.Required("hashes", &shape.Shape{Kind: shape.OpenObject, Elem: stringShape}),
+			shape.Optional("custom", optObject),
+		}}),
 	}}
 
-	addArtifactsShape = &shape{kind: objectKind, fields: []field{
-		{"artifacts", &shape{kind: listKind, elem: artifactShape}, true},
-		{"add_task_id_to_custom", boolShape, false},
-		{"publish_artifacts", boolShape, false},
+	addArtifactsShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("artifacts", &shape.Shape{Kind: shape.List, Elem: artifactShape}),
+		shape.Optional("add_task_id_to_custom", boolShape),
+		shape.Optional("publish_artifacts", boolShape),
 	}}
 
-	deleteArtifactsShape = &shape{kind: objectKind, fields: []field{
-		{"artifacts", stringsShape, true},
-		{"publish_artifacts", boolShape, false},
+	deleteArtifactsShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("artifacts", stringsShape),
+		shape.Optional("publish_artifacts", boolShape),
 	}}
 
-	settingsUpdateShape = &shape{kind: objectKind, fields: []field{
-		{"settings", &shape{kind: objectKind, fields: []field{
-			{"expiration", &shape{kind: openObjectKind, elem: daysShape}, true},
-		}}, true},
+	settingsUpdateShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("settings", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+			shape.Required("expiration", &shape.Shape{Kind: shape.OpenObject, Elem: daysShape}),
+		}}),
 	}}
 
-	metadataUpdateShape = &shape{kind: objectKind, fields: []field{{"metadata", rootMetadataShape, true}}}
-	onlineBumpShape     = &shape{kind: objectKind, fields: []field{{"roles", stringsShape, true}}}
-	roleNameShape       = &shape{kind: objectKind, fields: []field{{"role", stringShape, true}}}
+	metadataUpdateShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("metadata", rootMetadataShape)}}
+	onlineBumpShape     = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("roles", stringsShape)}}
+	roleNameShape       = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("role", stringShape)}}
 
-	metadataSignShape = &shape{kind: objectKind, fields: []field{
-		{"role", stringShape, true},
-		{"signature", signatureShape, true},
+	metadataSignShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("role", stringShape),
+		shape.Required("signature", signatureShape),
 	}}
 
-	delegationsUpdateShape = &shape{kind: objectKind, fields: []field{{"delegations", delegationsShape, true}}}
+	delegationsUpdateShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("delegations", delegationsShape)}}
 
-	delegationsDeleteShape = &shape{kind: objectKind, fields: []field{
-		{"delegations", &shape{kind: objectKind, fields: []field{
-			{"roles", &shape{kind: listKind, elem: &shape{kind: objectKind, fields: []field{{"name", stringShape, true}}}}, true},
-		}}, true},
+	delegationsDeleteShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("delegations", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+			shape.Required("roles", &shape.Shape{Kind: shape.List, Elem: &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("name", stringShape)}}}),
+		}}),
 	}}
 )
 
-func (*BootstrapPayload) shape() *shape   { return bootstrapShape }
-func (*SettingsUpdate) shape() *shape     { return settingsUpdateShape }
-func (*MetadataUpdate) shape() *shape     { return metadataUpdateShape }
-func (*OnlineBump) shape() *shape         { return onlineBumpShape }
-func (*MetadataSign) shape() *shape       { return metadataSignShape }
-func (*MetadataSignDelete) shape() *shape { return roleNameShape }
-func (*DelegationsUpdate) shape() *shape  { return delegationsUpdateShape }
-func (*DelegationsDelete) shape() *shape  { return delegationsDeleteShape }
-func (*AddArtifacts) shape() *shape       { return addArtifactsShape }
-func (*DeleteArtifacts) shape() *shape    { return deleteArtifactsShape }
+func (*BootstrapPayload) shape() *shape.Shape   { return bootstrapShape }
+func (*SettingsUpdate) shape() *shape.Shape     { return settingsUpdateShape }
+func (*MetadataUpdate) shape() *shape.Shape     { return metadataUpdateShape }
+func (*OnlineBump) shape() *shape.Shape         { return onlineBumpShape }
+func (*MetadataSign) shape() *shape.Shape       { return metadataSignShape }
+func (*MetadataSignDelete) shape() *shape.Shape { return roleNameShape }
+func (*DelegationsUpdate) shape() *shape.Shape  { return delegationsUpdateShape }
+func (*DelegationsDelete) shape() *shape.Shape  { return delegationsDeleteShape }
+func (*AddArtifacts) shape() *shape.Shape       { return addArtifactsShape }
+func (*DeleteArtifacts) shape() *shape.Shape    { return deleteArtifactsShape }

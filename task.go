@@ -123,12 +123,6 @@ type TaskDetails struct {
 
 type taskDetailsPlain TaskDetails
 
-var taskDetailsFields = []string{
-	"added_artifacts", "invalid_paths", "artifact_roles", "deleted_artifacts", "not_found_artifacts",
-	"published_roles", "roles_to_publish", "updated_roles", "invalid_roles", "delegated_roles",
-	"failed_roles", "bootstrap", "role", "update",
-}
-
 // MarshalJSON writes the details with their extra fields.
 func (d TaskDetails) MarshalJSON() ([]byte, error) {
 	return marshalWithExtra(taskDetailsPlain(d), d.Extra)
@@ -137,7 +131,7 @@ func (d TaskDetails) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads details and keeps the fields it does not know.
 func (d *TaskDetails) UnmarshalJSON(data []byte) error {
 	var plain taskDetailsPlain
-	extra, err := unmarshalWithExtra(data, &plain, taskDetailsFields...)
+	extra, err := unmarshalWithExtra(data, &plain)
 	if err != nil {
 		return err
 	}

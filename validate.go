@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/shape"
 )
 
 // valueError is a rule that no shape states; loc starts with "body".
@@ -82,6 +83,11 @@ func (d *Delegations) keyRules(at ...any) (errs ValidationError) {
 	return errs
 }
 
+// coming are fields of a delegated role that later releases of RSTUF may know and
+// that change what the role means: hash bins inside of it, an online key of its
+// own. Whoever asks for them must not get something else.
+var coming = []string{"x-rstuf-num-bins", "x-rstuf-role-online-key"}
+
 func (r DelegatedRole) rules(at []any) (errs ValidationError) {
 	fail := func(name, format string, args ...any) {
 		errs = append(errs, valueError(fmt.Sprintf(format, args...), append(slices.Clone(at), name)...))
@@ -103,6 +109,11 @@ func (r DelegatedRole) rules(at []any) (errs ValidationError) {
 		fail("threshold", "a role without keys is signed by the online key alone: its threshold must be 1")
 	case !r.Online() && r.Threshold > len(distinct):
 		fail("threshold", "%d signatures are wanted of %d keys", r.Threshold, len(distinct))
+	}
+	for _, name := range coming {
+		if _, ok := r.Extra[name]; ok {
+			fail(name, "this service does not know %s, which would change what the role means: leave it out", name)
+		}
 	}
 	for _, prefix := range r.PathHashPrefixes {
 		if prefix == "" || len(prefix) > 64 || !isLowerHex(prefix) {
@@ -192,7 +203,7 @@ func (a *AddArtifacts) Validate() error { return asError(a.rules()) }
 
 func (a *AddArtifacts) rules() (errs ValidationError) {
 	for i := range a.Artifacts {
-		if len(errs) >= maxErrors {
+		if len(errs) >= shape.MaxErrors {
 			return errs
 		}
 		errs = append(errs, a.Artifacts[i].rules("body", "artifacts", i)...)
@@ -243,7 +254,7 @@ func (d *DeleteArtifacts) Validate() error { return asError(d.rules()) }
 func (d *DeleteArtifacts) rules() (errs ValidationError) {
 	for i, path := range d.Artifacts {
 		switch {
-		case len(errs) >= maxErrors:
+		case len(errs) >= shape.MaxErrors:
 			return errs
 		case path == "":
 			errs = append(errs, valueError("a path can't be empty", "body", "artifacts", i))

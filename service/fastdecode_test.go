@@ -32,6 +32,8 @@ var artifactBodies = []string{
 	`{"artifacts":[{"path":"a"}],"artifacts":[]}`,
 	`{"artifacts":[],"publish_artifacts":"no"}`,
 	`{"artifacts":[],"publish_artifacts":null}`,
+	`{"artifacts":[{"path":"a","info":{"length":"630","hashes":{"sha256":` + hash64 + `}}}]}`,
+	`{"artifacts":[{"path":"a","info":{"length":630.0,"hashes":{"sha256":` + hash64 + `}}}],"publish_artifacts":1}`,
 	`[]`, ``, `{}`, `null`,
 }
 
