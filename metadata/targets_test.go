@@ -165,3 +165,31 @@ func TestFilename(t *testing.T) {
 		assert.Equal(t, want, metadata.Filename(c.role, c.version))
 	}
 }
+
+// TestPlainFiles: what most artifacts are has a short way, which reads the same.
+func TestPlainFiles(t *testing.T) {
+	t.Parallel()
+	read := func(file string) (metadata.TargetFile, error) {
+		doc, err := metadata.Parse([]byte(`{"signatures":[],"signed":{"_type":"targets","expires":"2030-01-01T00:00:00Z","spec_version":"1.0.31","targets":{"a":` + file + `},"version":1}}`))
+		if err != nil {
+			return metadata.TargetFile{}, err
+		}
+		targets, err := doc.Targets()
+		if err != nil {
+			return metadata.TargetFile{}, err
+		}
+		return targets.Targets["a"], nil
+	}
+	for _, file := range []string{
+		`{"hashes":{"sha256":"00ff"},"length":5}`, `{"hashes":{"blake2b-256":"00"},"length":0}`, `{"hashes":{"sha256":"00"},"length":9223372036854775807}`,
+		`{"hashes":{"sha256":""},"length":5}`, `{"hashes":{"":"00"},"length":5}`, `{"hashes":{"A\"B":"00"},"length":5}`, `{"hashes":{"sha256":"0\\u0030"},"length":5}`,
+		`{"hashes":{"sha256":"00","sha512":"01"},"length":5}`, `{"hashes":{"sha256":"00"},"length":5,"x":1}`, `{"hashes":{"sha256":"00"},"length":{"a":1}}`,
+		`{"hashes":{"sha256":"00"},"length":-1}`, `{"hashes":{"sha256":"00"},"length":9223372036854775808}`, `{"hashes":{"sha256":"00"},"length":"5"}`, `{"hashes":{},"length":5}`,
+	} {
+		short, shortErr := read(file)
+		long, longErr := read(" " + strings.Replace(file, ":", ": ", 1))
+		assert.Equal(t, longErr == nil, shortErr == nil, "%s: %v, %v", file, longErr, shortErr)
+		assert.Equal(t, long.ArtifactInfo, short.ArtifactInfo, file)
+		assert.Equal(t, len(long.Extra), len(short.Extra), file)
+	}
+}
