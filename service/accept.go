@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -19,9 +20,12 @@ type waiting struct {
 	accepted time.Time
 	// running is set while a publication works on it; roles is then the list
 	// of roles to publish.
-	running bool
-	roles   []string
+	running atomic.Bool
+	roles   atomic.Pointer[[]string]
 }
+
+// show tells whoever asks for the task which roles are being published.
+func (w *waiting) show(roles []string) { w.roles.Store(&roles) }
 
 // parked tells whether a request waits for somebody else to publish.
 func (w *waiting) parked() bool { return w.skip && w.kind != publishArtifacts }

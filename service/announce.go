@@ -13,7 +13,7 @@ import (
 // checkSnapshot reads the published snapshot and compares it with what the
 // database says.
 func (s *Service) checkSnapshot(ctx context.Context) error {
-	data, err := s.readRole(ctx, rstuf.RoleSnapshot, s.repo.roles.get(rstuf.RoleSnapshot))
+	data, err := readRole(ctx, s.storage, rstuf.RoleSnapshot, s.repo.roles.get(rstuf.RoleSnapshot))
 	if err != nil {
 		return err
 	}

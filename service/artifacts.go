@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ type artifactTask struct {
 }
 
 // artifacts gathers artifact requests into the changes of roles.
-func (p *publication) artifacts(batch []*waiting, bodies []string) error {
+func (p *publication) artifacts(ctx context.Context, batch []*waiting, bodies []string) error {
 	route, err := p.old.router()
 	if err != nil {
 		return err
@@ -38,7 +39,7 @@ func (p *publication) artifacts(batch []*waiting, bodies []string) error {
 		tasks[i].w = w
 		tasks[i].gather(int32(i), bodies[i], route, changes)
 		bodies[i] = ""
-		p.showProgress(w, route, tasks[i].roles)
+		w.show(route.namesOf(tasks[i].roles))
 	}
 	var touched []int
 	for role := range changes {
@@ -47,8 +48,8 @@ func (p *publication) artifacts(batch []*waiting, bodies []string) error {
 		}
 	}
 	changed := make([]bool, len(changes))
-	err = each(p, touched, func(role int) (err error) {
-		changed[role], err = p.change(route.name(role), changes[role], tasks)
+	err = each(ctx, touched, func(ctx context.Context, role int) (err error) {
+		changed[role], err = p.change(ctx, route.name(role), changes[role], tasks)
 		changes[role] = nil
 		return err
 	})
@@ -93,21 +94,14 @@ func (t *artifactTask) gather(task int32, text string, route *router, changes []
 	}
 }
 
-// showProgress tells whoever asks for the task what is being published.
-func (p *publication) showProgress(w *waiting, route *router, roles []int) {
-	p.s.mu.Lock()
-	defer p.s.mu.Unlock()
-	w.roles = route.namesOf(roles)
-}
-
 // change applies changes to one role and tells whether it is another role then.
-func (p *publication) change(role string, list []entry, tasks []artifactTask) (bool, error) {
+func (p *publication) change(ctx context.Context, role string, list []entry, tasks []artifactTask) (bool, error) {
 	slices.SortStableFunc(list, func(a, b entry) int { return strings.Compare(a.path, b.path) })
-	isOnline, err := p.isOnline(role)
+	isOnline, err := p.isOnline(ctx, role)
 	if err != nil {
 		return false, err
 	}
-	old, err := p.read(role)
+	old, err := p.read(ctx, role)
 	if waits := p.old.signing[role]; waits != nil && !isOnline {
 		old, err = waits, nil
 	}
@@ -132,7 +126,7 @@ func (p *publication) change(role string, list []entry, tasks []artifactTask) (b
 	}
 	doc := w.Document()
 	if isOnline {
-		return true, p.put(role, doc)
+		return true, p.put(ctx, role, doc)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,7 +151,7 @@ func (p *publication) endArtifacts(tasks []artifactTask, route *router, changed 
 		var o outcome
 		switch t.w.kind {
 		case addArtifacts:
-			o = p.s.success(addArtifacts, "Artifact(s) Added", &rstuf.TaskDetails{
+			o = success(p.now, addArtifacts, "Artifact(s) Added", &rstuf.TaskDetails{
 				AddedArtifacts: orEmpty(t.paths), InvalidPaths: orEmpty(t.invalid), ArtifactRoles: route.namesOf(t.roles),
 			})
 		case removeArtifacts:
@@ -171,7 +165,7 @@ func (p *publication) endArtifacts(tasks []artifactTask, route *router, changed 
 
 func (p *publication) endRemoval(t *artifactTask) outcome {
 	if len(t.found) == 0 {
-		o, _ := p.s.refused(removeArtifacts, refuse("Removing artifact(s) Failed", "At list one artifact is required"))
+		o, _ := refused(p.now, removeArtifacts, refuse("Removing artifact(s) Failed", "At list one artifact is required"))
 		return o
 	}
 	details := &rstuf.TaskDetails{DeletedArtifacts: []string{}, NotFoundArtifacts: []string{}}
@@ -182,7 +176,7 @@ func (p *publication) endRemoval(t *artifactTask) outcome {
 			details.NotFoundArtifacts = append(details.NotFoundArtifacts, t.paths[i])
 		}
 	}
-	return p.s.success(removeArtifacts, "Artifact(s) removed", details)
+	return success(p.now, removeArtifacts, "Artifact(s) removed", details)
 }
 
 func (p *publication) endPublish(route *router, changed []bool) outcome {
@@ -193,7 +187,7 @@ func (p *publication) endPublish(route *router, changed []bool) outcome {
 		}
 	}
 	raw, _ := json.Marshal(names)
-	return p.s.success(publishArtifacts, "Publish Artifacts Processed", &rstuf.TaskDetails{
+	return success(p.now, publishArtifacts, "Publish Artifacts Processed", &rstuf.TaskDetails{
 		Extra: map[string]json.RawMessage{"artifact_roles": raw},
 	})
 }

@@ -43,7 +43,7 @@ func (s *Service) nextBatch() []*waiting {
 		batch = append(batch, w)
 	}
 	for _, w := range batch {
-		w.running = true
+		w.running.Store(true)
 	}
 	return batch
 }

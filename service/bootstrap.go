@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -24,7 +25,7 @@ func decodePayload(body []byte) (*rstuf.BootstrapPayload, error) {
 const bootstrapFailed = "Bootstrap Failed"
 
 // bootstrap makes the repository, or waits for signatures of its root.
-func (p *publication) bootstrap(w *waiting, body []byte) (outcome, error) {
+func (p *publication) bootstrap(ctx context.Context, w *waiting, body []byte) (outcome, error) {
 	payload, err := decodePayload(body)
 	if err != nil {
 		return outcome{}, refuse(bootstrapFailed, "%v", err)
@@ -52,7 +53,7 @@ func (p *publication) bootstrap(w *waiting, body []byte) (outcome, error) {
 	p.next.state = newState(payload.Settings.Roles, w.id)
 	details := &rstuf.TaskDetails{}
 	if by[0].Verify(doc).OK() {
-		if err := p.createRepository(doc, bootstrapFailed); err != nil {
+		if err := p.createRepository(ctx, doc, bootstrapFailed); err != nil {
 			return outcome{}, err
 		}
 		details.Bootstrap = "Bootstrap finished " + w.id.String()
@@ -61,7 +62,7 @@ func (p *publication) bootstrap(w *waiting, body []byte) (outcome, error) {
 		p.park(rstuf.RoleRoot, doc)
 		details.Bootstrap = fmt.Sprintf("Root v%d is pending signature", doc.Version())
 	}
-	return p.s.success(w.kind, "Bootstrap Processed", details), nil
+	return success(p.now, w.kind, "Bootstrap Processed", details), nil
 }
 
 func newState(roles rstuf.RolesSettings, id taskID) state {
@@ -84,11 +85,11 @@ func newState(roles rstuf.RolesSettings, id taskID) state {
 
 // createRepository makes the first version of every role. What is wrong with
 // the online key is the requester's to mend.
-func (p *publication) createRepository(root *metadata.Document, message string) error {
+func (p *publication) createRepository(ctx context.Context, root *metadata.Document, message string) error {
 	p.next.root = root
 	p.next.state.FirstRoot = root.Version()
 	p.next.state.Bootstrap = rstuf.BootstrapFinished
-	online, err := p.online()
+	online, err := p.online(ctx)
 	if err != nil {
 		return refuse(message, "%v", err)
 	}
@@ -112,26 +113,26 @@ func (p *publication) createRepository(root *metadata.Document, message string) 
 		p.next.delegations = &metadata.Delegations{Keys: map[string]rstuf.Key{}, Roles: []rstuf.DelegatedRole{}}
 		custom := p.next.state.Delegations
 		for _, role := range custom.Roles {
-			if err := p.delegate(role, custom.Keys); err != nil {
+			if err := p.delegate(ctx, role, custom.Keys); err != nil {
 				return refuse(message, "%v", err)
 			}
 			first = append(first, role.Name)
 		}
 	}
-	if err := p.resign(rstuf.RoleTargets); err != nil {
+	if err := p.resign(ctx, rstuf.RoleTargets); err != nil {
 		return err
 	}
-	return each(p, first, p.firstVersion)
+	return each(ctx, first, p.firstVersion)
 }
 
 // firstVersion publishes an empty role, or puts it up for signatures.
-func (p *publication) firstVersion(role string) error {
-	online, err := p.isOnline(role)
+func (p *publication) firstVersion(ctx context.Context, role string) error {
+	online, err := p.isOnline(ctx, role)
 	if err != nil {
 		return err
 	}
 	if online {
-		return p.resign(role)
+		return p.resign(ctx, role)
 	}
 	doc, err := withTargets(p.targetsBody(role), nil)
 	if err != nil {
@@ -145,8 +146,8 @@ func (p *publication) firstVersion(role string) error {
 
 // delegate adds a role to the delegations, or replaces it, while the online key
 // is there to sign them.
-func (p *publication) delegate(role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
-	if _, err := p.online(); err != nil {
+func (p *publication) delegate(ctx context.Context, role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
+	if _, err := p.online(ctx); err != nil {
 		return err
 	}
 	root, err := p.next.root.Root()

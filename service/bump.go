@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 // bumpOnline signs online roles anew on request. Each pulls along what names
 // it: targets and delegated roles the snapshot, the snapshot the timestamp.
 // No roles at all mean every one.
-func (p *publication) bumpOnline(body []byte) (outcome, error) {
+func (p *publication) bumpOnline(ctx context.Context, body []byte) (outcome, error) {
 	const failed = "Force new online metadata update failed"
 	request, err := rstuf.Decode[rstuf.OnlineBump](body)
 	if err != nil {
@@ -32,10 +33,10 @@ func (p *publication) bumpOnline(body []byte) (outcome, error) {
 		}
 	}
 	slices.Sort(roles)
-	if err := p.bump(slices.Compact(roles)); err != nil {
+	if err := p.bump(ctx, slices.Compact(roles)); err != nil {
 		return outcome{}, err
 	}
-	return p.s.success(bumpOnline, "Force new online metadata update processed", &rstuf.TaskDetails{
+	return success(p.now, bumpOnline, "Force new online metadata update processed", &rstuf.TaskDetails{
 		UpdatedRoles: request.Roles,
 	}), nil
 }
@@ -62,7 +63,7 @@ func (p *publication) due(before time.Time) []string {
 }
 
 // bump signs roles anew.
-func (p *publication) bump(roles []string) error {
+func (p *publication) bump(ctx context.Context, roles []string) error {
 	var targets []string
 	for _, role := range roles {
 		if role == rstuf.RoleSnapshot || role == rstuf.RoleTimestamp {
@@ -71,5 +72,5 @@ func (p *publication) bump(roles []string) error {
 			targets = append(targets, role)
 		}
 	}
-	return each(p, targets, p.resign)
+	return each(ctx, targets, p.resign)
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -68,14 +69,22 @@ func (p *publication) storeSigning(bucket *bolt.Bucket) error {
 	return nil
 }
 
+// finish completes a publication and commits it.
+func (s *Service) finish(ctx context.Context, p *publication) error {
+	if err := p.complete(ctx); err != nil {
+		return err
+	}
+	return s.commit(ctx, p)
+}
+
 // commit makes a publication the state of the service: in the database first,
 // which decides, then in the files that clients start from, then in memory.
-func (s *Service) commit(p *publication) error {
-	if err := p.ctx.Err(); err != nil {
+func (s *Service) commit(ctx context.Context, p *publication) error {
+	if err := ctx.Err(); err != nil {
 		return err // what was made may not be whole
 	}
 	var stats taskStats
-	committed := p.files()
+	committed := p.filenames()
 	err := s.db.commit(func(tx *bolt.Tx) (err error) {
 		if err = p.store(tx); err != nil {
 			return err
@@ -95,8 +104,8 @@ func (s *Service) commit(p *publication) error {
 	}
 	if p.published() {
 		// What is committed must be announced before anything else happens.
-		if !s.attempt(p.ctx, func() error { return s.announce(p.ctx, p.next, false) }) {
-			return p.ctx.Err() // the next start announces it
+		if !s.attempt(ctx, func() error { return s.announce(ctx, p.next, false) }) {
+			return ctx.Err() // the next start announces it
 		}
 		s.metrics.published(p)
 	}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"fmt"
 
 	"example.org/rstuf"
@@ -10,7 +11,7 @@ const delegationProcessed = "Metadata Delegation Processed"
 
 // changeDelegations adds or updates delegated roles, each for itself: one that
 // cannot be changed does not keep the others from it.
-func (p *publication) changeDelegations(body []byte, change func(rstuf.DelegatedRole, map[string]rstuf.Key) error) (outcome, error) {
+func (p *publication) changeDelegations(ctx context.Context, body []byte, change func(context.Context, rstuf.DelegatedRole, map[string]rstuf.Key) error) (outcome, error) {
 	request, err := rstuf.Decode[rstuf.DelegationsUpdate](body)
 	if err != nil {
 		return outcome{}, refuse("Metadata Delegation Failed", "%v", err)
@@ -21,7 +22,7 @@ func (p *publication) changeDelegations(body []byte, change func(rstuf.Delegated
 	details := &rstuf.TaskDetails{DelegatedRoles: rstuf.Names{}, FailedRoles: []rstuf.FailedRole{}}
 	for _, role := range request.Delegations.Roles {
 		before := p.next.delegations
-		err := change(role, request.Delegations.Keys)
+		err := change(ctx, role, request.Delegations.Keys)
 		if r, ok := err.(*refusal); ok {
 			p.next.delegations = before
 			details.FailedRoles = append(details.FailedRoles, rstuf.FailedRole{Role: role.Name, Reason: r.reason})
@@ -32,51 +33,51 @@ func (p *publication) changeDelegations(body []byte, change func(rstuf.Delegated
 		}
 		details.DelegatedRoles = append(details.DelegatedRoles, role.Name)
 	}
-	return p.endDelegations(details)
+	return p.endDelegations(ctx, details)
 }
 
 // endDelegations publishes the changed delegations.
-func (p *publication) endDelegations(details *rstuf.TaskDetails) (outcome, error) {
+func (p *publication) endDelegations(ctx context.Context, details *rstuf.TaskDetails) (outcome, error) {
 	if p.next.delegations != p.old.delegations {
-		if err := p.resign(rstuf.RoleTargets); err != nil {
+		if err := p.resign(ctx, rstuf.RoleTargets); err != nil {
 			return outcome{}, err
 		}
 	}
-	return p.s.success(addDelegations, delegationProcessed, details), nil
+	return success(p.now, addDelegations, delegationProcessed, details), nil
 }
 
 // addDelegation adds a role, whose name must never have been used.
-func (p *publication) addDelegation(role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
+func (p *publication) addDelegation(ctx context.Context, role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
 	if p.next.state.used(role.Name) {
 		return refuse(role.Name, "role already exists or name used in the past")
 	}
-	if err := p.delegate(role, given); err != nil {
+	if err := p.delegate(ctx, role, given); err != nil {
 		return refuse(role.Name, "%v", err)
 	}
-	return p.firstVersion(role.Name)
+	return p.firstVersion(ctx, role.Name)
 }
 
 // updateDelegation replaces a role. Its next version, which has the life that
 // the request gives it, is signed or put up for signatures. If the role's keys
 // changed, clients cannot use it until the new ones have signed.
-func (p *publication) updateDelegation(role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
+func (p *publication) updateDelegation(ctx context.Context, role rstuf.DelegatedRole, given map[string]rstuf.Key) error {
 	if _, ok := p.next.delegated(role.Name); !ok {
 		return refuse(role.Name, "role '%s' doesn't exist.", role.Name)
 	}
-	if err := p.delegate(role, given); err != nil {
+	if err := p.delegate(ctx, role, given); err != nil {
 		return refuse(role.Name, "%v", err)
 	}
-	online, err := p.isOnline(role.Name)
+	online, err := p.isOnline(ctx, role.Name)
 	if err != nil {
 		return err
 	}
 	if online {
 		delete(p.next.signing, role.Name)
-		return p.resign(role.Name)
+		return p.resign(ctx, role.Name)
 	}
 	current := p.next.signing[role.Name]
 	if current == nil {
-		if current, err = p.read(role.Name); err != nil {
+		if current, err = p.read(ctx, role.Name); err != nil {
 			return err
 		}
 	}
@@ -90,7 +91,7 @@ func (p *publication) updateDelegation(role rstuf.DelegatedRole, given map[strin
 
 // deleteDelegations removes roles. Their last versions stay in the snapshot:
 // clients refuse one that lost a role.
-func (p *publication) deleteDelegations(body []byte) (outcome, error) {
+func (p *publication) deleteDelegations(ctx context.Context, body []byte) (outcome, error) {
 	request, err := rstuf.Decode[rstuf.DelegationsDelete](body)
 	if err != nil {
 		return outcome{}, refuse("Metadata Delegation Failed", "%v", err)
@@ -113,5 +114,5 @@ func (p *publication) deleteDelegations(body []byte) (outcome, error) {
 		delete(p.next.state.Expiration, role.Name)
 		details.DelegatedRoles = append(details.DelegatedRoles, role.Name)
 	}
-	return p.endDelegations(details)
+	return p.endDelegations(ctx, details)
 }

@@ -149,8 +149,8 @@ func storePassed(tx *bolt.Tx, passed []string, committed map[string]bool) error 
 	return nil
 }
 
-// files are the names of the files that a publication has made.
-func (p *publication) files() map[string]bool {
+// filenames are the names of the files that a publication has made.
+func (p *publication) filenames() map[string]bool {
 	names := map[string]bool{}
 	for role, info := range p.changed {
 		if role != rstuf.RoleTimestamp {
@@ -170,7 +170,7 @@ func (p *publication) version(role string) int64 {
 	if info.version == 0 {
 		since = p.old.committedSkips
 	}
-	return max(info.version+1+p.old.skips-since, p.s.files.after(role)+1)
+	return max(info.version+1+p.old.skips-since, p.files.after(role)+1)
 }
 
 // passBy notes durably what a publication that failed has left, before another

@@ -3,14 +3,11 @@ package service
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"example.org/rstuf"
 )
@@ -50,104 +47,6 @@ func (m *metrics) request(status int) {
 		m.requests = map[int]int64{}
 	}
 	m.requests[status]++
-}
-
-// Status is how a service is doing.
-type Status struct {
-	// Bootstrap is true once the repository exists.
-	Bootstrap bool
-	// Waiting is how many requests have not ended, Bytes their size.
-	Waiting int
-	Bytes   int64
-	// Paused is why nothing is published at the moment; nil if all is well.
-	Paused error
-	// Expires is when the first of root, targets, snapshot, timestamp and the
-	// delegated roles ends, and Expiring which it is; zero before bootstrap.
-	Expires  time.Time
-	Expiring string
-}
-
-// Status tells how the service is doing.
-func (s *Service) Status() Status {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	st := Status{Bootstrap: s.repo.bootstrapped(), Waiting: len(s.queue), Bytes: s.waitingBytes, Paused: s.paused}
-	if st.Bootstrap {
-		st.Expires, st.Expiring = s.repo.firstEnd()
-	}
-	return st
-}
-
-// firstEnd is the role that ends first.
-func (r *repository) firstEnd() (time.Time, string) {
-	end, name := r.root.Expires(), rstuf.RoleRoot
-	for role, info := range r.roles.all() {
-		if _, delegated := r.delegated(role); !delegated && !r.isBin(role) && !rstuf.IsTopLevelRole(role) {
-			continue // it was removed
-		}
-		if info.expires.Before(end) || info.expires.Equal(end) && role < name {
-			end, name = info.expires, role
-		}
-	}
-	return end, name
-}
-
-// serveOperators answers what those ask who run the service: /healthz, /readyz,
-// /metrics and /fsck. It returns false for all other paths.
-func (s *Service) serveOperators(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	switch r.URL.Path {
-	case "/healthz":
-		writeText(w, http.StatusOK, "ok\n")
-	case "/readyz":
-		s.serveReady(w, r)
-	case "/metrics":
-		refused := s.origin.check(r)
-		if refused == nil {
-			_, refused = s.allow(w, r, "/metrics")
-		}
-		if refused != nil {
-			writeJSON(w, refused.status, refused.body)
-		} else {
-			writeText(w, http.StatusOK, s.metricsText())
-		}
-	case "/fsck":
-		s.serveCheck(w, r)
-	default:
-		w.Header().Del("Cache-Control")
-		return false
-	}
-	return true
-}
-
-func writeText(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	io.WriteString(w, text) // an error means that the client is gone
-}
-
-// serveReady tells whether requests are published at the moment. Why they are
-// not names files and keys: that is for those with a token, and for the log.
-func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
-	paused := s.Status().Paused
-	select {
-	case <-s.draining:
-		writeText(w, http.StatusServiceUnavailable, errClosing.Error()+"\n")
-		return
-	default:
-	}
-	if paused == nil {
-		writeText(w, http.StatusOK, "ready\n")
-		return
-	}
-	reason := "publishing is paused: the log says why"
-	if token := s.access.find(r); token != nil && token.allows(http.MethodGet, "/readyz") {
-		reason = "publishing is paused: " + paused.Error()
-	}
-	writeText(w, http.StatusServiceUnavailable, reason+"\n")
 }
 
 // metricsText is the metrics in the text form of Prometheus.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"sync"
 	"time"
@@ -18,11 +19,13 @@ import (
 // publication is the next state of the repository in the making. What it
 // writes nobody sees until it is committed.
 type publication struct {
-	s    *Service
-	ctx  context.Context
-	now  time.Time
-	old  *repository
-	next *repository // a copy of old; its roles are in changed until the end
+	storage Storage
+	files   *ledger
+	keys    *signerCache
+	log     *slog.Logger
+	now     time.Time
+	old     *repository
+	next    *repository // a copy of old; its roles are in changed until the end
 	// signers sign what this publication makes. While the online key changes
 	// there are two, and top-level roles carry both signatures, so that
 	// clients with the old root and with the new one can read them.
@@ -33,16 +36,21 @@ type publication struct {
 	changed map[string]roleInfo
 }
 
-func (s *Service) newPublication(ctx context.Context) *publication {
-	return &publication{s: s, ctx: ctx, now: s.cfg.Now(), old: s.repo, next: s.repo.clone(), changed: map[string]roleInfo{}}
+// newPublication begins a publication. It knows nothing of the service that it
+// is made for.
+func (s *Service) newPublication() *publication {
+	return &publication{
+		storage: s.storage, files: s.files, keys: &s.signers, log: s.cfg.Logger, now: s.cfg.Now(),
+		old: s.repo, next: s.repo.clone(), changed: map[string]roleInfo{},
+	}
 }
 
 // published tells whether clients will see anything new.
 func (p *publication) published() bool { return len(p.changed) > 0 || p.next.root != p.old.root }
 
 // online opens the online key of the next root.
-func (p *publication) online() (onlineSigner, error) {
-	signers, err := p.openSigners()
+func (p *publication) online(ctx context.Context) (onlineSigner, error) {
+	signers, err := p.openSigners(ctx)
 	if err != nil {
 		return onlineSigner{}, err
 	}
@@ -50,11 +58,11 @@ func (p *publication) online() (onlineSigner, error) {
 }
 
 // openSigners are the signers, the online key of the next root first.
-func (p *publication) openSigners() ([]onlineSigner, error) {
+func (p *publication) openSigners(ctx context.Context) ([]onlineSigner, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.signers) == 0 {
-		signer, err := p.s.signers.forRoot(p.ctx, p.next.root)
+		signer, err := p.keys.forRoot(ctx, p.next.root)
 		if err != nil {
 			return nil, err
 		}
@@ -64,22 +72,22 @@ func (p *publication) openSigners() ([]onlineSigner, error) {
 }
 
 // isOnline tells whether the online key signs a role.
-func (p *publication) isOnline(role string) (bool, error) {
-	online, err := p.online()
+func (p *publication) isOnline(ctx context.Context, role string) (bool, error) {
+	online, err := p.online(ctx)
 	return p.next.online(role, online.id), err
 }
 
 // put signs a role's next version and writes its file. Other goroutines may do
 // the same with other roles.
-func (p *publication) put(role string, doc *metadata.Document) error {
-	if err := p.sign(role, doc); err != nil {
+func (p *publication) put(ctx context.Context, role string, doc *metadata.Document) error {
+	if err := p.sign(ctx, role, doc); err != nil {
 		return err
 	}
-	return p.putSigned(role, doc)
+	return p.putSigned(ctx, role, doc)
 }
 
-func (p *publication) sign(role string, doc *metadata.Document) error {
-	signers, err := p.openSigners()
+func (p *publication) sign(ctx context.Context, role string, doc *metadata.Document) error {
+	signers, err := p.openSigners(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,7 +95,7 @@ func (p *publication) sign(role string, doc *metadata.Document) error {
 		if i > 0 && !rstuf.IsTopLevelRole(role) {
 			break
 		}
-		if err := signer.sign(p.ctx, doc); err != nil {
+		if err := signer.sign(ctx, doc); err != nil {
 			return fmt.Errorf("%s: %w", role, err)
 		}
 	}
@@ -95,16 +103,16 @@ func (p *publication) sign(role string, doc *metadata.Document) error {
 }
 
 // putSigned writes the file of a role that is signed already.
-func (p *publication) putSigned(role string, doc *metadata.Document) error {
+func (p *publication) putSigned(ctx context.Context, role string, doc *metadata.Document) error {
 	if len(doc.Bytes()) > metadata.MaxSize {
 		return &unpublishable{role, fmt.Errorf("%d bytes are too many for one role, the most is %d", len(doc.Bytes()), metadata.MaxSize)}
 	}
-	return p.putFile(role, doc.Version(), doc.Expires(), doc.Bytes())
+	return p.putFile(ctx, role, doc.Version(), doc.Expires(), doc.Bytes())
 }
 
-func (p *publication) putFile(role string, version int64, expires time.Time, data []byte) error {
-	p.s.files.write(role, version)
-	if err := p.s.storage.Write(p.ctx, metadata.Filename(role, version), data); err != nil {
+func (p *publication) putFile(ctx context.Context, role string, version int64, expires time.Time, data []byte) error {
+	p.files.write(role, version)
+	if err := p.storage.Write(ctx, metadata.Filename(role, version), data); err != nil {
 		return fmt.Errorf("write %s version %d: %w", role, version, err)
 	}
 	p.mu.Lock()
@@ -118,31 +126,28 @@ func (p *publication) putFile(role string, version int64, expires time.Time, dat
 const writers = 16
 
 // each does something for many roles at once.
-func each[T any](p *publication, list []T, do func(T) error) error {
-	outer := p.ctx
-	group, ctx := errgroup.WithContext(outer)
-	p.ctx = ctx
-	defer func() { p.ctx = outer }()
+func each[T any](ctx context.Context, list []T, do func(context.Context, T) error) error {
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(writers)
 	for _, item := range list {
-		if ctx.Err() != nil {
+		if groupCtx.Err() != nil {
 			break
 		}
-		group.Go(func() error { return do(item) })
+		group.Go(func() error { return do(groupCtx, item) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return outer.Err() // else some may have been left out
+	return ctx.Err() // else some may have been left out
 }
 
 // read returns the published document of a role; nil if there is none.
-func (p *publication) read(role string) (*metadata.Document, error) {
+func (p *publication) read(ctx context.Context, role string) (*metadata.Document, error) {
 	info := p.old.roles.get(role)
 	if info.version == 0 {
 		return nil, nil
 	}
-	data, err := p.s.readRole(p.ctx, role, info)
+	data, err := readRole(ctx, p.storage, role, info)
 	if err != nil {
 		return nil, err
 	}
@@ -150,9 +155,9 @@ func (p *publication) read(role string) (*metadata.Document, error) {
 }
 
 // readRole reads a role's file and compares it with what was written.
-func (s *Service) readRole(ctx context.Context, role string, info roleInfo) ([]byte, error) {
+func readRole(ctx context.Context, storage Storage, role string, info roleInfo) ([]byte, error) {
 	name := metadata.Filename(role, info.version)
-	data, err := s.storage.Read(ctx, name)
+	data, err := storage.Read(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -175,8 +180,8 @@ func (p *publication) targetsBody(role string) *metadata.Targets {
 
 // resign makes the next version of an online targets role with the artifacts
 // that it has.
-func (p *publication) resign(role string) error {
-	old, err := p.read(role)
+func (p *publication) resign(ctx context.Context, role string) error {
+	old, err := p.read(ctx, role)
 	if err != nil {
 		return err
 	}
@@ -187,7 +192,7 @@ func (p *publication) resign(role string) error {
 	if role == rstuf.RoleTargets {
 		p.next.targets = doc
 	}
-	return p.put(role, doc)
+	return p.put(ctx, role, doc)
 }
 
 // withTargets is a document with the artifacts of another one, which may be
@@ -212,26 +217,27 @@ func withTargets(body *metadata.Targets, from *metadata.Document) (*metadata.Doc
 	return w.Document(), nil
 }
 
-// finish makes snapshot and timestamp if anything changed, waits until all
-// files are durable, and commits.
-func (p *publication) finish() error {
-	if len(p.changed) > 0 {
-		if err := p.putSnapshot(); err != nil {
-			return err
-		}
-		if err := p.putTimestamp(); err != nil {
-			return err
-		}
-		if err := p.s.storage.Sync(p.ctx); err != nil {
-			return fmt.Errorf("sync metadata files: %w", err)
-		}
-		p.next.roles = p.old.roles.with(p.changed)
+// complete makes snapshot and timestamp if anything changed, and waits until
+// all files are durable.
+func (p *publication) complete(ctx context.Context) error {
+	if len(p.changed) == 0 {
+		return nil
 	}
-	return p.s.commit(p)
+	if err := p.putSnapshot(ctx); err != nil {
+		return err
+	}
+	if err := p.putTimestamp(ctx); err != nil {
+		return err
+	}
+	if err := p.storage.Sync(ctx); err != nil {
+		return fmt.Errorf("sync metadata files: %w", err)
+	}
+	p.next.roles = p.old.roles.with(p.changed)
+	return nil
 }
 
 // putSnapshot makes the next snapshot, unless the timestamp alone changes.
-func (p *publication) putSnapshot() error {
+func (p *publication) putSnapshot(ctx context.Context) error {
 	if _, only := p.changed[rstuf.RoleTimestamp]; only && len(p.changed) == 1 {
 		return nil
 	}
@@ -251,10 +257,10 @@ func (p *publication) putSnapshot() error {
 		return err
 	}
 	p.next.snapshot = doc
-	return p.put(rstuf.RoleSnapshot, doc)
+	return p.put(ctx, rstuf.RoleSnapshot, doc)
 }
 
-func (p *publication) putTimestamp() error {
+func (p *publication) putTimestamp(ctx context.Context) error {
 	snapshot, ok := p.changed[rstuf.RoleSnapshot]
 	if !ok {
 		snapshot = p.old.roles.get(rstuf.RoleSnapshot)
@@ -263,7 +269,7 @@ func (p *publication) putTimestamp() error {
 	if err != nil {
 		return err
 	}
-	if err := p.sign(rstuf.RoleTimestamp, doc); err != nil {
+	if err := p.sign(ctx, rstuf.RoleTimestamp, doc); err != nil {
 		return err
 	}
 	p.next.timestamp = doc.Bytes()

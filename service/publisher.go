@@ -112,19 +112,22 @@ func (s *Service) process(ctx context.Context, batch []*waiting) error {
 	if err := s.passBy(); err != nil {
 		return err
 	}
-	p := s.newPublication(ctx)
 	if !batch[0].kind.artifacts() {
-		err = p.request(batch[0], []byte(bodies[0]))
-	} else if err = p.artifacts(batch, bodies); err != nil {
+		p, err := s.request(ctx, batch[0], []byte(bodies[0]))
+		if err != nil {
+			return err
+		}
+		return s.finish(ctx, p)
+	}
+	p := s.newPublication()
+	if err := p.artifacts(ctx, batch, bodies); err != nil {
 		var u *unpublishable
 		if errors.As(err, &u) {
 			return s.processEach(ctx, batch, u)
 		}
-	}
-	if err != nil {
 		return err
 	}
-	return p.finish()
+	return s.finish(ctx, p)
 }
 
 // waitingOf are the requests that have not ended, for an attempt may have
@@ -146,51 +149,52 @@ func (s *Service) processEach(ctx context.Context, batch []*waiting, u *unpublis
 		}
 		return nil
 	}
-	p := s.newPublication(ctx)
+	p := s.newPublication()
 	message := "Adding artifact(s) Failed"
 	if batch[0].kind == removeArtifacts {
 		message = "Removing artifact(s) Failed"
 	}
-	o, _ := s.refused(batch[0].kind, refuse(message, "%v", u))
+	o, _ := refused(s.cfg.Now(), batch[0].kind, refuse(message, "%v", u))
 	p.ended = append(p.ended, ended{batch[0], o})
-	return p.finish()
+	return s.finish(ctx, p)
 }
 
-// request does what a request other than for artifacts asks.
-func (p *publication) request(w *waiting, body []byte) error {
-	o, err := p.run(w, body)
+// request does what a request other than for artifacts asks. Of one that is
+// refused the publication has the result alone: whatever was begun is dropped.
+func (s *Service) request(ctx context.Context, w *waiting, body []byte) (*publication, error) {
+	p := s.newPublication()
+	o, err := p.run(ctx, w, body)
 	if err != nil {
-		refused, ok := p.s.refused(w.kind, err)
+		refusal, ok := refused(s.cfg.Now(), w.kind, err)
 		if !ok {
-			return fmt.Errorf("%s: %w", w.kind.name(), err)
+			return nil, fmt.Errorf("%s: %w", w.kind.name(), err)
 		}
-		*p = *p.s.newPublication(p.ctx) // whatever was begun is dropped
-		o = refused
+		p, o = s.newPublication(), refusal
 	}
 	p.ended = append(p.ended, ended{w, o})
-	return nil
+	return p, nil
 }
 
-func (p *publication) run(w *waiting, body []byte) (outcome, error) {
+func (p *publication) run(ctx context.Context, w *waiting, body []byte) (outcome, error) {
 	switch w.kind {
 	case bootstrapRepository:
-		return p.bootstrap(w, body)
+		return p.bootstrap(ctx, w, body)
 	case updateSettings:
 		return p.updateSettings(body)
 	case updateMetadata:
-		return p.updateMetadata(body)
+		return p.updateMetadata(ctx, body)
 	case bumpOnline:
-		return p.bumpOnline(body)
+		return p.bumpOnline(ctx, body)
 	case signMetadata:
-		return p.signMetadata(body)
+		return p.signMetadata(ctx, body)
 	case deleteSign:
 		return p.deleteSign(body)
 	case addDelegations:
-		return p.changeDelegations(body, p.addDelegation)
+		return p.changeDelegations(ctx, body, p.addDelegation)
 	case updateDelegations:
-		return p.changeDelegations(body, p.updateDelegation)
+		return p.changeDelegations(ctx, body, p.updateDelegation)
 	case deleteDelegations:
-		return p.deleteDelegations(body)
+		return p.deleteDelegations(ctx, body)
 	}
 	return outcome{}, &failure{fmt.Sprintf("a request of kind %d is not known", w.kind)}
 }
@@ -205,12 +209,12 @@ func (s *Service) maintain(ctx context.Context) time.Duration {
 		s.setPaused(err)
 		return min(s.cfg.BumpEvery, lastPause)
 	}
-	p := s.newPublication(ctx)
+	p := s.newPublication()
 	due := p.due(s.cfg.Now().Add(s.cfg.BumpBefore))
 	if len(due) > 0 {
-		err := p.bump(due)
+		err := p.bump(ctx, due)
 		if err == nil {
-			err = p.finish()
+			err = s.finish(ctx, p)
 		}
 		if err != nil {
 			s.setPaused(fmt.Errorf("sign roles anew that end soon: %w", err))

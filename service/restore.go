@@ -113,11 +113,11 @@ func (r *restoration) run(ctx context.Context) error {
 	if err := r.s.begin(ctx, r.names); err != nil {
 		return err
 	}
-	r.p = r.s.newPublication(ctx)
+	r.p = r.s.newPublication()
 	for _, role := range r.damaged {
 		switch role {
 		case rstuf.RoleTargets:
-			err = r.put(role, targets, from)
+			err = r.put(ctx, role, targets, from)
 		case rstuf.RoleSnapshot:
 			r.p.touch(role)
 		default:
@@ -130,7 +130,7 @@ func (r *restoration) run(ctx context.Context) error {
 	if len(r.p.changed) == 0 {
 		return nil
 	}
-	if err := r.p.finish(); err != nil {
+	if err := r.s.finish(ctx, r.p); err != nil {
 		return err
 	}
 	return r.s.end()
@@ -142,7 +142,7 @@ func (r *restoration) run(ctx context.Context) error {
 func (r *restoration) targets(ctx context.Context) (doc *metadata.Document, version int64, err error) {
 	info := r.s.repo.roles.get(rstuf.RoleTargets)
 	if !slices.Contains(r.damaged, rstuf.RoleTargets) {
-		data, err := r.s.readRole(ctx, rstuf.RoleTargets, info)
+		data, err := readRole(ctx, r.s.storage, rstuf.RoleTargets, info)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -190,7 +190,7 @@ func (r *restoration) newestGood(ctx context.Context, role string, by metadata.D
 }
 
 func (r *restoration) delegated(ctx context.Context, role string, targets *metadata.Targets) error {
-	online, err := r.p.isOnline(role)
+	online, err := r.p.isOnline(ctx, role)
 	if err != nil {
 		return err
 	}
@@ -204,10 +204,10 @@ func (r *restoration) delegated(ctx context.Context, role string, targets *metad
 		r.leave(role)
 		return nil
 	}
-	return r.put(role, doc, version)
+	return r.put(ctx, role, doc, version)
 }
 
-func (r *restoration) put(role string, from *metadata.Document, version int64) error {
+func (r *restoration) put(ctx context.Context, role string, from *metadata.Document, version int64) error {
 	doc, err := withTargets(r.p.targetsBody(role), from)
 	if err != nil {
 		return err
@@ -216,7 +216,7 @@ func (r *restoration) put(role string, from *metadata.Document, version int64) e
 		r.p.next.targets = doc
 	}
 	r.done.Restored = append(r.done.Restored, Restored{Role: role, From: version, Lost: r.s.repo.roles.get(role).version})
-	return r.p.put(role, doc)
+	return r.p.put(ctx, role, doc)
 }
 
 // leave leaves the problems of roles to a person.

@@ -23,7 +23,7 @@ func (p *publication) updateSettings(body []byte) (outcome, error) {
 		p.next.state.Expiration[role] = request.Settings.Expiration[role]
 		details.UpdatedRoles = append(details.UpdatedRoles, role)
 	}
-	return p.s.success(updateSettings, "Update Settings Succeded", details), nil
+	return success(p.now, updateSettings, "Update Settings Succeded", details), nil
 }
 
 // expirationOrder is the order of the roles in a request that was decoded.

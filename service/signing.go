@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -15,7 +16,7 @@ const (
 
 // updateMetadata takes the next root. Signed by the thresholds of the old and
 // the new root it takes effect; short of that it waits for signatures.
-func (p *publication) updateMetadata(body []byte) (outcome, error) {
+func (p *publication) updateMetadata(ctx context.Context, body []byte) (outcome, error) {
 	request, err := rstuf.Decode[rstuf.MetadataUpdate](body)
 	if err != nil {
 		return outcome{}, refuse(updateFailed, "%v", err)
@@ -45,7 +46,7 @@ func (p *publication) updateMetadata(body []byte) (outcome, error) {
 		return outcome{}, refuse(updateFailed, "Metadata requires at least one valid signature by a key of the current root")
 	}
 	details := &rstuf.TaskDetails{Role: rstuf.RoleRoot}
-	done, err := p.takeRoot(doc, updateFailed)
+	done, err := p.takeRoot(ctx, doc, updateFailed)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -56,12 +57,12 @@ func (p *publication) updateMetadata(body []byte) (outcome, error) {
 		p.park(rstuf.RoleRoot, doc)
 		details.Update = fmt.Sprintf("Root v%d is pending signatures", doc.Version())
 	}
-	return p.s.success(updateMetadata, "Metadata Update Processed", details), nil
+	return success(p.now, updateMetadata, "Metadata Update Processed", details), nil
 }
 
 // takeRoot makes a root the current one if it has all the signatures it needs.
 // A changed online key signs all online roles anew.
-func (p *publication) takeRoot(doc *metadata.Document, message string) (bool, error) {
+func (p *publication) takeRoot(ctx context.Context, doc *metadata.Document, message string) (bool, error) {
 	_, _, err := metadata.VerifyNextRoot(p.old.root, doc)
 	if errors.Is(err, metadata.ErrThreshold) {
 		return false, nil
@@ -70,9 +71,9 @@ func (p *publication) takeRoot(doc *metadata.Document, message string) (bool, er
 		return false, refuse(message, "Failed to verify the trust: %v", err)
 	}
 	delete(p.next.signing, rstuf.RoleRoot)
-	before, beforeErr := p.s.signers.forRoot(p.ctx, p.old.root)
+	before, beforeErr := p.keys.forRoot(ctx, p.old.root)
 	p.next.root = doc
-	online, err := p.online()
+	online, err := p.online(ctx)
 	if err != nil {
 		return false, refuse(message, "%v", err)
 	}
@@ -86,9 +87,9 @@ func (p *publication) takeRoot(doc *metadata.Document, message string) (bool, er
 	if beforeErr == nil {
 		p.signers = append(p.signers, before)
 	} else {
-		p.s.cfg.Logger.Warn("the old online key is not there: until clients have the new root they cannot update", "error", beforeErr)
+		p.log.Warn("the old online key is not there: until clients have the new root they cannot update", "error", beforeErr)
 	}
-	return true, p.rotate(message)
+	return true, p.rotate(ctx, message)
 }
 
 func onlineID(doc *metadata.Document) (string, error) {
@@ -101,7 +102,7 @@ func onlineID(doc *metadata.Document) (string, error) {
 
 // rotate puts the new online key in the place of the old one in all
 // delegations and signs every online role with it.
-func (p *publication) rotate(message string) error {
+func (p *publication) rotate(ctx context.Context, message string) error {
 	old, err := p.old.root.Root()
 	if err != nil {
 		return err
@@ -116,12 +117,12 @@ func (p *publication) rotate(message string) error {
 		return refuse(message, "%v", err)
 	}
 	p.next.delegations = delegations
-	return each(p, append(roles, rstuf.RoleTargets), p.resign)
+	return each(ctx, append(roles, rstuf.RoleTargets), p.resign)
 }
 
 // signMetadata adds a signature to a document that waits for it, and publishes
 // the document once it has enough.
-func (p *publication) signMetadata(body []byte) (outcome, error) {
+func (p *publication) signMetadata(ctx context.Context, body []byte) (outcome, error) {
 	request, err := rstuf.Decode[rstuf.MetadataSign](body)
 	if err != nil {
 		return outcome{}, refuse(signatureFailed, "%v", err)
@@ -140,17 +141,17 @@ func (p *publication) signMetadata(body []byte) (outcome, error) {
 		return outcome{}, err
 	}
 	if err := doc.AddSignatureFor(request.Signature, by...); err != nil {
-		p.s.cfg.Logger.Warn("a signature was refused", "role", role, "error", err)
+		p.log.Warn("a signature was refused", "role", role, "error", err)
 		return outcome{}, refuse(signatureFailed, "Invalid signature")
 	}
 	if err := doc.CheckExpiry(p.now); err != nil {
 		return outcome{}, refuse(signatureFailed, "%v: stop its signing and make it anew", err)
 	}
-	details, err := p.signed(role, doc, by)
+	details, err := p.signed(ctx, role, doc, by)
 	if err != nil {
 		return outcome{}, err
 	}
-	return p.s.success(signMetadata, "Signature Processed", details), nil
+	return success(p.now, signMetadata, "Signature Processed", details), nil
 }
 
 // signersOf says who may sign the document that waits for a role.
@@ -164,7 +165,7 @@ func (p *publication) signersOf(role string, doc *metadata.Document) ([]metadata
 }
 
 // signed does what follows from a further signature.
-func (p *publication) signed(role string, doc *metadata.Document, by []metadata.Delegation) (*rstuf.TaskDetails, error) {
+func (p *publication) signed(ctx context.Context, role string, doc *metadata.Document, by []metadata.Delegation) (*rstuf.TaskDetails, error) {
 	pending := &rstuf.TaskDetails{Update: fmt.Sprintf("%s v%d is pending signatures", role, doc.Version())}
 	switch {
 	case role != rstuf.RoleRoot:
@@ -173,15 +174,15 @@ func (p *publication) signed(role string, doc *metadata.Document, by []metadata.
 			return pending, nil
 		}
 		delete(p.next.signing, role)
-		return &rstuf.TaskDetails{Update: fmt.Sprintf("Role %s signing complete", role)}, p.putSigned(role, doc)
+		return &rstuf.TaskDetails{Update: fmt.Sprintf("Role %s signing complete", role)}, p.putSigned(ctx, role, doc)
 	case p.old.root == nil:
 		if !by[0].Verify(doc).OK() {
 			break
 		}
 		delete(p.next.signing, role)
-		return &rstuf.TaskDetails{Bootstrap: "Bootstrap Finished"}, p.createRepository(doc, signatureFailed)
+		return &rstuf.TaskDetails{Bootstrap: "Bootstrap Finished"}, p.createRepository(ctx, doc, signatureFailed)
 	default:
-		done, err := p.takeRoot(doc, signatureFailed)
+		done, err := p.takeRoot(ctx, doc, signatureFailed)
 		if done || err != nil {
 			return &rstuf.TaskDetails{Update: "Metadata update finished"}, err
 		}
@@ -208,5 +209,5 @@ func (p *publication) deleteSign(body []byte) (outcome, error) {
 		p.next.state = state{}
 		details = &rstuf.TaskDetails{Bootstrap: "Bootstrap process has been stopped"}
 	}
-	return p.s.success(deleteSign, fmt.Sprintf("Deletion of %s metadata successful, signing process stopped", role), details), nil
+	return success(p.now, deleteSign, fmt.Sprintf("Deletion of %s metadata successful, signing process stopped", role), details), nil
 }

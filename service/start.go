@@ -50,7 +50,7 @@ func (s *Service) repair(ctx context.Context) error {
 	if err := s.checkSnapshot(ctx); err != nil {
 		return err
 	}
-	data, err := s.readRole(ctx, rstuf.RoleTargets, r.roles.get(rstuf.RoleTargets))
+	data, err := readRole(ctx, s.storage, rstuf.RoleTargets, r.roles.get(rstuf.RoleTargets))
 	if err != nil {
 		return err
 	}

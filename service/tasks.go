@@ -38,10 +38,10 @@ type ended struct {
 	outcome
 }
 
-func (s *Service) success(k kind, message string, details *rstuf.TaskDetails) outcome {
+func success(now time.Time, k kind, message string, details *rstuf.TaskDetails) outcome {
 	yes := true
 	return outcome{rstuf.TaskSuccess, rstuf.TaskResult{
-		Message: message, Status: &yes, Task: k.name(), LastUpdate: rstuf.Time{Time: s.cfg.Now()}, Details: details,
+		Message: message, Status: &yes, Task: k.name(), LastUpdate: rstuf.Time{Time: now}, Details: details,
 	}}
 }
 
@@ -62,7 +62,7 @@ func (f *failure) Error() string { return f.message }
 
 // refused turns an error that is the requester's into the outcome of his
 // task; ok is false for all other errors.
-func (s *Service) refused(k kind, err error) (o outcome, ok bool) {
+func refused(now time.Time, k kind, err error) (o outcome, ok bool) {
 	var r *refusal
 	var f *failure
 	var u *unpublishable
@@ -70,7 +70,7 @@ func (s *Service) refused(k kind, err error) (o outcome, ok bool) {
 	case errors.As(err, &r):
 		no := false
 		return outcome{rstuf.TaskErrored, rstuf.TaskResult{
-			Message: r.message, Error: r.reason, Status: &no, Task: k.name(), LastUpdate: rstuf.Time{Time: s.cfg.Now()},
+			Message: r.message, Error: r.reason, Status: &no, Task: k.name(), LastUpdate: rstuf.Time{Time: now},
 		}}, true
 	case errors.As(err, &u):
 		return outcome{rstuf.TaskFailure, rstuf.TaskResult{Message: u.Error()}}, true
@@ -167,29 +167,26 @@ func (s *Service) task(text string) (json.RawMessage, error) {
 func (s *Service) liveTask(id taskID) (task rstuf.Task, ok bool) {
 	s.mu.RLock()
 	w := s.live[id]
-	var now waiting
-	if w != nil {
-		now = *w
-	}
 	s.mu.RUnlock()
 	if w == nil {
 		return task, false
 	}
 	task = rstuf.Task{ID: id.String(), State: rstuf.TaskStarted, Result: &rstuf.TaskResult{}}
-	if !w.kind.artifacts() || !now.running && !w.parked() {
+	if !w.kind.artifacts() || !w.running.Load() && !w.parked() {
 		return task, true
 	}
-	if now.roles == nil && w.parked() {
+	var names []string
+	if shown := w.roles.Load(); shown != nil {
+		names = *shown
+	} else if w.parked() {
 		var err error
-		if now.roles, err = s.rolesToPublish(w); err != nil {
+		if names, err = s.rolesToPublish(w); err != nil {
 			return task, true // it is being published just now
 		}
-		s.mu.Lock()
-		w.roles = now.roles
-		s.mu.Unlock()
+		w.show(names)
 	}
 	task.State = rstuf.TaskRunning
-	roles, _ := json.Marshal(printedList(now.roles))
+	roles, _ := json.Marshal(printedList(names))
 	task.Result = &rstuf.TaskResult{
 		Message:    "Publishing",
 		LastUpdate: rstuf.Time{Time: w.accepted},

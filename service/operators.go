@@ -1,0 +1,64 @@
+package service
+
+import (
+	"io"
+	"net/http"
+)
+
+// serveOperators answers what those ask who run the service: /healthz, /readyz,
+// /metrics and /fsck. It returns false for all other paths.
+func (s *Service) serveOperators(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	switch r.URL.Path {
+	case "/healthz":
+		writeText(w, http.StatusOK, "ok\n")
+	case "/readyz":
+		s.serveReady(w, r)
+	case "/metrics":
+		refused := s.origin.check(r)
+		if refused == nil {
+			_, refused = s.allow(w, r, "/metrics")
+		}
+		if refused != nil {
+			writeJSON(w, refused.status, refused.body)
+		} else {
+			writeText(w, http.StatusOK, s.metricsText())
+		}
+	case "/fsck":
+		s.serveCheck(w, r)
+	default:
+		w.Header().Del("Cache-Control")
+		return false
+	}
+	return true
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	io.WriteString(w, text) // an error means that the client is gone
+}
+
+// serveReady tells whether requests are published at the moment. Why they are
+// not names files and keys: that is for those with a token, and for the log.
+func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
+	paused := s.Status().Paused
+	select {
+	case <-s.draining:
+		writeText(w, http.StatusServiceUnavailable, errClosing.Error()+"\n")
+		return
+	default:
+	}
+	if paused == nil {
+		writeText(w, http.StatusOK, "ready\n")
+		return
+	}
+	reason := "publishing is paused: the log says why"
+	if token := s.access.find(r); token != nil && token.allows(http.MethodGet, "/readyz") {
+		reason = "publishing is paused: " + paused.Error()
+	}
+	writeText(w, http.StatusServiceUnavailable, reason+"\n")
+}

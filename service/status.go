@@ -1,0 +1,47 @@
+package service
+
+import (
+	"time"
+
+	"example.org/rstuf"
+)
+
+// Status is how a service is doing.
+type Status struct {
+	// Bootstrap is true once the repository exists.
+	Bootstrap bool
+	// Waiting is how many requests have not ended, Bytes their size.
+	Waiting int
+	Bytes   int64
+	// Paused is why nothing is published at the moment; nil if all is well.
+	Paused error
+	// Expires is when the first of root, targets, snapshot, timestamp and the
+	// delegated roles ends, and Expiring which it is; zero before bootstrap.
+	Expires  time.Time
+	Expiring string
+}
+
+// Status tells how the service is doing.
+func (s *Service) Status() Status {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st := Status{Bootstrap: s.repo.bootstrapped(), Waiting: len(s.queue), Bytes: s.waitingBytes, Paused: s.paused}
+	if st.Bootstrap {
+		st.Expires, st.Expiring = s.repo.firstEnd()
+	}
+	return st
+}
+
+// firstEnd is the role that ends first.
+func (r *repository) firstEnd() (time.Time, string) {
+	end, name := r.root.Expires(), rstuf.RoleRoot
+	for role, info := range r.roles.all() {
+		if _, delegated := r.delegated(role); !delegated && !r.isBin(role) && !rstuf.IsTopLevelRole(role) {
+			continue // it was removed
+		}
+		if info.expires.Before(end) || info.expires.Equal(end) && role < name {
+			end, name = info.expires, role
+		}
+	}
+	return end, name
+}
