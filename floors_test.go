@@ -53,7 +53,7 @@ var floors = map[string]floor{
 	"keys/kms":                             {ours: []string{".", "keys"}, theirs: sigstore},
 	"keys/vault":                           {ours: []string{".", "internal/quote", "keys"}},
 	"metadata":                             {ours: []string{".", "internal/canonical", "internal/quote", "internal/rules", "keys"}},
-	"repository":                           {ours: []string{".", "internal/canonical", "internal/digest", "internal/durable", "internal/files", "internal/quote", "internal/transport", "keys", "metadata"}, theirs: []string{"golang.org/x/sync"}},
+	"repository":                           {ours: []string{".", "internal/canonical", "internal/digest", "internal/durable", "internal/files", "internal/quote", "internal/transport", "keys", "metadata"}, theirs: []string{"golang.org/x/sync", "golang.org/x/sys"}},
 	"bootstrap":                            {ours: []string{".", "internal/files", "keys", "metadata"}},
 	"ceremony":                             {ours: []string{".", "internal/files", "internal/quote", "keys", "metadata"}, theirs: []string{"go.yaml.in/yaml/v3"}},
 	"service/internal/boltcheck":           {},

@@ -25,6 +25,7 @@ import (
 //	roots/N.root.json        every root since the first trusted one
 //	metadata/timestamp.json  the newest of each other role
 //	metadata/ROLE.json
+//	lock                     held to write one of them
 type cache struct {
 	folder string
 	url    string
@@ -206,12 +207,22 @@ func roleName(role string) string {
 	return filepath.Join(roleFolder, filename(role, 1, false))
 }
 
-// put keeps a verified document.
-func (c *cache) put(role string, doc *metadata.Document) error {
+// put keeps a document that was verified by the delegation, unless another
+// process has kept a newer one meanwhile.
+func (c *cache) put(delegation metadata.Delegation, doc *metadata.Document) error {
 	if c == nil {
 		return nil
 	}
-	return c.write(roleName(role), doc.Bytes())
+	unlock, err := lockFile(filepath.Join(c.folder, "lock"))
+	if err != nil {
+		return fmt.Errorf("cache folder: %w", err)
+	}
+	defer unlock()
+	known := c.document(delegation.Role)
+	if known != nil && known.Version() > doc.Version() && delegation.Verify(known).OK() {
+		return nil
+	}
+	return c.write(roleName(delegation.Role), doc.Bytes())
 }
 
 func (c *cache) write(name string, data []byte) error {

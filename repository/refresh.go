@@ -270,7 +270,7 @@ func (r *Reader) refreshTimestamp(ctx context.Context, root *metadata.Root) erro
 				return fmt.Errorf("%s: it names snapshot version %d: %w: version %d", name, is, ErrRollback, was)
 			}
 		}
-		if err := r.cache.put(rstuf.RoleTimestamp, next); err != nil {
+		if err := r.cache.put(delegation, next); err != nil {
 			return err
 		}
 		r.seen.timestamp = next
@@ -323,7 +323,7 @@ func (r *Reader) refreshSnapshot(ctx context.Context, root *metadata.Root) (map[
 			return nil, fmt.Errorf("%s: it names %q version %d: %w: version %d", name, role, is.Version, ErrRollback, was.Version)
 		}
 	}
-	if err := r.cache.put(rstuf.RoleSnapshot, next); err != nil {
+	if err := r.cache.put(delegation, next); err != nil {
 		return nil, err
 	}
 	r.seen.snapshot = next

@@ -132,7 +132,7 @@ func (v *view) read(ctx context.Context, delegation metadata.Delegation) (*metad
 	if err != nil {
 		return nil, err
 	}
-	return doc, r.cache.put(role, doc)
+	return doc, r.cache.put(delegation, doc)
 }
 
 // accepts tells whether a document that was kept is the one that the snapshot

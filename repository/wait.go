@@ -53,7 +53,8 @@ func waitFor(ctx context.Context, r refresher, missing []Expected) error {
 		if last == nil && len(missing) == 0 {
 			return nil
 		}
-		if ctx.Err() == nil && last != nil && !errors.Is(last, ErrUnavailable) {
+		// Files that are not there yet come from servers that are copies.
+		if ctx.Err() == nil && last != nil && !errors.Is(last, ErrUnavailable) && !errors.Is(last, ErrUnpublished) {
 			return last
 		}
 		if transport.Sleep(ctx, transport.Backoff(waitMin, waitMax, try)) != nil {
@@ -82,7 +83,7 @@ func stillMissing(ctx context.Context, r refresher, expected []Expected) (missin
 	for i, e := range expected {
 		info, err := r.Info(ctx, e.Path)
 		there := err == nil && (e.Info == nil || describes(info, *e.Info))
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrNotSigned) {
 			return append(missing, expected[i:]...), err
 		}
 		if there == e.Absent {

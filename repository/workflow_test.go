@@ -2,6 +2,8 @@ package repository_test
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -451,4 +453,39 @@ func TestCacheIsUsed(t *testing.T) {
 	_, err = r.Info(t.Context(), "dev/a")
 	require.ErrorIs(t, err, repository.ErrNotFound)
 	assert.Empty(t, m.requests())
+}
+
+// TestCacheOfSeveral: a process that is late with an older timestamp does not
+// take the newer one of another away.
+func TestCacheOfSeveral(t *testing.T) {
+	m := makeRepository(t)
+	old := m.files["timestamp.json"]
+	cache := withCache(t.TempDir())
+	arrived, release := make(chan struct{}), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/timestamp.json" && old != nil {
+			data := old
+			old = nil
+			close(arrived)
+			<-release
+			w.Write(data)
+			return
+		}
+		m.ServeHTTP(w, r)
+	}))
+	defer slow.Close()
+	m.url = slow.URL
+	late := make(chan error)
+	first := m.reader(cache)
+	go func() { late <- first.Refresh(t.Context()) }()
+	<-arrived
+	m.publish()
+	require.NoError(t, m.reader(cache).Refresh(t.Context()))
+	newest := m.timestamp.Version
+	close(release)
+	require.NoError(t, <-late)
+	m.timestamp.Version = newest - 1
+	m.putTimestamp()
+	require.ErrorIs(t, m.reader(cache).Refresh(t.Context()), repository.ErrRollback)
+	require.ErrorIs(t, first.Refresh(t.Context()), repository.ErrRollback, "it learns of it from the cache")
 }

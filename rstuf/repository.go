@@ -226,7 +226,14 @@ func cacheFolder(metadataURL string) (string, error) {
 	}
 	sum := sha256.Sum256([]byte(metadataURL))
 	folder := filepath.Join(home, ".local", "share", "rstuf", "repository-"+hex.EncodeToString(sum[:8]))
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	err = os.MkdirAll(folder, 0o700)
+	if err == nil {
+		var probe *os.File
+		if probe, err = os.CreateTemp(folder, ".probe-*"); err == nil {
+			err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+		}
+	}
+	if err != nil {
 		return "", fmt.Errorf("no place to keep metadata: %w: give --no-cache", err)
 	}
 	return folder, nil
