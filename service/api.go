@@ -18,12 +18,12 @@ import (
 // bootstrapState is the state as messages name it: None, pre, signing or
 // finished.
 func (s *Service) bootstrapState() string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	switch {
-	case s.repo.state.Bootstrap != "":
-		return s.repo.state.Bootstrap
-	case s.bootstrapping:
+	// In this order: a bootstrap leaves the queue when the repository is there.
+	_, waits := s.queue.bootstrap()
+	switch state := s.current().state.Bootstrap; {
+	case state != "":
+		return state
+	case waits:
 		return rstuf.BootstrapPre
 	}
 	return "None"
@@ -67,22 +67,10 @@ func (s *Service) getBootstrap(*http.Request) answer {
 		out.Data.Bootstrap = state == rstuf.BootstrapFinished
 		out.Data.ID = s.current().state.BootstrapID
 		if out.Data.ID == "" {
-			out.Data.ID = s.waitingBootstrap()
+			out.Data.ID, _ = s.queue.bootstrap()
 		}
 	}
 	return answer{http.StatusOK, out}
-}
-
-// waitingBootstrap is the id of a bootstrap task that has not ended.
-func (s *Service) waitingBootstrap() string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, w := range s.queue {
-		if w.kind == bootstrapRepository {
-			return w.id.String()
-		}
-	}
-	return ""
 }
 
 func (s *Service) postBootstrap(r *http.Request) answer {
@@ -107,18 +95,16 @@ func (s *Service) postBootstrap(r *http.Request) answer {
 	if len(errs) > 0 {
 		return invalid(errs)
 	}
-	s.mu.Lock()
-	taken := s.bootstrapping || s.repo.state.Bootstrap != ""
-	s.bootstrapping = true
-	s.mu.Unlock()
-	if taken {
+	if !s.queue.beginBootstrap() {
 		return locked()
 	}
-	a := s.submit(r.Context(), s.nextID(), append(newRecord(bootstrapRepository, false), body...), "Bootstrap accepted.", nil)
+	if s.current().state.Bootstrap != "" { // another one has ended meanwhile
+		s.queue.endBootstrap()
+		return locked()
+	}
+	a := s.submit(r.Context(), s.queue.nextID(), append(newRecord(bootstrapRepository, false), body...), "Bootstrap accepted.", nil)
 	if a.status != http.StatusAccepted {
-		s.mu.Lock()
-		s.bootstrapping = false
-		s.mu.Unlock()
+		s.queue.endBootstrap()
 	}
 	return a
 }
@@ -186,7 +172,7 @@ func (s *Service) putConfig(r *http.Request) answer {
 	if a := s.needs("No Repository Settings/Config found.", "It requires bootstrap."); a != nil {
 		return *a
 	}
-	return s.submit(r.Context(), s.nextID(), append(newRecord(updateSettings, false), body...), "Settings successfully submitted.", nil)
+	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(updateSettings, false), body...), "Settings successfully submitted.", nil)
 }
 
 func (s *Service) postMetadata(r *http.Request) answer {
@@ -200,7 +186,7 @@ func (s *Service) postMetadata(r *http.Request) answer {
 	if _, errs := s.checkRoot(request.Metadata[rstuf.RoleRoot]); len(errs) > 0 {
 		return invalid(errs)
 	}
-	return s.submit(r.Context(), s.nextID(), append(newRecord(updateMetadata, false), body...), "Metadata update accepted.", nil)
+	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(updateMetadata, false), body...), "Metadata update accepted.", nil)
 }
 
 func (s *Service) postOnline(r *http.Request) answer {
@@ -211,7 +197,7 @@ func (s *Service) postOnline(r *http.Request) answer {
 	if a := s.needs(notAccepted, "Requires bootstrap finished."); a != nil {
 		return *a
 	}
-	return s.submit(r.Context(), s.nextID(), append(newRecord(bumpOnline, false), body...), "Force new online metadata accepted.", nil)
+	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(bumpOnline, false), body...), "Force new online metadata accepted.", nil)
 }
 
 // started tells whether there is a repository or a root that waits for
@@ -252,7 +238,7 @@ func (s *Service) postSign(r *http.Request) answer {
 	if state, ok := s.started(); !ok {
 		return notFound("No signing pending.", "Requires bootstrap in signing state. State: "+state)
 	}
-	return s.submit(r.Context(), s.nextID(), append(newRecord(signMetadata, false), body...), "Metadata sign accepted.", nil)
+	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(signMetadata, false), body...), "Metadata sign accepted.", nil)
 }
 
 func (s *Service) postSignDelete(r *http.Request) answer {
@@ -263,7 +249,7 @@ func (s *Service) postSignDelete(r *http.Request) answer {
 	if s.current().signing[request.Role] == nil {
 		return notFound(fmt.Sprintf("No signing process for %s.", request.Role), fmt.Sprintf("The %s role is not in a signing process.", request.Role))
 	}
-	return s.submit(r.Context(), s.nextID(), append(newRecord(deleteSign, false), body...), "Metadata sign delete accepted.", nil)
+	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(deleteSign, false), body...), "Metadata sign delete accepted.", nil)
 }
 
 func (s *Service) postDelegations(r *http.Request) answer {
@@ -292,7 +278,7 @@ func (s *Service) changeDelegations(r *http.Request, k kind, text string) answer
 			return invalid(errs)
 		}
 	}
-	return s.submit(r.Context(), s.nextID(), append(newRecord(k, false), body...), text, nil)
+	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(k, false), body...), text, nil)
 }
 
 func (s *Service) postDelegationsDelete(r *http.Request) answer {
@@ -303,7 +289,7 @@ func (s *Service) postDelegationsDelete(r *http.Request) answer {
 	if a := s.needs(notAccepted, "Requires bootstrap finished."); a != nil {
 		return *a
 	}
-	return s.submit(r.Context(), s.nextID(), append(newRecord(deleteDelegations, false), body...), "Metadata delegation delete accepted.", nil)
+	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(deleteDelegations, false), body...), "Metadata delegation delete accepted.", nil)
 }
 
 func (s *Service) getTask(r *http.Request) answer {

@@ -13,7 +13,7 @@ type jsonText = json.RawMessage
 const requiresFinished = "It requires bootstrap finished."
 
 func (s *Service) postArtifacts(r *http.Request) answer {
-	id := s.nextID()
+	id := s.queue.nextID()
 	record, paths, err := decodeArtifacts(callOf(r.Context()).body, id)
 	if err != nil {
 		return invalid(err)
@@ -42,14 +42,14 @@ func (s *Service) deleteArtifacts(r *http.Request) answer {
 	for _, path := range request.Artifacts {
 		record = record.appendEntry(path, "")
 	}
-	return s.submit(r.Context(), s.nextID(), record, "Remove Artifact(s) successfully submitted.", orEmpty(request.Artifacts))
+	return s.submit(r.Context(), s.queue.nextID(), record, "Remove Artifact(s) successfully submitted.", orEmpty(request.Artifacts))
 }
 
 func (s *Service) publishArtifacts(r *http.Request) answer {
 	if a := s.needs(notAccepted, requiresFinished); a != nil {
 		return *a
 	}
-	return s.submit(r.Context(), s.nextID(), newRecord(publishArtifacts, false), "Publish artifacts successfully submitted.", []string{})
+	return s.submit(r.Context(), s.queue.nextID(), newRecord(publishArtifacts, false), "Publish artifacts successfully submitted.", []string{})
 }
 
 // decodeArtifacts reads the body of a request to add artifacts.

@@ -206,7 +206,7 @@ func (s *Service) rolesToPublish(w *waiting) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	bodies, err := s.readQueue([]*waiting{w})
+	bodies, err := s.queue.bodies([]*waiting{w})
 	if err != nil {
 		return nil, err
 	}

@@ -14,14 +14,14 @@ const (
 	largeRequest = 1 << 20
 )
 
-// nextBatch is what to publish next: one request, or the artifact requests
+// next is what to publish next: one request, or the artifact requests
 // from the oldest on. Requests that wait for somebody else to publish them
 // are taken along but start nothing.
-func (s *Service) nextBatch() []*waiting {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (q *queue) next() []*waiting {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	first := -1
-	for i, w := range s.queue {
+	for i, w := range q.list {
 		if !w.parked() {
 			first = i
 			break
@@ -30,12 +30,12 @@ func (s *Service) nextBatch() []*waiting {
 	if first < 0 {
 		return nil
 	}
-	if !s.queue[first].kind.artifacts() {
-		return []*waiting{s.queue[first]}
+	if !q.list[first].kind.artifacts() {
+		return []*waiting{q.list[first]}
 	}
 	var batch []*waiting
 	size := int64(0)
-	for _, w := range s.queue {
+	for _, w := range q.list {
 		if !w.kind.artifacts() || len(batch) > 0 && size+w.size > maxBatch {
 			break
 		}
@@ -50,7 +50,7 @@ func (s *Service) nextBatch() []*waiting {
 
 // isLarge tells whether a batch takes so long to publish that it is worth to
 // wait for what is about to come.
-func (s *Service) isLarge(batch []*waiting) bool {
+func isLarge(batch []*waiting) bool {
 	size := int64(0)
 	for _, w := range batch {
 		size += w.size
@@ -67,28 +67,28 @@ const (
 
 // waitForMore waits while large requests come in, so that one publication takes
 // them all: it costs by the role, and little by the artifact.
-func (s *Service) waitForMore(ctx context.Context) {
+func (q *queue) waitForMore(ctx context.Context) {
 	deadline := time.NewTimer(waitTime)
 	defer deadline.Stop()
 	for {
 		quiet := time.NewTimer(quietTime)
 		select {
-		case <-s.wake: // something was accepted
+		case <-q.wake: // something was accepted
 			quiet.Stop()
-			s.mu.RLock()
-			enough := s.waitingBytes >= maxBatch
-			s.mu.RUnlock()
+			q.mu.RLock()
+			enough := q.bytes >= maxBatch
+			q.mu.RUnlock()
 			if enough {
 				return
 			}
 		case <-quiet.C:
-			if s.receiving.Load() == 0 {
+			if q.receiving.Load() == 0 {
 				return
 			}
 		case <-deadline.C:
 			quiet.Stop()
 			return
-		case <-s.accepted:
+		case <-q.accepted:
 			quiet.Stop()
 			return
 		case <-ctx.Done():
@@ -99,10 +99,10 @@ func (s *Service) waitForMore(ctx context.Context) {
 }
 
 // hasWork tells whether something waits that nobody else has to publish.
-func (s *Service) hasWork() bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, w := range s.queue {
+func (q *queue) hasWork() bool {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	for _, w := range q.list {
 		if !w.parked() {
 			return true
 		}

@@ -73,7 +73,7 @@ func offline(cfg Config) (*Service, error) {
 		return nil, err // openDatabase would make one
 	}
 	s := newService(cfg, &durable.Disk{Unsafe: cfg.UnsafeNoSync})
-	if s.db, err = openDatabase(cfg.Dir, s.disk); err != nil {
+	if err := s.openDatabase(); err != nil {
 		return nil, err
 	}
 	if s.storage == nil {

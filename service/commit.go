@@ -83,7 +83,7 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 	if err := ctx.Err(); err != nil {
 		return err // what was made may not be whole
 	}
-	var stats taskStats
+	var kept taskStats
 	committed := p.filenames()
 	err := s.db.commit(func(tx *bolt.Tx) (err error) {
 		if err = p.store(tx); err != nil {
@@ -92,7 +92,10 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 		if err = storePassed(tx, s.files.leftover(committed), committed); err != nil {
 			return err
 		}
-		stats, err = s.putTasks(tx, p.ended)
+		if err = s.queue.take(tx, p.ended); err != nil {
+			return err
+		}
+		kept, err = s.results.put(tx, p.ended)
 		return err
 	})
 	if err != nil {
@@ -113,24 +116,15 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 		s.metrics.ended(e.state)
 		s.logTask(e)
 	}
+	s.results.kept = kept
+	s.replace(p.next)
+	s.queue.remove(p.ended)
+	return nil
+}
+
+// replace makes a repository the current one.
+func (s *Service) replace(next *repository) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.repo = p.next
-	s.tasks = stats
-	for _, e := range p.ended {
-		s.waitingBytes -= e.w.size
-		delete(s.live, e.w.id)
-		if e.w.kind == bootstrapRepository {
-			s.bootstrapping = false
-		}
-	}
-	kept := s.queue[:0]
-	for _, w := range s.queue {
-		if s.live[w.id] != nil {
-			kept = append(kept, w)
-		}
-	}
-	clear(s.queue[len(kept):])
-	s.queue = kept
-	return nil
+	s.repo = next
 }

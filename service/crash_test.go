@@ -131,10 +131,10 @@ func (r *crashRun) open(c *crasher) error {
 
 // kill ends the service as a crash does: nothing is finished.
 func (r *crashRun) kill() {
-	close(r.s.draining)
+	r.s.queue.drain()
 	r.s.stop()
 	<-r.s.done
-	<-r.s.accepted
+	<-r.s.queue.accepted
 	require.NoError(r, r.s.db.Close())
 }
 
@@ -365,8 +365,8 @@ func (r *crashRun) recover() {
 
 // flush publishes what is parked.
 func (r *crashRun) flush() {
-	id := r.s.nextID()
-	require.NoError(r, r.s.accept(r.Context(), id, newRecord(publishArtifacts, false)))
+	id := r.s.queue.nextID()
+	require.NoError(r, r.s.queue.accept(r.Context(), id, newRecord(publishArtifacts, false)))
 	require.Eventually(r, func() bool { return r.state(id.String()) == rstuf.TaskSuccess }, 5*time.Second, time.Millisecond)
 }
 

@@ -105,11 +105,11 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[strin
 		return unreadable(&http.MaxBytesError{Limit: limit})
 	}
 	if r.ContentLength >= largeRequest {
-		s.receiving.Add(1)
+		s.queue.receiving.Add(1)
 	}
 	body, release, refused := s.limits.receive(w, r, limit)
 	if r.ContentLength >= largeRequest {
-		s.receiving.Add(-1)
+		s.queue.receiving.Add(-1)
 	}
 	if refused != nil {
 		return *refused
@@ -180,7 +180,7 @@ func unreadable(err error) answer {
 // submit queues a request and answers 202 once it is durable. data is given
 // the task's id and time.
 func (s *Service) submit(ctx context.Context, id taskID, r record, text string, paths []string) answer {
-	if err := s.accept(ctx, id, r); err != nil {
+	if err := s.queue.accept(ctx, id, r); err != nil {
 		return s.unavailable(err)
 	}
 	attrs := []any{"task", id.String(), "kind", string(r.kind().name())}

@@ -192,8 +192,6 @@ func (s *Service) passBy() error {
 		return fmt.Errorf("note the files of a publication that failed: %w", err)
 	}
 	s.files.settle(nil)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.repo = &next
+	s.replace(&next)
 	return nil
 }

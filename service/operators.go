@@ -46,11 +46,9 @@ func writeText(w http.ResponseWriter, status int, text string) {
 // not names files and keys: that is for those with a token, and for the log.
 func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
 	paused := s.Status().Paused
-	select {
-	case <-s.draining:
+	if s.queue.closing() {
 		writeText(w, http.StatusServiceUnavailable, errClosing.Error()+"\n")
 		return
-	default:
 	}
 	if paused == nil {
 		writeText(w, http.StatusOK, "ready\n")

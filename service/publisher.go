@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"example.org/rstuf"
@@ -27,7 +26,7 @@ func (s *Service) publishAll(ctx context.Context) {
 			return
 		}
 		select {
-		case <-s.wake:
+		case <-s.queue.wake:
 		case <-timer.C:
 			timer.Reset(s.maintain(ctx))
 		case <-ctx.Done():
@@ -40,11 +39,11 @@ func (s *Service) publishAll(ctx context.Context) {
 // false when the service ends.
 func (s *Service) publishWaiting(ctx context.Context) bool {
 	for {
-		batch := s.nextBatch()
+		batch := s.queue.next()
 		if batch == nil {
 			select {
-			case <-s.accepted:
-				if s.hasWork() { // it came in the meantime
+			case <-s.queue.accepted:
+				if s.queue.hasWork() { // it came in the meantime
 					continue
 				}
 				return false
@@ -52,9 +51,9 @@ func (s *Service) publishWaiting(ctx context.Context) bool {
 				return ctx.Err() == nil
 			}
 		}
-		if s.isLarge(batch) {
-			s.waitForMore(ctx)
-			batch = s.nextBatch()
+		if isLarge(batch) {
+			s.queue.waitForMore(ctx)
+			batch = s.queue.next()
 		}
 		if !s.attempt(ctx, func() error { return s.process(ctx, batch) }) {
 			return false
@@ -101,11 +100,11 @@ func (s *Service) setPaused(err error) {
 // process brings requests to their end: published, refused or failed. An
 // error means that nothing has changed and that it may be tried again.
 func (s *Service) process(ctx context.Context, batch []*waiting) error {
-	batch = s.waitingOf(batch)
+	batch = s.queue.waitingOf(batch)
 	if len(batch) == 0 {
 		return nil
 	}
-	bodies, err := s.readQueue(batch)
+	bodies, err := s.queue.bodies(batch)
 	if err != nil {
 		return err
 	}
@@ -128,14 +127,6 @@ func (s *Service) process(ctx context.Context, batch []*waiting) error {
 		return err
 	}
 	return s.finish(ctx, p)
-}
-
-// waitingOf are the requests that have not ended, for an attempt may have
-// brought some of a batch to their end.
-func (s *Service) waitingOf(batch []*waiting) []*waiting {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.DeleteFunc(slices.Clone(batch), func(w *waiting) bool { return s.live[w.id] == nil })
 }
 
 // processEach publishes requests one by one, of which one cannot be published,

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -21,6 +20,8 @@ type Service struct {
 	cfg     Config
 	disk    *durable.Disk
 	db      *database
+	queue   *queue
+	results *results
 	storage Storage
 	files   *ledger
 	signers signerCache
@@ -30,25 +31,15 @@ type Service struct {
 	metrics metrics
 	handler http.Handler
 
-	checking  sync.Mutex    // held by the one check that is asked for over HTTP
-	number    atomic.Uint64 // of the last request
-	receiving atomic.Int64  // large artifact requests that are on their way in
-	incoming  chan *acceptance
-	wake      chan struct{}
-	stop      context.CancelFunc // ends the publisher, once the queue is empty or at once
-	draining  chan struct{}      // closed when nothing new is to be accepted
-	accepted  chan struct{}      // closed when all that was accepted is queued
-	done      chan struct{}      // closed when the publisher has ended
+	checking sync.Mutex         // held by the one check that is asked for over HTTP
+	stop     context.CancelFunc // ends the publisher, once the queue is empty or at once
+	done     chan struct{}      // closed when the publisher has ended
 
-	// mu guards what follows. A repository is replaced, never changed.
-	mu            sync.RWMutex
-	repo          *repository
-	queue         []*waiting // in order of arrival
-	live          map[taskID]*waiting
-	waitingBytes  int64
-	bootstrapping bool  // a bootstrap request waits or runs
-	paused        error // why nothing is published at the moment
-	tasks         taskStats
+	// mu guards what follows. A repository is replaced, never changed; the
+	// publisher alone does so.
+	mu     sync.RWMutex
+	repo   *repository
+	paused error // why nothing is published at the moment
 }
 
 // Open starts a service on a folder: it takes the lock, repairs what a crash
@@ -73,7 +64,7 @@ func open(ctx context.Context, cfg Config, d *durable.Disk) (*Service, error) {
 		return nil, err
 	}
 	s.handler = s.newHandler(routes)
-	if s.db, err = openDatabase(cfg.Dir, d); err != nil {
+	if err := s.openDatabase(); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
@@ -81,17 +72,22 @@ func open(ctx context.Context, cfg Config, d *durable.Disk) (*Service, error) {
 	}
 	run, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	go s.acceptAll()
+	go s.queue.run()
 	go s.publishAll(run)
 	return s, nil
 }
 
 func newService(cfg Config, d *durable.Disk) *Service {
 	return &Service{
-		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigin(cfg.Hosts), storage: cfg.Storage, files: newLedger(), live: map[taskID]*waiting{},
-		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),
-		draining: make(chan struct{}), accepted: make(chan struct{}), done: make(chan struct{}),
+		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigin(cfg.Hosts), storage: cfg.Storage, files: newLedger(),
+		queue: newQueue(cfg), results: newResults(cfg), done: make(chan struct{}),
 	}
+}
+
+func (s *Service) openDatabase() (err error) {
+	s.db, err = openDatabase(s.cfg.Dir, s.disk)
+	s.queue.db, s.results.db = s.db, s.db
+	return err
 }
 
 // folder is where the metadata files are unless Config.Storage says so.
@@ -127,10 +123,12 @@ func (s *Service) load() (err error) {
 		if err := s.files.load(tx); err != nil {
 			return fmt.Errorf("state.db is damaged: %w", err)
 		}
-		if err := s.loadQueue(tx); err != nil {
+		if err := s.queue.load(tx); err != nil {
 			return fmt.Errorf("state.db is damaged: %w", err)
 		}
-		return s.loadTasks(tx)
+		newest, err := s.results.load(tx)
+		s.queue.past(newest)
+		return err
 	})
 }
 
@@ -143,20 +141,14 @@ func (s *Service) Handler() http.Handler { return s.handler }
 // the error says so. Requests that wait for somebody to publish them stay
 // queued in any case.
 func (s *Service) Close(ctx context.Context) error {
-	s.mu.Lock()
-	select {
-	case <-s.draining:
-		s.mu.Unlock()
+	if !s.queue.drain() {
 		select {
 		case <-s.done:
 			return nil
 		case <-ctx.Done():
 			return fmt.Errorf("close service: %w", ctx.Err())
 		}
-	default:
-		close(s.draining)
 	}
-	s.mu.Unlock()
 	var err error
 	select {
 	case <-s.done:
@@ -170,7 +162,7 @@ func (s *Service) Close(ctx context.Context) error {
 			go func() { <-s.done; s.db.Close() }()
 			return fmt.Errorf("close service: %w: a publication does not end; what waits stays queued, and the folder stays locked until this process ends", ctx.Err())
 		}
-		if s.hasWork() {
+		if s.queue.hasWork() {
 			err = fmt.Errorf("close service: %w: what waits stays queued", ctx.Err())
 		}
 	}
@@ -180,11 +172,3 @@ func (s *Service) Close(ctx context.Context) error {
 // closeGrace is how long a publication may take to notice that the context of
 // [Service.Close] has ended.
 const closeGrace = 2 * time.Second
-
-// kick wakes the publisher.
-func (s *Service) kick() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}

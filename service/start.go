@@ -152,7 +152,7 @@ func (s *Service) begin(ctx context.Context, names []string) error {
 	return s.db.commit(func(tx *bolt.Tx) error {
 		values := tx.Bucket(bucketState)
 		// Before a bootstrap was asked for nothing was written.
-		if values.Get(keyClean) == nil && (s.repo.state.Bootstrap != "" || s.bootstrapping) {
+		if values.Get(keyClean) == nil && s.bootstrapState() != "None" {
 			s.repo.skips++
 		}
 		for _, name := range left {

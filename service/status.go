@@ -23,9 +23,10 @@ type Status struct {
 
 // Status tells how the service is doing.
 func (s *Service) Status() Status {
+	waiting, bytes := s.queue.size()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	st := Status{Bootstrap: s.repo.bootstrapped(), Waiting: len(s.queue), Bytes: s.waitingBytes, Paused: s.paused}
+	st := Status{Bootstrap: s.repo.bootstrapped(), Waiting: waiting, Bytes: bytes, Paused: s.paused}
 	if st.Bootstrap {
 		st.Expires, st.Expiring = s.repo.firstEnd()
 	}

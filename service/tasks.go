@@ -20,11 +20,21 @@ const (
 	maxTaskBytes = 128 << 20
 )
 
+// results are those of ended tasks, in the database.
+type results struct {
+	db   *database
+	now  func() time.Time
+	keep time.Duration
+	kept taskStats // the publisher's alone
+}
+
 // taskStats is how many results are kept.
 type taskStats struct {
 	count int
 	bytes int64
 }
+
+func newResults(cfg Config) *results { return &results{now: cfg.Now, keep: cfg.KeepTasks} }
 
 // outcome is how a task ended.
 type outcome struct {
@@ -80,26 +90,23 @@ func refused(now time.Time, k kind, err error) (o outcome, ok bool) {
 	return o, false
 }
 
-// putTasks stores the ends of tasks, takes them from the queue, and drops
-// results that are too old or too many.
-func (s *Service) putTasks(tx *bolt.Tx, list []ended) (taskStats, error) {
-	stats := s.tasks
-	queue, tasks := tx.Bucket(bucketQueue), tx.Bucket(bucketTasks)
+// put stores the ends of tasks, and drops results that are too old or too many.
+// What it returns is to be kept once the transaction has succeeded.
+func (r *results) put(tx *bolt.Tx, list []ended) (taskStats, error) {
+	stats, now := r.kept, r.now()
+	tasks := tx.Bucket(bucketTasks)
 	for _, e := range list {
-		raw, err := encodeTask(rstuf.Task{ID: e.w.id.String(), State: e.state, Result: &e.result}, s.cfg.Now())
+		raw, err := encodeTask(rstuf.Task{ID: e.w.id.String(), State: e.state, Result: &e.result}, now)
 		if err != nil {
 			return stats, fmt.Errorf("task %s: %w", e.w.id, err)
 		}
 		if err := tasks.Put(e.w.id[:], raw); err != nil {
 			return stats, err
 		}
-		if err := queue.Delete(e.w.id[:]); err != nil {
-			return stats, err
-		}
 		stats.count++
 		stats.bytes += int64(len(raw))
 	}
-	oldest := s.cfg.Now().Add(-s.cfg.KeepTasks)
+	oldest := now.Add(-r.keep)
 	cursor := tasks.Cursor()
 	for key, raw := cursor.First(); key != nil; key, raw = cursor.First() {
 		if stats.count <= maxTasks && stats.bytes <= maxTaskBytes && taskEnd(raw).After(oldest) {
@@ -126,17 +133,31 @@ func taskEnd(raw []byte) time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint64(raw)), 0)
 }
 
-// loadTasks counts the results.
-func (s *Service) loadTasks(tx *bolt.Tx) error {
-	return tx.Bucket(bucketTasks).ForEach(func(key, raw []byte) error {
+// load counts the results, and returns the newest task's id.
+func (r *results) load(tx *bolt.Tx) (newest taskID, err error) {
+	err = tx.Bucket(bucketTasks).ForEach(func(key, raw []byte) error {
 		if len(key) != len(taskID{}) || len(raw) < taskHeader {
 			return errors.New("a task's entry has the wrong length")
 		}
-		s.tasks.count++
-		s.tasks.bytes += int64(len(raw))
-		s.number.Store(max(s.number.Load(), taskID(key).number()))
+		r.kept.count++
+		r.kept.bytes += int64(len(raw))
+		if id := taskID(key); id.number() > newest.number() {
+			newest = id
+		}
 		return nil
 	})
+	return newest, err
+}
+
+// get is the result of a task as JSON; nil if there is none.
+func (r *results) get(id taskID) (raw json.RawMessage, err error) {
+	err = r.db.View(func(tx *bolt.Tx) error {
+		if value := tx.Bucket(bucketTasks).Get(id[:]); value != nil {
+			raw = bytes.Clone(value[taskHeader:])
+		}
+		return nil
+	})
+	return raw, err
 }
 
 // task tells how a task is doing; an id that nobody knows is pending.
@@ -149,13 +170,7 @@ func (s *Service) task(text string) (json.RawMessage, error) {
 	if task, ok := s.liveTask(id); ok {
 		return json.Marshal(task)
 	}
-	var raw []byte
-	err := s.db.View(func(tx *bolt.Tx) error {
-		if value := tx.Bucket(bucketTasks).Get(id[:]); value != nil {
-			raw = bytes.Clone(value[taskHeader:])
-		}
-		return nil
-	})
+	raw, err := s.results.get(id)
 	if err != nil || raw == nil {
 		out, _ := json.Marshal(pending)
 		return out, err
@@ -165,9 +180,7 @@ func (s *Service) task(text string) (json.RawMessage, error) {
 
 // liveTask is the task of a request that has not ended.
 func (s *Service) liveTask(id taskID) (task rstuf.Task, ok bool) {
-	s.mu.RLock()
-	w := s.live[id]
-	s.mu.RUnlock()
+	w := s.queue.find(id)
 	if w == nil {
 		return task, false
 	}

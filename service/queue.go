@@ -1,0 +1,214 @@
+package service
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// queue holds the requests that were accepted and have not ended: in the
+// database, where each is before it is acknowledged, and in memory in the order
+// of arrival.
+type queue struct {
+	db   *database
+	now  func() time.Time
+	log  *slog.Logger
+	most int64 // how many bytes of requests may wait
+
+	number    atomic.Uint64 // of the last request
+	receiving atomic.Int64  // large artifact requests that are on their way in
+	incoming  chan *acceptance
+	wake      chan struct{} // holds one when there may be something to publish
+	draining  chan struct{} // closed when nothing new is to be accepted
+	accepted  chan struct{} // closed when all that was accepted is queued
+
+	mu            sync.RWMutex // guards what follows
+	list          []*waiting
+	live          map[taskID]*waiting
+	bytes         int64
+	bootstrapping bool // a bootstrap request waits or runs
+}
+
+func newQueue(cfg Config) *queue {
+	return &queue{
+		now: cfg.Now, log: cfg.Logger, most: cfg.MaxWaiting, live: map[taskID]*waiting{},
+		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),
+		draining: make(chan struct{}), accepted: make(chan struct{}),
+	}
+}
+
+// waiting is an accepted request that has not ended.
+type waiting struct {
+	id       taskID
+	kind     kind
+	skip     bool
+	size     int64
+	accepted time.Time
+	// running is set while a publication works on it; roles is then the list
+	// of roles to publish.
+	running atomic.Bool
+	roles   atomic.Pointer[[]string]
+}
+
+// show tells whoever asks for the task which roles are being published.
+func (w *waiting) show(roles []string) { w.roles.Store(&roles) }
+
+// parked tells whether a request waits for somebody else to publish.
+func (w *waiting) parked() bool { return w.skip && w.kind != publishArtifacts }
+
+// add adds a request to the queue in memory; the caller holds mu.
+func (q *queue) add(w *waiting) {
+	q.list = append(q.list, w)
+	q.live[w.id] = w
+}
+
+// load reads what waited when the service ended.
+func (q *queue) load(tx *bolt.Tx) error {
+	return tx.Bucket(bucketQueue).ForEach(func(key, value []byte) error {
+		r, err := openRecord(value)
+		if err != nil || len(key) != len(taskID{}) {
+			return cmp.Or(err, errRecord)
+		}
+		w := &waiting{id: taskID(key), kind: r.kind(), skip: r.skip(), size: int64(len(r)), accepted: q.now()}
+		q.add(w)
+		q.bytes += w.size
+		q.bootstrapping = q.bootstrapping || w.kind == bootstrapRepository
+		q.past(w.id)
+		return nil
+	})
+}
+
+// bodies returns the bodies of requests.
+func (q *queue) bodies(batch []*waiting) ([]string, error) {
+	bodies := make([]string, len(batch))
+	return bodies, q.db.View(func(tx *bolt.Tx) error {
+		bucket := tx.Bucket(bucketQueue)
+		for i, w := range batch {
+			value := bucket.Get(w.id[:])
+			if value == nil {
+				return fmt.Errorf("request %s is missing in the queue", w.id)
+			}
+			r, err := openRecord(value)
+			if err != nil {
+				return fmt.Errorf("request %s: %w", w.id, err)
+			}
+			bodies[i] = string(r.body())
+		}
+		return nil
+	})
+}
+
+// take takes requests that have ended out of the database.
+func (q *queue) take(tx *bolt.Tx, list []ended) error {
+	for _, e := range list {
+		if err := tx.Bucket(bucketQueue).Delete(e.w.id[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove takes them out of memory, once that has succeeded.
+func (q *queue) remove(list []ended) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range list {
+		q.bytes -= e.w.size
+		delete(q.live, e.w.id)
+		if e.w.kind == bootstrapRepository {
+			q.bootstrapping = false
+		}
+	}
+	q.list = slices.DeleteFunc(q.list, func(w *waiting) bool { return q.live[w.id] == nil })
+}
+
+// find is a request that has not ended, or nil.
+func (q *queue) find(id taskID) *waiting {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return q.live[id]
+}
+
+// waitingOf are the requests of a batch that have not ended, for an attempt may
+// have brought some to their end.
+func (q *queue) waitingOf(batch []*waiting) []*waiting {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return slices.DeleteFunc(slices.Clone(batch), func(w *waiting) bool { return q.live[w.id] == nil })
+}
+
+// size is how many requests wait, and their bytes.
+func (q *queue) size() (count int, bytes int64) {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return len(q.list), q.bytes
+}
+
+// bootstrap tells whether a bootstrap request waits or runs, and its task's id
+// once it is queued.
+func (q *queue) bootstrap() (id string, yes bool) {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	for _, w := range q.list {
+		if w.kind == bootstrapRepository {
+			id = w.id.String()
+			break
+		}
+	}
+	return id, q.bootstrapping
+}
+
+// beginBootstrap notes that a bootstrap request is about to be accepted; it
+// returns false if there is one.
+func (q *queue) beginBootstrap() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	begun := q.bootstrapping
+	q.bootstrapping = true
+	return !begun
+}
+
+// endBootstrap notes that the bootstrap request was not accepted.
+func (q *queue) endBootstrap() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.bootstrapping = false
+}
+
+// past makes the ids of later tasks come after this one.
+func (q *queue) past(id taskID) { q.number.Store(max(q.number.Load(), id.number())) }
+
+// drain makes the queue accept nothing more; it returns false if it does so
+// already.
+func (q *queue) drain() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closing() {
+		return false
+	}
+	close(q.draining)
+	return true
+}
+
+func (q *queue) closing() bool {
+	select {
+	case <-q.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// kick wakes the publisher.
+func (q *queue) kick() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
