@@ -295,6 +295,7 @@ func TestWaitingForAnotherRefresh(t *testing.T) {
 func TestHostileRoots(t *testing.T) {
 	repo := rstuftest.New(t)
 	for i, root := range mutations(t, repo.RootJSON) {
+		root := root.text
 		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/1.root.json" {
 				w.Write(root)
@@ -310,45 +311,50 @@ func TestHostileRoots(t *testing.T) {
 	}
 }
 
-// mutations are copies of a JSON document, each with one value missing or
-// replaced.
-func mutations(t *testing.T, document []byte) (all [][]byte) {
+// mutation is a JSON document with one value missing or replaced.
+type mutation struct {
+	name string // field=value
+	text []byte
+}
+
+// mutations are all of a JSON document.
+func mutations(t *testing.T, document []byte) (all []mutation) {
 	t.Helper()
 	var root any
 	require.NoError(t, json.Unmarshal(document, &root))
-	keep := func() {
+	keep := func(name string) {
 		text, err := json.Marshal(root)
 		require.NoError(t, err)
-		all = append(all, text)
+		all = append(all, mutation{name, text})
 	}
 	others := []any{nil, map[string]any{}, []any{}, "", "x", 0, -1, true}
-	var visit func(any)
-	visit = func(node any) {
+	var visit func(string, any)
+	visit = func(path string, node any) {
 		switch node := node.(type) {
 		case map[string]any:
 			for _, name := range slices.Sorted(maps.Keys(node)) {
 				was := node[name]
 				for _, other := range others {
 					node[name] = other
-					keep()
+					keep(fmt.Sprintf("%s/%s=%#v", path, name, other))
 				}
 				delete(node, name)
-				keep()
+				keep(fmt.Sprintf("%s/%s is missing", path, name))
 				node[name] = was
-				visit(was)
+				visit(path+"/"+name, was)
 			}
 		case []any:
 			for i, was := range node {
 				for _, other := range others {
 					node[i] = other
-					keep()
+					keep(fmt.Sprintf("%s/%d=%#v", path, i, other))
 				}
 				node[i] = was
-				visit(was)
+				visit(fmt.Sprintf("%s/%d", path, i), was)
 			}
 		}
 	}
-	visit(root)
-	require.Greater(t, len(all), 300)
+	visit("", root)
+	require.NotEmpty(t, all)
 	return all
 }
