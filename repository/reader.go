@@ -52,9 +52,11 @@ type view struct {
 	timestamp, snapshot, targets *metadata.Document
 	meta                         map[string]metadata.MetaFile // of the snapshot
 	top                          *metadata.Targets
+	before                       map[string]*metadata.Document // roles of the view before
 
-	mu    sync.Mutex
+	mu    sync.Mutex // guards what follows
 	roles map[edge]*loaded
+	held  int // bytes of their files
 }
 
 // Refresh brings the metadata up to date. The first use of a Reader does it by

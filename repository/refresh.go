@@ -34,7 +34,7 @@ func (r *Reader) refresh(ctx context.Context) error {
 		return err
 	}
 	v := &view{
-		reader: r, fetched: r.now(), root: root, meta: meta, roles: map[edge]*loaded{},
+		reader: r, fetched: r.now(), root: root, meta: meta, roles: map[edge]*loaded{}, before: r.lastView().known(),
 		roots: r.seen.roots[:len(r.seen.roots):len(r.seen.roots)], timestamp: r.seen.timestamp, snapshot: r.seen.snapshot,
 	}
 	delegation, err := root.Delegation(rstuf.RoleTargets)

@@ -109,15 +109,43 @@ func (v *view) load(ctx context.Context, e edge, by *metadata.Targets) (*loaded,
 			return nil, fmt.Errorf("role %s: %w", e.role, err)
 		}
 		role = &loaded{doc, targets}
-		v.mu.Lock()
-		v.roles[e] = role
-		v.mu.Unlock()
+		v.hold(e, role)
 	}
 	return role, v.reader.checkExpiry(e.role, role.doc)
 }
 
-// read reads the role's document that the snapshot names, from the cache or
-// from the server.
+// maxHeld bounds the delegated roles that are held in memory, by the size of
+// their files.
+const maxHeld = 64 << 20
+
+// hold keeps a role for the next search.
+func (v *view) hold(e edge, role *loaded) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.held += len(role.doc.Bytes()); v.held > maxHeld {
+		clear(v.roles)
+		v.held = len(role.doc.Bytes())
+	}
+	v.roles[e] = role
+}
+
+// known are the documents that are held, for the view that comes next. They are
+// verified anew there.
+func (v *view) known() map[string]*metadata.Document {
+	if v == nil {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	known := map[string]*metadata.Document{rstuf.RoleTargets: v.targets}
+	for e, role := range v.roles {
+		known[e.role] = role.doc
+	}
+	return known
+}
+
+// read reads the role's document that the snapshot names: the one of the view
+// before, of the cache, or of the server.
 func (v *view) read(ctx context.Context, delegation metadata.Delegation) (*metadata.Document, error) {
 	role := delegation.Role
 	want, listed := v.meta[role+".json"]
@@ -125,6 +153,9 @@ func (v *view) read(ctx context.Context, delegation metadata.Delegation) (*metad
 		return nil, fmt.Errorf("role %s: %w", role, ErrNotSigned)
 	}
 	r := v.reader
+	if doc := v.before[role]; doc != nil && v.accepts(ctx, doc, delegation, want) {
+		return doc, nil
+	}
 	if doc := r.cache.document(role); doc != nil && v.accepts(ctx, doc, delegation, want) {
 		return doc, nil
 	}

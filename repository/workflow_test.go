@@ -455,6 +455,29 @@ func TestCacheIsUsed(t *testing.T) {
 	assert.Empty(t, m.requests())
 }
 
+// TestMemoryIsUsed: without a cache, a refresh fetches what has changed.
+func TestMemoryIsUsed(t *testing.T) {
+	m := makeRepository(t)
+	m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, newKey(t, "dev"), "dev/a")
+	m.delegate("targets", rstuf.DelegatedRole{Name: "ops", Paths: []string{"ops/*"}}, newKey(t, "ops"), "ops/a")
+	m.publish()
+	r := m.reader(nil)
+	look := func() {
+		for _, path := range []string{"dev/a", "ops/a", "top"} {
+			_, err := r.Info(t.Context(), path)
+			require.NoError(t, err)
+		}
+	}
+	look()
+	m.requests()
+	m.roles["dev"].Version = 2
+	m.publish()
+	require.NoError(t, r.Refresh(t.Context()))
+	look()
+	look()
+	assert.Equal(t, []string{"2.root.json", "timestamp.json", "3.snapshot.json", "2.dev.json"}, m.requests())
+}
+
 // TestCacheOfSeveral: a process that is late with an older timestamp does not
 // take the newer one of another away.
 func TestCacheOfSeveral(t *testing.T) {
