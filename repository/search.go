@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"example.org/rstuf"
-	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
 
@@ -174,12 +173,4 @@ func (v *view) accepts(ctx context.Context, doc *metadata.Document, delegation m
 
 func (v *view) filename(role string, version int64) string {
 	return filename(role, version, v.root.ConsistentSnapshot)
-}
-
-// keyIdentity is the same for two keys that are one under two ids.
-func keyIdentity(id string, key rstuf.Key) string {
-	if public, err := keys.FromKey(key); err == nil {
-		return public.Identity()
-	}
-	return id
 }

@@ -42,3 +42,33 @@ func TestPartIsALink(t *testing.T) {
 	_, err = os.Lstat(dest)
 	assert.True(t, errors.Is(err, os.ErrNotExist))
 }
+
+// TestOddCache: what is no file in a cache is not waited for, followed or cut.
+func TestOddCache(t *testing.T) {
+	m := makeRepository(t)
+	for name, make := range map[string]func(path string) error{
+		"a pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a link":   func(path string) error { return os.Symlink(filepath.Join(filepath.Dir(path), "precious"), path) },
+		"nothing":  func(string) error { return nil },
+		"a folder": func(path string) error { return os.MkdirAll(filepath.Join(path, "full"), 0o700) },
+	} {
+		cache := t.TempDir()
+		folder := filepath.Join(cache, "metadata")
+		require.NoError(t, os.MkdirAll(folder, 0o700))
+		precious := filepath.Join(folder, "precious")
+		require.NoError(t, os.WriteFile(precious, []byte("precious"), 0o600))
+		require.NoError(t, make(filepath.Join(folder, "timestamp.json")), name)
+		err := m.reader(withCache(cache)).Refresh(t.Context())
+		if name == "a folder" {
+			assert.ErrorContains(t, err, "cache folder", name)
+		} else {
+			assert.NoError(t, err, name)
+		}
+		data, err := os.ReadFile(precious)
+		require.NoError(t, err)
+		assert.Equal(t, "precious", string(data), name)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	assert.ErrorContains(t, m.reader(withCache(file)).Refresh(t.Context()), "cache folder")
+}
