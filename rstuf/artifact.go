@@ -18,13 +18,13 @@ import (
 func newArtifactCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "artifact",
-		Short: "Add, delete, list, publish and download artifacts",
+		Short: "Add, delete, list, publish, download and mirror artifacts",
 		Example: `  rstuf artifact --api-server https://rstuf.example.com add dist/*.tar.gz -p releases
   rstuf artifact download releases/app.tar.gz`,
 	}
 	a.api.add(cmd)
 	cmd.AddCommand(newArtifactAddCommand(a), newArtifactDeleteCommand(a), newArtifactPublishCommand(a),
-		newArtifactDownloadCommand(a), newArtifactInfoCommand(a), newArtifactListCommand(a), newRepositoryCommand(a))
+		newArtifactDownloadCommand(a), newArtifactInfoCommand(a), newArtifactListCommand(a), newArtifactMirrorCommand(a), newRepositoryCommand(a))
 	return cmd
 }
 

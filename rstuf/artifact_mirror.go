@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"example.org/rstuf/metadata"
+	"example.org/rstuf/repository"
+	"github.com/spf13/cobra"
+)
+
+// mirrorCommand is what the flags of rstuf artifact mirror say.
+type mirrorCommand struct {
+	*app
+	repo         readFlags
+	artifacts    string
+	hashPrefix   bool
+	metadataOnly bool
+}
+
+func newArtifactMirrorCommand(a *app) *cobra.Command {
+	c := &mirrorCommand{app: a}
+	cmd := &cobra.Command{
+		Use:   "mirror FOLDER [PATTERN]...",
+		Short: "Copy a repository, verified, to a folder",
+		Long: `Copy a repository to FOLDER/metadata and FOLDER/artifacts, for a web server or to
+carry it to where there is no network (file: URLs). All is verified from the
+trusted root on; what is there and right is left alone, and the timestamp comes
+last. With patterns (*, ? and [] do not match /) only artifacts whose path fits
+one are copied. Give the first root, so that clients of every age can follow.
+
+An artifact that the server lacks, or has otherwise than the metadata says, is
+an error; the rest is copied all the same.`,
+		Example: `  rstuf artifact mirror /media/usb/repository
+  rstuf artifact mirror mirror 'releases/*' -r 1.root.json -m https://metadata.example.com -a https://files.example.com`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.run(cmd.Context(), args[0], args[1:], cmd.Flags().Changed("hash-prefix"))
+		},
+	}
+	c.repo.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&c.artifacts, "artifacts-url", "a", "", "base `URL` of the artifacts")
+	flags.BoolVarP(&c.hashPrefix, "hash-prefix", "p", false, "artifacts are stored as HASH.NAME")
+	flags.BoolVar(&c.metadataOnly, "metadata-only", false, "copy no artifacts")
+	return cmd
+}
+
+// mirrorResult is what became of a mirror.
+type mirrorResult struct {
+	Version   int64     `json:"timestamp_version"`
+	Files     int       `json:"metadata_files_written"`
+	Removed   int       `json:"metadata_files_removed"`
+	Artifacts int64     `json:"artifacts"`
+	Bytes     int64     `json:"bytes"`
+	Problems  []problem `json:"problems"`
+}
+
+func (c *mirrorCommand) run(ctx context.Context, folder string, patterns []string, prefixGiven bool) error {
+	repo, err := c.repository(&c.repo.repositoryFlags)
+	if err != nil {
+		return err
+	}
+	if c.artifacts != "" {
+		repo.ArtifactBaseURL = c.artifacts
+	}
+	if prefixGiven {
+		repo.HashPrefix = c.hashPrefix
+	}
+	if repo.ArtifactBaseURL == "" && !c.metadataOnly {
+		return usagef("nothing says where the artifacts are: give --artifacts-url, or --metadata-only")
+	}
+	reader, err := c.reader(ctx, &c.repo, repo, nil)
+	if err != nil {
+		return err
+	}
+	cfg := repository.MirrorConfig{Metadata: filepath.Join(folder, "metadata")}
+	if !c.metadataOnly {
+		cfg.Artifacts = filepath.Join(folder, "artifacts")
+	}
+	if len(patterns) > 0 {
+		cfg.Choose = func(artifact repository.Artifact) bool {
+			return slices.ContainsFunc(patterns, func(p string) bool { return metadata.MatchPath(p, artifact.Path) })
+		}
+	}
+	report, err := reader.Mirror(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	result := mirrorResult{report.Version, report.Files, report.Removed, report.Artifacts, report.Bytes, []problem{}}
+	for _, p := range report.Problems {
+		result.Problems = append(result.Problems, problem{p.Path, p.Err.Error()})
+	}
+	err = c.result(result, func() {
+		c.printf("%s: timestamp version %d, %d metadata files written, %d artifacts of %d bytes", printable(folder), result.Version, result.Files, result.Artifacts, result.Bytes)
+		for _, p := range result.Problems {
+			c.note("%s: %s", printable(p.Path), printable(p.Error))
+		}
+	})
+	if err == nil && len(result.Problems) > 0 {
+		err = fmt.Errorf("%d artifacts could not be copied", len(result.Problems))
+	}
+	return err
+}
