@@ -157,9 +157,10 @@ func (r *Reader) ForgetVersionsUnsafe(ctx context.Context) error {
 		return r.explain(err)
 	}
 	defer r.release()
-	r.seen.timestamp, r.seen.snapshot = nil, nil
-	r.setView(nil)
-	return r.cache.drop(rstuf.RoleTimestamp, rstuf.RoleSnapshot)
+	if err := r.begin(ctx); err != nil { // such as a cache that is not ours
+		return r.explain(err)
+	}
+	return r.forget()
 }
 
 // fetch reads a file that another one names, and verifies it.

@@ -140,16 +140,36 @@ func readable(doc *metadata.Document) bool {
 // follow makes a verified root the newest one. After a rotation of their keys
 // the timestamp and the snapshot are void, since whoever had the old keys may
 // have raised the versions (section 5.3.11), and what was read under the old
-// keys is not answered from any more.
+// keys is not answered from any more. So they are where the new root asks for
+// more signatures than they have.
 func (r *Reader) follow(next *metadata.Document) error {
-	rotated, err := keysRotated(r.seen.root(), next)
+	void, err := keysRotated(r.seen.root(), next)
 	if err != nil {
 		return err
 	}
+	root, err := next.Root()
+	if err != nil {
+		return err
+	}
+	for _, doc := range []*metadata.Document{r.seen.timestamp, r.seen.snapshot} {
+		if doc == nil {
+			continue
+		}
+		delegation, err := root.Delegation(doc.Type())
+		if err != nil {
+			return err
+		}
+		void = void || !delegation.Verify(doc).OK()
+	}
 	r.seen.roots = append(r.seen.roots, next)
-	if !rotated {
+	if !void {
 		return nil
 	}
+	return r.forget()
+}
+
+// forget makes the timestamp and the snapshot void.
+func (r *Reader) forget() error {
 	r.seen.timestamp, r.seen.snapshot = nil, nil
 	r.setView(nil)
 	return r.cache.drop(rstuf.RoleTimestamp, rstuf.RoleSnapshot)

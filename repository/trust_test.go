@@ -225,6 +225,7 @@ func TestCacheOfAnother(t *testing.T) {
 		ours, err := repository.New(repository.Config{MetadataURL: stage.URL, Cache: cache}, repository.TrustRoot(repo.RootJSON))
 		require.NoError(t, err)
 		require.ErrorIs(t, ours.Refresh(t.Context()), repository.ErrForeignCache, name)
+		require.ErrorIs(t, ours.ForgetVersionsUnsafe(t.Context()), repository.ErrForeignCache, name)
 		assert.Equal(t, before, filesOf(t, cache), name)
 	}
 	ours, err := repository.New(repository.Config{MetadataURL: repo.MetadataURL, Cache: cache}, repository.TrustRoot(other.RootJSON))

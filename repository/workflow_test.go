@@ -116,6 +116,32 @@ func TestFastForward(t *testing.T) {
 	}
 }
 
+// TestMoreSignatures: a root that asks for more of them makes void what has
+// fewer.
+func TestMoreSignatures(t *testing.T) {
+	for _, kept := range []string{"in memory", "in the cache"} {
+		t.Run(kept, func(t *testing.T) {
+			m := makeRepository(t)
+			cache := withCache(t.TempDir())
+			r := m.reader(cache)
+			require.NoError(t, r.Refresh(t.Context()))
+			second := newKey(t, "second")
+			m.nextRoot(func(root *metadata.Root) {
+				root.Keys[second.Public().ID()] = second.Public().Key()
+				role := root.Roles[rstuf.RoleSnapshot]
+				role.KeyIDs, role.Threshold = append(role.KeyIDs, second.Public().ID()), 2
+				root.Roles[rstuf.RoleSnapshot] = role
+			})
+			if kept == "in the cache" {
+				r = m.reader(cache)
+			}
+			require.ErrorIs(t, r.Refresh(t.Context()), repository.ErrThreshold)
+			m.put("1.snapshot.json", m.signed(m.snapshot, m.online, second))
+			require.NoError(t, r.Refresh(t.Context()))
+		})
+	}
+}
+
 // TestExpiry is judged when something is used.
 func TestExpiry(t *testing.T) {
 	for role, expires := range map[string]func(m *made) time.Time{
