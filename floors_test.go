@@ -55,9 +55,9 @@ var floors = map[string]floor{
 	"metadata":                             {ours: []string{".", "internal/canonical", "internal/quote", "internal/rules", "keys"}},
 	"repository":                           {ours: []string{".", "internal/canonical", "internal/digest", "internal/durable", "internal/files", "internal/quote", "internal/transport", "keys", "metadata"}, theirs: []string{"golang.org/x/sync", "golang.org/x/sys"}},
 	"bootstrap":                            {ours: []string{".", "internal/files", "keys", "metadata"}},
-	"ceremony":                             {ours: []string{".", "internal/files", "internal/quote", "keys", "metadata"}, theirs: []string{"go.yaml.in/yaml/v3"}},
+	"ceremony":                             {ours: []string{".", "internal/files", "internal/quote", "keys", "metadata", "internal/rules"}, theirs: []string{"go.yaml.in/yaml/v3"}},
 	"service/internal/boltcheck":           {},
-	"service":                              {ours: []string{".", "internal/canonical", "internal/durable", "internal/quote", "keys", "metadata", "service/internal/boltcheck"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
+	"service":                              {ours: []string{".", "internal/canonical", "internal/durable", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
 	"service/internal/audit":               {ours: []string{".", "metadata", "repository"}},
 	"rstuf": {
 		ours: []string{

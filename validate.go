@@ -11,7 +11,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"example.org/rstuf/internal/canonical"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/internal/shape"
 )
 
@@ -92,11 +94,13 @@ func (r DelegatedRole) rules(at []any) (errs ValidationError) {
 	fail := func(name, format string, args ...any) {
 		errs = append(errs, valueError(fmt.Sprintf(format, args...), append(slices.Clone(at), name)...))
 	}
-	if slices.Contains(r.Paths, "") {
-		errs = append(errs, valueError("No empty strings are allowed as path patterns", at...))
-	}
-	if slices.ContainsFunc(r.Paths, func(pattern string) bool { return !utf8.ValidString(pattern) }) {
-		fail("paths", notUTF8)
+	for i, pattern := range r.Paths {
+		switch msg := rules.Pattern(pattern); {
+		case msg != "" && pattern == "":
+			errs = append(errs, valueError(msg, at...)) // as the API has it
+		case msg != "":
+			errs = append(errs, valueError(fmt.Sprintf("pattern %s: %s", quote.Word(quote.Cut(pattern, 80)), msg), append(slices.Clone(at), "paths", i)...))
+		}
 	}
 	distinct := map[string]bool{}
 	for _, id := range r.KeyIDs {
@@ -116,7 +120,7 @@ func (r DelegatedRole) rules(at []any) (errs ValidationError) {
 		}
 	}
 	for _, prefix := range r.PathHashPrefixes {
-		if prefix == "" || len(prefix) > 64 || !isLowerHex(prefix) {
+		if prefix == "" || len(prefix) > 64 || !rules.IsLowerHex(prefix) {
 			fail("path_hash_prefixes", "%q is not lower-case hex of 1 to 64 digits", quote.Cut(prefix, 70))
 		}
 	}
@@ -218,33 +222,41 @@ func (a *Artifact) rules(at ...any) (errs ValidationError) {
 	fail := func(msg string, steps ...any) {
 		errs = append(errs, valueError(msg, append(slices.Clone(at), steps...)...))
 	}
-	if msg := badPath(a.Path); msg != "" {
+	if msg := rules.Path(a.Path); msg != "" {
 		fail(msg, "path")
 	}
-	if a.Info.Length < 0 {
-		fail("a length can't be negative", "info", "length")
+	if msg := rules.Length(a.Info.Length); msg != "" {
+		fail(msg, "info", "length")
 	}
-	if len(a.Info.Hashes) == 0 {
-		fail("at least one hash is required: without one the artifact could never be published", "info", "hashes")
-	}
-	for algorithm, digest := range a.Info.Hashes {
-		if msg := badDigest(algorithm, digest); msg != "" {
+	named := len(errs)
+	for _, algorithm := range slices.Sorted(maps.Keys(a.Info.Hashes)) {
+		if msg := rules.Digest(algorithm, a.Info.Hashes[algorithm]); msg != "" {
 			fail(msg, "info", "hashes", algorithm)
 		}
 	}
-	if !isObject(a.Info.Custom) {
-		fail("custom must be a JSON object", "info", "custom")
+	if msg := rules.Hashes(a.Info.Hashes); msg != "" && len(errs) == named {
+		fail(msg, "info", "hashes")
+	}
+	if msg := badCustom(a.Info.Custom); msg != "" {
+		fail(msg, "info", "custom")
 	}
 	return errs
 }
 
-// isObject tells whether custom data is one unambiguous JSON object, or none.
-func isObject(custom json.RawMessage) bool {
+// badCustom says what is wrong with custom data, or nothing.
+func badCustom(custom json.RawMessage) string {
 	text := bytes.TrimSpace(custom)
 	if len(text) == 0 || string(text) == "null" {
-		return true
+		return ""
 	}
-	return text[0] == '{' && json.Valid(text) && checkUnambiguous(text) == nil
+	form, err := canonical.Transform(text)
+	switch {
+	case text[0] != '{' || !json.Valid(text):
+		return "custom must be a JSON object"
+	case err != nil:
+		return err.Error()
+	}
+	return rules.Custom(string(form))
 }
 
 // Validate checks that no path is empty. A path that could not be added today
@@ -259,62 +271,8 @@ func (d *DeleteArtifacts) rules() (errs ValidationError) {
 		case path == "":
 			errs = append(errs, valueError("a path can't be empty", "body", "artifacts", i))
 		case !utf8.ValidString(path):
-			errs = append(errs, valueError(notUTF8, "body", "artifacts", i))
+			errs = append(errs, valueError(rules.NotUTF8, "body", "artifacts", i))
 		}
 	}
 	return errs
-}
-
-// notUTF8: JSON would put other characters in the place of some bytes, and so
-// name another path.
-const notUTF8 = "a path must be valid UTF-8"
-
-// badPath says what is wrong with an artifact's path, or nothing.
-func badPath(path string) string {
-	switch {
-	case path == "":
-		return "a path can't be empty"
-	case !utf8.ValidString(path):
-		return notUTF8
-	case path[0] == '/':
-		return "a path is relative: it can't start with /"
-	case strings.IndexByte(path, 0) >= 0:
-		return "a path can't hold a NUL character"
-	case strings.Contains(path, "..") && slices.Contains(strings.Split(path, "/"), ".."):
-		return "a path can't hold .. between slashes"
-	}
-	return ""
-}
-
-// digestLength is the hex length of the digests that TUF clients can check.
-var digestLength = map[string]int{
-	"sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128,
-	"sha3-224": 56, "sha3-256": 64, "sha3-384": 96, "sha3-512": 128,
-	"blake2b": 128, "blake2b-256": 64, "blake2b-384": 96, "blake2b-512": 128, "blake2s": 64, "blake2s-256": 64,
-	"sha1": 40, "md5": 32,
-}
-
-// badDigest says what is wrong with a digest, or nothing.
-func badDigest(algorithm, digest string) string {
-	want, known := digestLength[algorithm]
-	switch {
-	case algorithm == "" || !utf8.ValidString(algorithm):
-		return "a hash needs the name of its algorithm"
-	case !isLowerHex(digest):
-		return "a digest must be lower-case hex"
-	case known && len(digest) != want:
-		return fmt.Sprintf("a %s digest has %d hex digits, not %d", algorithm, want, len(digest))
-	case digest == "" || len(digest)%2 != 0:
-		return "a digest must have an even number of hex digits"
-	}
-	return ""
-}
-
-func isLowerHex(text string) bool {
-	for i := range len(text) {
-		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/keys"
 )
 
@@ -226,6 +227,11 @@ func checkRoles(found *problems, roles []Role, online keys.Public) {
 		seen[strings.ToLower(role.Name)] = true
 		if len(role.Paths) == 0 || slices.Contains(role.Paths, "") {
 			found.add("%s: it needs at least one path, and none can be empty", at)
+		}
+		for _, pattern := range role.Paths {
+			if msg := rules.Pattern(pattern); msg != "" && pattern != "" {
+				found.add("%s: pattern %q: %s", at, pattern, msg)
+			}
 		}
 		checkDays(found, at+": expiration", role.Days)
 		checkRoleKeys(found, at, role, online, named)

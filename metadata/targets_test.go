@@ -37,7 +37,9 @@ func TestTargetsWriter(t *testing.T) {
 		if i%3 == 0 {
 			info.Custom = json.RawMessage(`{"z": 1, "a": "\u0001"}`)
 		}
-		require.NoError(t, w.Add(path, info))
+		form, err := metadata.TargetFile{ArtifactInfo: info}.AppendCanonical(nil)
+		require.NoError(t, err)
+		require.NoError(t, w.AddCanonical(path, form), "what was published once is kept")
 		whole.Targets[path] = metadata.TargetFile{ArtifactInfo: info}
 	}
 	assert.Equal(t, len(oddPaths), w.Len())
@@ -73,16 +75,17 @@ func TestTargetsWriterRefuses(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Add("b", info))
 	for want, c := range map[string]rstuf.Artifact{
-		`artifact "a": its path must come after "b"`:        {Path: "a", Info: info},
-		`artifact "b": its path must come after "b"`:        {Path: "b", Info: info},
-		`artifact "c\xff": the path is not valid UTF-8`:     {Path: "c\xff", Info: info},
-		`artifact "c": hashes: at least one hash is needed`: {Path: "c", Info: rstuf.ArtifactInfo{Length: 1}},
-		`artifact "c": length: -1 is below 0`:               {Path: "c", Info: rstuf.ArtifactInfo{Length: -1, Hashes: someHashes}},
-		`artifact "c": hashes: "\xff" is not valid UTF-8`:   {Path: "c", Info: rstuf.ArtifactInfo{Hashes: map[string]string{"sha256": "\xff"}}},
-		`artifact "c": custom: line 1, column 1: the number 1.5 is not an integer: canonical JSON has no floats`: {
-			Path: "c", Info: rstuf.ArtifactInfo{Hashes: someHashes, Custom: json.RawMessage("1.5")}},
+		`artifact "a": its path must come after "b"`:                                {Path: "a", Info: info},
+		`artifact "b": its path must come after "b"`:                                {Path: "b", Info: info},
+		`artifact "c\xff": path: a path must be valid UTF-8`:                        {Path: "c\xff", Info: info},
+		`artifact "../c": path: a path can't hold .. between slashes`:               {Path: "../c", Info: info},
+		`artifact "c": info.hashes: at least one hash is required`:                  {Path: "c", Info: rstuf.ArtifactInfo{Length: 1}},
+		`artifact "c": info.length: a length can't be negative`:                     {Path: "c", Info: rstuf.ArtifactInfo{Length: -1, Hashes: someHashes}},
+		`artifact "c": info.hashes.sha256: a digest must be lower-case hex`:         {Path: "c", Info: rstuf.ArtifactInfo{Hashes: map[string]string{"sha256": "zz"}}},
+		`artifact "c": info.custom: custom must be a JSON object`:                   {Path: "c", Info: rstuf.ArtifactInfo{Hashes: someHashes, Custom: json.RawMessage("1.5")}},
+		`artifact "c": info.custom: line 1, column 6: the number 1.5 is not an int`: {Path: "c", Info: rstuf.ArtifactInfo{Hashes: someHashes, Custom: json.RawMessage(`{"a":1.5}`)}},
 	} {
-		assert.EqualError(t, w.Add(c.Path, c.Info), want)
+		assert.ErrorContains(t, w.Add(c.Path, c.Info), want)
 	}
 	require.NoError(t, w.Add("c", info))
 	targets, err := w.Document().Targets()
@@ -92,7 +95,7 @@ func TestTargetsWriterRefuses(t *testing.T) {
 	big, err := metadata.NewTargetsWriter(&metadata.Targets{Version: 1, Expires: expires})
 	require.NoError(t, err)
 	for i := 0; err == nil; i++ {
-		info.Custom = json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)
+		info.Custom = json.RawMessage(`{"x":"` + strings.Repeat("x", 1<<20) + `"}`)
 		err = big.Add(fmt.Sprintf("%03d", i), info)
 	}
 	assert.ErrorContains(t, err, "spread its artifacts over more roles")

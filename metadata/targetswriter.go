@@ -48,6 +48,9 @@ func NewTargetsWriter(t *Targets) (*TargetsWriter, error) {
 // Add adds an artifact. Paths must ascend byte by byte. After an error the
 // document is as it was before.
 func (w *TargetsWriter) Add(path string, info rstuf.ArtifactInfo) error {
+	if err := (&rstuf.Artifact{Path: path, Info: info}).Validate(); err != nil {
+		return fmt.Errorf("artifact %q: %w", quote.Cut(path, maxShown), err)
+	}
 	form, err := TargetFile{ArtifactInfo: info}.AppendCanonical(w.info[:0])
 	if err != nil {
 		return fmt.Errorf("artifact %q: %w", quote.Cut(path, maxShown), err)
@@ -57,7 +60,7 @@ func (w *TargetsWriter) Add(path string, info rstuf.ArtifactInfo) error {
 }
 
 // AddCanonical adds an artifact whose description is in canonical form
-// already. It must come from [Document.TargetFiles] or
+// already, such as one that was published before, by whatever rules. It must come from [Document.TargetFiles] or
 // [TargetFile.AppendCanonical], for it is not checked again.
 func (w *TargetsWriter) AddCanonical(path string, info []byte) error {
 	grown := w.grown + canonical.Growth(path) + canonical.Growth(info)

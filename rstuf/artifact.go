@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/files"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/repository"
 	"github.com/spf13/cobra"
@@ -94,15 +94,13 @@ func (a *app) withList(args []string) ([]string, error) {
 			all = append(all, arg)
 			continue
 		}
-		lines := bufio.NewScanner(a.stdin)
-		lines.Buffer(nil, 64<<10)
-		for lines.Scan() {
-			if line := strings.TrimSuffix(lines.Text(), "\r"); line != "" {
-				all = append(all, line)
+		for line, err := range files.Lines(a.stdin, 64<<10) {
+			if err != nil {
+				return nil, fmt.Errorf("the list on standard input: %w", err)
 			}
-		}
-		if err := lines.Err(); err != nil {
-			return nil, fmt.Errorf("the list on standard input: %w", err)
+			if line.Text != "" {
+				all = append(all, line.Text)
+			}
 		}
 	}
 	if len(all) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -110,7 +111,12 @@ func (c *addCommand) source(ctx context.Context, args []string) (iter.Seq2[rstuf
 		}
 		c.taskID = c.taskID || request.AddTaskIDToCustom
 		return c.complete(func(yield func(rstuf.Artifact, error) bool) {
-			for _, artifact := range request.Artifacts {
+			seen := newSeen[int]()
+			for i, artifact := range request.Artifacts {
+				if before, twice := seen.add(artifact.Path, i+1); twice {
+					yield(rstuf.Artifact{}, fmt.Errorf("%s: artifacts %d and %d have the same path %s", c.jsonFile, before, i+1, printable(artifact.Path)))
+					return
+				}
 				if c.prefix != "" {
 					artifact.Path = strings.TrimSuffix(c.prefix, "/") + "/" + artifact.Path
 				}
@@ -131,8 +137,16 @@ func (c *addCommand) source(ctx context.Context, args []string) (iter.Seq2[rstuf
 	}
 	options := client.HashOptions{Algorithms: c.hashes, Prefix: c.prefix}
 	return c.complete(func(yield func(rstuf.Artifact, error) bool) {
+		seen := newSeen[string]()
 		for _, name := range names {
-			if !hashAny(ctx, name, options, yield) {
+			more := hashAny(ctx, name, options, func(artifact rstuf.Artifact, err error) bool {
+				if before, twice := seen.add(artifact.Path, name); err == nil && twice {
+					return yield(rstuf.Artifact{}, fmt.Errorf("%s and %s have the same path %s in the repository: add them apart, with other --path",
+						printable(before), printable(name), printable(artifact.Path))) && false
+				}
+				return yield(artifact, err)
+			})
+			if !more {
 				return
 			}
 		}
@@ -180,7 +194,7 @@ func (c *addCommand) readJSON() (*rstuf.AddArtifacts, error) {
 		defer f.Close()
 		in = f
 	}
-	data, err := files.ReadAll(in, maxArtifactsJSON)
+	data, err := files.ReadText(in, maxArtifactsJSON)
 	if err != nil {
 		return nil, inFile(c.jsonFile, err)
 	}

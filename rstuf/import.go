@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/files"
 	"github.com/spf13/cobra"
 )
 
@@ -111,13 +111,27 @@ func (c *importCommand) throughAPI(ctx context.Context, total int64) error {
 // ends it.
 func (c *importCommand) artifacts() iter.Seq2[rstuf.Artifact, error] {
 	return func(yield func(rstuf.Artifact, error) bool) {
-		for _, path := range c.csv {
-			if !artifactsOfCSV(path, yield) {
+		seen := newSeen[csvPlace]()
+		for i, path := range c.csv {
+			number := 0
+			more := artifactsOfCSV(path, func(artifact rstuf.Artifact, err error) bool {
+				number++
+				if before, twice := seen.add(artifact.Path, csvPlace{int32(i), int32(number)}); err == nil && twice {
+					return yield(rstuf.Artifact{}, fmt.Errorf("%s, artifact %d, and %s, artifact %d, have the same path %s: leave one out",
+						c.csv[before.file], before.number, path, number, printable(artifact.Path))) && false
+				}
+				return yield(artifact, err)
+			})
+			if !more {
 				return
 			}
 		}
 	}
 }
+
+// csvPlace is where an artifact stands: in which file, and as which of its
+// artifacts.
+type csvPlace struct{ file, number int32 }
 
 func artifactsOfCSV(path string, yield func(rstuf.Artifact, error) bool) bool {
 	f, err := os.Open(path)
@@ -141,26 +155,19 @@ func artifactsOfCSV(path string, yield func(rstuf.Artifact, error) bool) bool {
 // names the line and ends it.
 func readCSV(r io.Reader) iter.Seq2[rstuf.Artifact, error] {
 	return func(yield func(rstuf.Artifact, error) bool) {
-		lines := bufio.NewScanner(r)
-		lines.Buffer(nil, maxCSVLine)
-		number := 0
-		for lines.Scan() {
-			number++
-			line := strings.TrimSuffix(lines.Text(), "\r")
-			if line == "" {
+		for line, err := range files.Lines(r, maxCSVLine) {
+			if err == nil && line.Text == "" {
 				continue
 			}
-			artifact, err := parseCSVLine(line)
-			if err != nil {
-				yield(rstuf.Artifact{}, fmt.Errorf("line %d: %w", number, err))
+			var artifact rstuf.Artifact
+			if err == nil {
+				if artifact, err = parseCSVLine(line.Text); err != nil {
+					artifact, err = rstuf.Artifact{}, fmt.Errorf("line %d: %w", line.Number, err)
+				}
+			}
+			if !yield(artifact, err) || err != nil {
 				return
 			}
-			if !yield(artifact, nil) {
-				return
-			}
-		}
-		if err := lines.Err(); err != nil {
-			yield(rstuf.Artifact{}, fmt.Errorf("line %d: %w", number+1, err))
 		}
 	}
 }

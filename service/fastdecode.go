@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/rules"
 )
 
 // fastArtifacts reads the body of a request to add artifacts whose shape is
@@ -79,10 +80,12 @@ func cutArtifact(text string) (path, form, rest string, ok bool) {
 		return "", "", "", false
 	}
 	rest = start[min(1, len(start)):]
+	custom := ""
 	if after, has := strings.CutPrefix(rest, `"custom":{`); has {
 		if rest, ok = skipObject(after); !ok {
 			return "", "", "", false
 		}
+		custom = after[:len(after)-len(rest)]
 		if rest, ok = strings.CutPrefix(rest, ","); !ok {
 			return "", "", "", false
 		}
@@ -92,7 +95,7 @@ func cutArtifact(text string) (path, form, rest string, ok bool) {
 	}
 	rest, ok = strings.CutPrefix(rest, `,"length":`)
 	digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
-	if !ok || digits == 0 || digits > 18 {
+	if !ok || digits == 0 || digits > 15 {
 		return "", "", "", false
 	}
 	if rest, ok = strings.CutPrefix(rest[digits:], `},"path":"`); !ok {
@@ -100,15 +103,11 @@ func cutArtifact(text string) (path, form, rest string, ok bool) {
 	}
 	form = start[:len(start)-len(rest)-len(`,"path":"`)]
 	path, rest, ok = strings.Cut(rest, `"`)
-	if !ok || !usualPath(path) {
+	if !ok || rules.Path(path) != "" || custom != "" && rules.Custom(custom) != "" {
 		return "", "", "", false
 	}
 	rest, ok = strings.CutPrefix(rest, "}")
 	return path, form, rest, ok
-}
-
-func usualPath(path string) bool {
-	return path != "" && path[0] != '/' && !strings.Contains(path, "..")
 }
 
 // skipObject skips what is left of an object behind its first bracket.
