@@ -33,7 +33,7 @@ type serveCommand struct {
 	tlsCert, tlsKey                         string
 	tokens, devSecret                       string
 	hosts, disabled                         []string
-	keepVersions                            time.Duration
+	keepVersions, publishEvery              time.Duration
 	requestRate                             float64
 	dev                                     bool
 }
@@ -76,6 +76,7 @@ which it was called, give that name with --host.`,
 	flags.StringArrayVar(&c.disabled, "disable", nil, "take an `ENDPOINT` of the API away, /bootstrap/ or POST:/metadata/; may be repeated")
 	c.serviceFlags.add(flags)
 	flags.DurationVar(&c.keepVersions, "keep-versions", 0, "remove metadata versions that clients no longer reach after `TIME`; 0 keeps all")
+	flags.DurationVar(&c.publishEvery, "publish-every", 0, "gather the artifacts of `TIME` into one publication; 0 publishes at once")
 	flags.Float64Var(&c.requestRate, "requests-per-second", 0, "limit of each client address; 0 means none")
 	flags.BoolVar(&c.dev, "dev", false, "on the first start make keys, hold a ceremony and bootstrap, for trying out")
 	cmd.AddCommand(newServeTokenCommand(a))
@@ -142,7 +143,7 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 	if cfg, err = c.serviceFlags.config(ctx, c.app); err != nil {
 		return cfg, err
 	}
-	cfg.KeepVersions, cfg.RequestsPerSecond, cfg.Hosts = c.keepVersions, c.requestRate, c.hosts
+	cfg.KeepVersions, cfg.PublishEvery, cfg.RequestsPerSecond, cfg.Hosts = c.keepVersions, c.publishEvery, c.requestRate, c.hosts
 	if cfg.Tokens, err = readTokens(c.tokens); err != nil {
 		return cfg, err
 	}
@@ -258,6 +259,9 @@ func (c *serveCommand) announce(ctx context.Context, urls []string) error {
 			return err
 		}
 		s.TrustedRoot = root
+	}
+	if c.keepVersions == 0 && !c.dev {
+		c.note("every version of the metadata is kept: --keep-versions 720h removes those that nobody has needed for 30 days")
 	}
 	return c.result(s, func() {
 		c.printf("API:       %s\nmetadata:  %s", s.API, s.Metadata)

@@ -12,12 +12,14 @@ import (
 type acceptance struct {
 	id     taskID
 	record record
+	cost   int64
 	sealed []byte // the record as it is stored
 	done   chan error
 }
 
 var (
 	errClosing = errors.New("the service is shutting down")
+	errTooMany = errors.New("the request has too many artifacts for one publication: send it in parts")
 	errFull    = errors.New("too many requests wait to be published: try again later")
 )
 
@@ -27,12 +29,16 @@ func (q *queue) nextID() taskID { return newTaskID(q.number.Add(1)) }
 // accept makes a request durable and queues it. Once it returns nil the
 // request survives anything but the loss of the disk.
 func (q *queue) accept(ctx context.Context, id taskID, r record) error {
-	if !q.reserve(int64(len(r))) {
+	cost := r.cost()
+	switch {
+	case cost > maxBatch:
+		return errTooMany
+	case !q.reserve(cost):
 		return errFull
 	}
-	err := q.store(ctx, &acceptance{id, r, seal(r), make(chan error, 1)})
+	err := q.store(ctx, &acceptance{id, r, cost, seal(r), make(chan error, 1)})
 	if err != nil {
-		q.release(int64(len(r)))
+		q.release(cost)
 	}
 	return err
 }
@@ -109,7 +115,7 @@ func (q *queue) write(batch []*acceptance) {
 	} else {
 		q.mu.Lock()
 		for _, a := range batch {
-			q.add(&waiting{id: a.id, kind: a.record.kind(), skip: a.record.skip(), size: int64(len(a.record)), accepted: q.now()})
+			q.add(&waiting{id: a.id, kind: a.record.kind(), skip: a.record.skip(), size: a.cost, accepted: q.now()})
 		}
 		q.mu.Unlock()
 		q.kick()

@@ -352,7 +352,7 @@ func TestRate(t *testing.T) {
 // More than may wait is refused until something has been published.
 func TestFullQueue(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(c *service.Config) { c.MaxWaiting = 4000 })
+	f := newFixture(t, func(c *service.Config) { c.MaxWaiting = 10_000 })
 	f.bootstrap()
 	parked := adding("a")
 	parked.SkipPublish = true

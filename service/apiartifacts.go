@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -28,6 +29,10 @@ func (s *Service) postArtifacts(r *http.Request) answer {
 }
 
 func (s *Service) deleteArtifacts(r *http.Request) answer {
+	// Each path has a comma behind it, so this is no less than it will cost.
+	if body := callOf(r.Context()).body; int64(bytes.Count(body, []byte{','}))*entryCost > maxBatch {
+		return s.unavailable(errTooMany)
+	}
 	request, _, bad := decode[rstuf.DeleteArtifacts](r)
 	if bad != nil {
 		return *bad

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -34,23 +35,18 @@ func (p *publication) artifacts(ctx context.Context, batch []*waiting, bodies []
 		return err
 	}
 	tasks := make([]artifactTask, len(batch))
-	changes := make([][]entry, route.count())
+	all := changeSet{roles: make([][]entry, route.count())}
 	for i, w := range batch {
 		tasks[i].w = w
-		tasks[i].gather(int32(i), bodies[i], route, changes)
+		tasks[i].gather(int32(i), bodies[i], route, &all)
 		bodies[i] = ""
 		w.show(route.namesOf(tasks[i].roles))
 	}
-	var touched []int
-	for role := range changes {
-		if len(changes[role]) > 0 {
-			touched = append(touched, role)
-		}
-	}
-	changed := make([]bool, len(changes))
-	err = each(ctx, touched, func(ctx context.Context, role int) (err error) {
-		changed[role], err = p.change(ctx, route.name(role), changes[role], tasks)
-		changes[role] = nil
+	slices.SortFunc(all.anywhere, entry.compare)
+	changed := make([]bool, len(all.roles))
+	err = each(ctx, all.touched(), func(ctx context.Context, role int) (err error) {
+		changed[role], err = p.change(ctx, route.name(role), all.roles[role], all.anywhere, tasks)
+		all.roles[role] = nil
 		return err
 	})
 	if err != nil {
@@ -60,15 +56,41 @@ func (p *publication) artifacts(ctx context.Context, batch []*waiting, bodies []
 	return nil
 }
 
+// changeSet is what artifact requests change.
+type changeSet struct {
+	roles [][]entry // by role
+	// anywhere are removals from whatever role has the artifact: delegations
+	// may have changed since it was added. They are kept once, not for each role.
+	anywhere []entry
+}
+
+// touched are the roles that may change.
+func (c *changeSet) touched() (list []int) {
+	for role := range c.roles {
+		if len(c.roles[role])+len(c.anywhere) > 0 {
+			list = append(list, role)
+		}
+	}
+	return list
+}
+
+// compare orders changes by path, and those of one path by arrival.
+func (e entry) compare(other entry) int {
+	return cmp.Or(strings.Compare(e.path, other.path), cmp.Compare(e.task, other.task), cmp.Compare(e.number, other.number))
+}
+
 // gather sorts the entries of a request into the changes of roles.
-func (t *artifactTask) gather(task int32, text string, route *router, changes [][]entry) {
+func (t *artifactTask) gather(task int32, text string, route *router, changes *changeSet) {
 	mentioned := map[int]bool{}
-	note := func(role int, e entry) {
-		changes[role] = append(changes[role], e)
+	mention := func(role int) {
 		if !mentioned[role] {
 			mentioned[role] = true
 			t.roles = append(t.roles, role)
 		}
+	}
+	note := func(role int, e entry) {
+		changes.roles[role] = append(changes.roles[role], e)
+		mention(role)
 	}
 	number := int32(0)
 	for path, form := range entries(text) {
@@ -77,10 +99,7 @@ func (t *artifactTask) gather(task int32, text string, route *router, changes []
 		role := route.add(path)
 		switch {
 		case t.w.kind == removeArtifacts && route.bins == nil:
-			// Delegations may have changed since it was added.
-			for role := range route.roles {
-				note(role, e)
-			}
+			changes.anywhere = append(changes.anywhere, e)
 			t.paths = append(t.paths, path)
 		case role < 0:
 			t.invalid = append(t.invalid, path)
@@ -91,12 +110,15 @@ func (t *artifactTask) gather(task int32, text string, route *router, changes []
 	}
 	if t.w.kind == removeArtifacts {
 		t.found = make([]bool, number)
+		for role := range route.roles {
+			mention(role)
+		}
 	}
 }
 
-// change applies changes to one role and tells whether it is another role then.
-func (p *publication) change(ctx context.Context, role string, list []entry, tasks []artifactTask) (bool, error) {
-	slices.SortStableFunc(list, func(a, b entry) int { return strings.Compare(a.path, b.path) })
+// change applies changes to one role, its own and those of the removals that
+// meet something in it, and tells whether it is another role then.
+func (p *publication) change(ctx context.Context, role string, list, anywhere []entry, tasks []artifactTask) (bool, error) {
 	isOnline, err := p.isOnline(ctx, role)
 	if err != nil {
 		return false, err
@@ -110,6 +132,9 @@ func (p *publication) change(ctx context.Context, role string, list []entry, tas
 	}
 	w, err := metadata.NewTargetsWriter(p.targetsBody(role))
 	if err != nil {
+		return false, err
+	}
+	if list, err = withRemovals(list, anywhere, old); err != nil {
 		return false, err
 	}
 	m := merge{w: w}
@@ -132,6 +157,44 @@ func (p *publication) change(ctx context.Context, role string, list []entry, tas
 	defer p.mu.Unlock()
 	p.park(role, doc)
 	return true, nil
+}
+
+// withRemovals adds to the changes of a role, and sorts them with, the removals
+// of paths that it has or gets: no more than it is large itself.
+func withRemovals(list, anywhere []entry, old *metadata.Document) ([]entry, error) {
+	slices.SortFunc(list, entry.compare)
+	if len(anywhere) == 0 {
+		return list, nil
+	}
+	var met []entry
+	meet := func(path string) {
+		first, _ := slices.BinarySearchFunc(anywhere, path, func(e entry, path string) int { return strings.Compare(e.path, path) })
+		for _, e := range anywhere[first:] {
+			if e.path != path {
+				break
+			}
+			met = append(met, e)
+		}
+	}
+	for i, e := range list {
+		if i == 0 || list[i-1].path != e.path {
+			meet(e.path)
+		}
+	}
+	if old != nil {
+		files, err := old.TargetFiles()
+		if err != nil {
+			return nil, err
+		}
+		for path := range files {
+			if _, own := slices.BinarySearchFunc(list, path, func(e entry, path string) int { return strings.Compare(e.path, path) }); !own {
+				meet(path)
+			}
+		}
+	}
+	list = append(list, met...)
+	slices.SortFunc(list, entry.compare)
+	return list, nil
 }
 
 // unpublishable is the error of changes that no version of a role can hold,
@@ -211,6 +274,6 @@ func (s *Service) rolesToPublish(w *waiting) ([]string, error) {
 		return nil, err
 	}
 	t := artifactTask{w: w}
-	t.gather(0, bodies[0], route, make([][]entry, route.count()))
+	t.gather(0, bodies[0], route, &changeSet{roles: make([][]entry, route.count())})
 	return route.namesOf(t.roles), nil
 }

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// How many bytes of requests one publication takes at most, and one write of
-// the queue: they are in memory then. From largeRequest on a request, or a
-// publication, counts as large.
+// What requests of one publication cost at most (see record.cost), and how many
+// bytes one write of the queue has: they are in memory then. From largeRequest on
+// a request, or a publication, counts as large.
 const (
-	maxBatch     = 128 << 20
+	maxBatch     = 192 << 20
 	maxWrite     = 16 << 20
 	largeRequest = 1 << 20
 )
@@ -95,6 +95,17 @@ func (q *queue) waitForMore(ctx context.Context) {
 			quiet.Stop()
 			return
 		}
+	}
+}
+
+// gather waits for what comes within a while, so that one publication takes it.
+func (q *queue) gather(ctx context.Context, window time.Duration) {
+	timer := time.NewTimer(window)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-q.draining:
+	case <-ctx.Done():
 	}
 }
 

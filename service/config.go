@@ -50,6 +50,11 @@ type Config struct {
 	// client may send a second's worth at once.
 	RequestsPerSecond float64
 
+	// PublishEvery gathers the artifact requests that come within that time into
+	// one publication: fewer files and signatures, and so less for clients to
+	// download, for as much more time until they see an artifact. 0 publishes at
+	// once.
+	PublishEvery time.Duration
 	// BumpBefore is how long before its end an online role is signed anew; 0
 	// means an hour, as a deployed RSTUF does it.
 	BumpBefore time.Duration
@@ -60,7 +65,7 @@ type Config struct {
 	// reach stays available. 0 means for ever. Roots always stay.
 	KeepVersions time.Duration
 	// KeepTasks is how long the result of a task can be asked for; 0 means a
-	// day.
+	// day. Beyond 10,000 results or 128 MiB it may be ten minutes.
 	KeepTasks time.Duration
 
 	// Logger takes what happens; nil means nobody does.
@@ -83,7 +88,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Dir == "" {
 		return c, errors.New("service: Config.Dir is empty: name the folder that keeps the repository")
 	}
-	if c.MaxBody < 0 || c.MaxWaiting < 0 || c.RequestsPerSecond < 0 || c.BumpBefore < 0 || c.BumpEvery < 0 || c.KeepVersions < 0 || c.KeepTasks < 0 {
+	if c.MaxBody < 0 || c.MaxWaiting < 0 || c.RequestsPerSecond < 0 || c.BumpBefore < 0 || c.BumpEvery < 0 || c.KeepVersions < 0 || c.PublishEvery < 0 || c.KeepTasks < 0 {
 		return c, errors.New("service: a limit or a duration in Config is negative")
 	}
 	setDefault(&c.MaxBody, 32<<20)

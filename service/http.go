@@ -195,5 +195,8 @@ func (s *Service) submit(ctx context.Context, id taskID, r record, text string, 
 }
 
 func (s *Service) unavailable(err error) answer {
+	if errors.Is(err, errTooMany) {
+		return message(http.StatusRequestEntityTooLarge, err.Error())
+	}
 	return message(http.StatusServiceUnavailable, err.Error())
 }

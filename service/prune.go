@@ -2,8 +2,10 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +24,27 @@ import (
 // its name.
 var bucketReplaced = []byte("replaced")
 
+// cleanAll removes what nobody needs any more, beside publications, until the
+// context ends.
+func (s *Service) cleanAll(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		if s.current().bootstrapped() {
+			err := errors.Join(s.removePassed(ctx), s.prune(ctx))
+			if err != nil && ctx.Err() == nil {
+				s.cfg.Logger.Warn("old versions could not be removed", "error", err)
+			}
+		}
+		timer.Reset(s.cfg.BumpEvery)
+	}
+}
+
 // prune removes the files whose time is over.
 func (s *Service) prune(ctx context.Context) error {
 	if s.cfg.KeepVersions == 0 {
@@ -35,12 +58,12 @@ func (s *Service) prune(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := s.cfg.Now()
+	now, roles := s.cfg.Now(), s.current().roles
 	next := map[string]int64{}
 	removed := 0
 	for _, name := range names {
 		version, role, ok := splitFilename(name)
-		if !ok || role == rstuf.RoleRoot || version >= s.repo.roles.get(role).version {
+		if !ok || role == rstuf.RoleRoot || version >= roles.get(role).version {
 			continue
 		}
 		since, seen := known[name]
@@ -81,30 +104,47 @@ func (s *Service) replaced() (map[string]int64, error) {
 	})
 }
 
-// setReplaced writes what has changed between two states.
+// pruneStep is how many entries one transaction changes: publications wait for
+// it.
+const pruneStep = 1000
+
+// setReplaced writes what has changed between two states, in steps.
 func (s *Service) setReplaced(before, after map[string]int64) error {
-	return s.db.commit(func(tx *bolt.Tx) error {
-		bucket, err := tx.CreateBucketIfNotExists(bucketReplaced)
-		if err != nil {
-			return err
+	var changed []string
+	for name := range before {
+		if _, still := after[name]; !still {
+			changed = append(changed, name)
 		}
-		for name := range before {
-			if _, still := after[name]; !still {
-				if err := bucket.Delete([]byte(name)); err != nil {
+	}
+	for name := range after {
+		if _, already := before[name]; !already {
+			changed = append(changed, name)
+		}
+	}
+	slices.Sort(changed)
+	for part := range slices.Chunk(changed, pruneStep) {
+		err := s.db.commit(func(tx *bolt.Tx) error {
+			bucket, err := tx.CreateBucketIfNotExists(bucketReplaced)
+			if err != nil {
+				return err
+			}
+			for _, name := range part {
+				if since, kept := after[name]; kept {
+					err = bucket.Put([]byte(name), strconv.AppendInt(nil, since, 10))
+				} else {
+					err = bucket.Delete([]byte(name))
+				}
+				if err != nil {
 					return err
 				}
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		for name, since := range after {
-			if _, already := before[name]; already {
-				continue
-			}
-			if err := bucket.Put([]byte(name), strconv.AppendInt(nil, since, 10)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // splitFilename takes a versioned metadata file's name apart.

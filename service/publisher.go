@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"example.org/rstuf"
@@ -18,6 +19,9 @@ const (
 // publishAll is the one goroutine that publishes.
 func (s *Service) publishAll(ctx context.Context) {
 	defer close(s.done)
+	var cleaning sync.WaitGroup
+	cleaning.Go(func() { s.cleanAll(ctx) })
+	defer cleaning.Wait()
 	defer s.stop()
 	timer := time.NewTimer(0) // look for roles to bump right away
 	defer timer.Stop()
@@ -50,6 +54,10 @@ func (s *Service) publishWaiting(ctx context.Context) bool {
 			default:
 				return ctx.Err() == nil
 			}
+		}
+		if s.cfg.PublishEvery > 0 && batch[0].kind.artifacts() {
+			s.queue.gather(ctx, s.cfg.PublishEvery)
+			batch = s.queue.next()
 		}
 		if isLarge(batch) {
 			s.queue.waitForMore(ctx)
@@ -213,12 +221,6 @@ func (s *Service) maintain(ctx context.Context) time.Duration {
 		}
 		s.setPaused(nil)
 		s.cfg.Logger.Info("signed roles anew before their end", "roles", len(due))
-	}
-	if err := s.removePassed(ctx); err != nil {
-		s.cfg.Logger.Warn("files of publications that failed could not be removed", "error", err)
-	}
-	if err := s.prune(ctx); err != nil {
-		s.cfg.Logger.Warn("old versions could not be removed", "error", err)
 	}
 	return s.cfg.BumpEvery
 }

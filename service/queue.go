@@ -19,7 +19,7 @@ type queue struct {
 	db   *database
 	now  func() time.Time
 	log  *slog.Logger
-	most int64 // how many bytes of requests may wait
+	most int64 // what may wait, by record.cost
 
 	number    atomic.Uint64 // of the last request
 	receiving atomic.Int64  // large artifact requests that are on their way in
@@ -75,7 +75,7 @@ func (q *queue) load(tx *bolt.Tx) error {
 		if err != nil || len(key) != len(taskID{}) {
 			return cmp.Or(err, errRecord)
 		}
-		w := &waiting{id: taskID(key), kind: r.kind(), skip: r.skip(), size: int64(len(r)), accepted: q.now()}
+		w := &waiting{id: taskID(key), kind: r.kind(), skip: r.skip(), size: r.cost(), accepted: q.now()}
 		q.add(w)
 		q.bytes += w.size
 		q.bootstrapping = q.bootstrapping || w.kind == bootstrapRepository

@@ -139,6 +139,25 @@ func (r record) check() error {
 	return nil
 }
 
+// What a request costs in memory while it waits, beside its bytes, and what each
+// of its entries costs in a publication.
+const (
+	requestCost = 512
+	entryCost   = 64
+)
+
+// cost is what a request counts towards what may wait and what one publication
+// takes: many short paths cost more than their bytes.
+func (r record) cost() int64 {
+	cost := int64(len(r)) + requestCost
+	if r.kind().artifacts() {
+		for range entries(string(r.body())) {
+			cost += entryCost
+		}
+	}
+	return cost
+}
+
 // appendEntry adds an artifact: its path and its canonical description, which
 // is empty where the artifact is to be removed.
 func (r record) appendEntry(path, form string) record {

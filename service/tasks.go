@@ -15,7 +15,9 @@ import (
 )
 
 // Bounds of the results of ended tasks that are kept, beside Config.KeepTasks.
+// Whoever waits for a task finds its result for minKeep, however many there are.
 const (
+	minKeep      = 10 * time.Minute
 	maxTasks     = 10_000
 	maxTaskBytes = 128 << 20
 )
@@ -106,10 +108,11 @@ func (r *results) put(tx *bolt.Tx, list []ended) (taskStats, error) {
 		stats.count++
 		stats.bytes += int64(len(raw))
 	}
-	oldest := now.Add(-r.keep)
+	oldest, young := now.Add(-r.keep), now.Add(-min(minKeep, r.keep))
 	cursor := tasks.Cursor()
 	for key, raw := cursor.First(); key != nil; key, raw = cursor.First() {
-		if stats.count <= maxTasks && stats.bytes <= maxTaskBytes && taskEnd(raw).After(oldest) {
+		end := taskEnd(raw)
+		if end.After(young) || stats.count <= maxTasks && stats.bytes <= maxTaskBytes && end.After(oldest) {
 			break
 		}
 		stats.count--
