@@ -73,7 +73,8 @@ func NewTimestamp(version int64, expires time.Time, snapshot int64) (*Document, 
 
 // metaEntry is what a snapshot says of a role that has changed.
 type metaEntry struct {
-	name    string // as it is in canonical form, targets.json
+	file    string // targets.json
+	name    []byte // the same in canonical form, in quotation marks
 	version int64
 }
 
@@ -90,30 +91,29 @@ func metaEntries(changed map[string]int64) ([]metaEntry, error) {
 		case version < 1:
 			err = fmt.Errorf("version %d is below 1", version)
 		}
-		var name []byte
+		e := metaEntry{file: role + fileExtension, version: version}
 		if err == nil {
-			name, err = appendText(nil, role+fileExtension)
+			e.name, err = appendText(nil, e.file)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("role %q: %w", quote.Cut(role, maxShown), err)
 		}
-		list = append(list, metaEntry{string(name[1 : len(name)-1]), version})
+		list = append(list, e)
 	}
-	slices.SortFunc(list, func(a, b metaEntry) int { return strings.Compare(unescape([]byte(a.name)), unescape([]byte(b.name))) })
+	slices.SortFunc(list, func(a, b metaEntry) int { return strings.Compare(a.file, b.file) })
 	return list, nil
 }
 
-// before tells whether the entry comes before another name.
-func (e metaEntry) before(name []byte) bool {
-	if bytes.IndexByte(name, '\\') < 0 && strings.IndexByte(e.name, '\\') < 0 {
-		return e.name < string(name)
+// compare compares the entry's name with another one in canonical form.
+func (e metaEntry) compare(name []byte) int {
+	if bytes.IndexByte(name, '\\') >= 0 {
+		return strings.Compare(e.file, unescape(name))
 	}
-	return unescape([]byte(e.name)) < unescape(name)
+	return bytes.Compare([]byte(e.file), name)
 }
 
 func (e metaEntry) append(dst []byte) []byte {
-	dst = append(append(append(dst, '"'), e.name...), `":`...)
-	return e.appendValue(dst)
+	return e.appendValue(append(append(dst, e.name...), ':'))
 }
 
 func (e metaEntry) appendValue(dst []byte) []byte {
@@ -186,13 +186,13 @@ func (p *patch) meta(start int, entries []metaEntry) (end int, err error) {
 	for p.form[i] != '}' {
 		value := skipString(p.form, i) + 1
 		name := p.form[i+1 : value-2]
-		for len(entries) > 0 && entries[0].before(name) {
+		for len(entries) > 0 && entries[0].compare(name) < 0 {
 			p.upTo(i)
 			p.out = append(entries[0].append(p.out), ',')
 			entries = entries[1:]
 		}
 		end := skipMetaFile(p.form, value)
-		if len(entries) > 0 && entries[0].name == string(name) {
+		if len(entries) > 0 && entries[0].compare(name) == 0 {
 			old, err := readMetaFile(p.form[value:end])
 			if err == nil && entries[0].version < old.Version {
 				err = fmt.Errorf("version %d must not be below %d", entries[0].version, old.Version)

@@ -142,6 +142,9 @@ func storePassed(tx *bolt.Tx, passed []string, committed map[string]bool) error 
 		}
 	}
 	for name := range committed {
+		if bucket.Get([]byte(name)) == nil {
+			continue // quicker than to delete it, and there are thousands
+		}
 		if err := bucket.Delete([]byte(name)); err != nil {
 			return err
 		}
