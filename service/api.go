@@ -89,7 +89,7 @@ func (s *Service) postBootstrap(r *http.Request) answer {
 	if d := payload.Settings.Roles.Delegations; d != nil {
 		errs = append(errs, checkKeyIDs(d.Keys, "body", "settings", "roles", "delegations", "keys")...)
 		if len(errs) == 0 {
-			errs = checkDelegations(d, nil, root, "body", "settings", "roles", "delegations", "roles")
+			errs = checkDelegations(d, nil, trusted(root), "body", "settings", "roles", "delegations", "roles")
 		}
 	}
 	if len(errs) > 0 {
@@ -141,7 +141,7 @@ func checkKeyIDs(list map[string]rstuf.Key, loc ...any) (errs rstuf.ValidationEr
 
 // checkDelegations checks custom roles against what stands. A key that is not
 // known may come with a request that waits, so that the task says it.
-func checkDelegations(d *rstuf.Delegations, known map[string]rstuf.Key, root *metadata.Document, loc ...any) rstuf.ValidationError {
+func checkDelegations(d *rstuf.Delegations, known map[string]rstuf.Key, root *trustedRoot, loc ...any) rstuf.ValidationError {
 	view, err := root.Root()
 	if err == nil {
 		err = metadata.CheckDelegations(d, known, view)

@@ -86,14 +86,14 @@ func newState(roles rstuf.RolesSettings, id taskID) state {
 // createRepository makes the first version of every role. What is wrong with
 // the online key is the requester's to mend.
 func (p *publication) createRepository(ctx context.Context, root *metadata.Document, message string) error {
-	p.next.root = root
+	p.next.root = trusted(root)
 	p.next.state.FirstRoot = root.Version()
 	p.next.state.Bootstrap = rstuf.BootstrapFinished
 	online, err := p.online(ctx)
 	if err != nil {
 		return refuse(message, "%v", err)
 	}
-	view, err := root.Root()
+	view, err := p.next.root.Root()
 	if err != nil {
 		return err
 	}

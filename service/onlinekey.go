@@ -65,7 +65,7 @@ func (c *signerCache) start(cfg Config) error {
 }
 
 // forRoot opens the online key that a root names.
-func (c *signerCache) forRoot(ctx context.Context, doc *metadata.Document) (onlineSigner, error) {
+func (c *signerCache) forRoot(ctx context.Context, doc *trustedRoot) (onlineSigner, error) {
 	root, err := doc.Root()
 	if err != nil {
 		return onlineSigner{}, err
@@ -142,7 +142,7 @@ func inTime[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 
 // check refuses a root whose online key the configuration does not let the
 // service open.
-func (c *signerCache) check(doc *metadata.Document) error {
+func (c *signerCache) check(doc *trustedRoot) error {
 	root, err := doc.Root()
 	if err != nil {
 		return err

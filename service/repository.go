@@ -3,18 +3,40 @@ package service
 import (
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
 )
 
+// trustedRoot is a root whose content is read once: each publication needs it.
+type trustedRoot struct {
+	*metadata.Document
+	view func() (*metadata.Root, error)
+}
+
+func trusted(doc *metadata.Document) *trustedRoot {
+	return &trustedRoot{doc, sync.OnceValues(doc.Root)}
+}
+
+// Root is the root's content, which nobody changes.
+func (r *trustedRoot) Root() (*metadata.Root, error) { return r.view() }
+
+// document is nil before the first root.
+func (r *trustedRoot) document() *metadata.Document {
+	if r == nil {
+		return nil
+	}
+	return r.Document
+}
+
 // repository is what is published and what is set. A publication makes the
 // next one; nobody changes one that is in use.
 type repository struct {
 	state state
 	// root is the current root; nil before the first.
-	root *metadata.Document
+	root *trustedRoot
 	// timestamp is the file timestamp.json as it must be.
 	timestamp []byte
 	// snapshot is the published snapshot, from which the next one is made; nil

@@ -31,7 +31,7 @@ func (p *publication) updateMetadata(ctx context.Context, body []byte) (outcome,
 	if want := p.old.root.Version() + 1; doc.Version() != want {
 		return outcome{}, refuse(updateFailed, "Failed to verify the trust: Expected root version %d instead got version %d", want, doc.Version())
 	}
-	by, err := metadata.RootSigners(p.old.root, doc)
+	by, err := metadata.RootSigners(p.old.root.document(), doc)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -63,7 +63,7 @@ func (p *publication) updateMetadata(ctx context.Context, body []byte) (outcome,
 // takeRoot makes a root the current one if it has all the signatures it needs.
 // A changed online key signs all online roles anew.
 func (p *publication) takeRoot(ctx context.Context, doc *metadata.Document, message string) (bool, error) {
-	_, _, err := metadata.VerifyNextRoot(p.old.root, doc)
+	_, _, err := metadata.VerifyNextRoot(p.old.root.document(), doc)
 	if errors.Is(err, metadata.ErrThreshold) {
 		return false, nil
 	}
@@ -72,7 +72,7 @@ func (p *publication) takeRoot(ctx context.Context, doc *metadata.Document, mess
 	}
 	delete(p.next.signing, rstuf.RoleRoot)
 	before, beforeErr := p.keys.forRoot(ctx, p.old.root)
-	p.next.root = doc
+	p.next.root = trusted(doc)
 	online, err := p.online(ctx)
 	if err != nil {
 		return false, refuse(message, "%v", err)
@@ -92,7 +92,7 @@ func (p *publication) takeRoot(ctx context.Context, doc *metadata.Document, mess
 	return true, p.rotate(ctx, message)
 }
 
-func onlineID(doc *metadata.Document) (string, error) {
+func onlineID(doc *trustedRoot) (string, error) {
 	root, err := doc.Root()
 	if err != nil {
 		return "", err
@@ -157,7 +157,7 @@ func (p *publication) signMetadata(ctx context.Context, body []byte) (outcome, e
 // signersOf says who may sign the document that waits for a role.
 func (p *publication) signersOf(role string, doc *metadata.Document) ([]metadata.Delegation, error) {
 	if role == rstuf.RoleRoot {
-		return metadata.RootSigners(p.old.root, doc)
+		return metadata.RootSigners(p.old.root.document(), doc)
 	}
 	targets := metadata.Targets{Delegations: p.old.delegations}
 	d, err := targets.Delegation(role)

@@ -97,8 +97,11 @@ func loadRepository(tx *bolt.Tx) (*repository, error) {
 	values := tx.Bucket(bucketState)
 	for key, read := range map[string]func([]byte) error{
 		string(keyState): func(raw []byte) error { return json.Unmarshal(raw, &r.state) },
-		string(keyRoot): func(raw []byte) (err error) {
-			r.root, err = metadata.Parse(raw)
+		string(keyRoot): func(raw []byte) error {
+			doc, err := metadata.Parse(raw)
+			if err == nil {
+				r.root = trusted(doc)
+			}
 			return err
 		},
 		string(keyTimestamp): func(raw []byte) error {
