@@ -20,6 +20,7 @@ type fsckCommand struct {
 	serviceFlags
 	url                       string
 	complete, repair, restore bool
+	letGo, drop               string
 	token                     secretFlags
 }
 
@@ -37,6 +38,9 @@ and makes a damaged snapshot anew. --restore also gives each damaged role that t
 online key alone signs a next version with the artifacts of its newest good
 version: what was added to or removed from that role since is to be done again.
 
+A request that the service died of three times is set aside: --let-go has it tried
+again when the service starts, --drop drops it.
+
 The exit status is 0 if nothing is wrong, or nothing is wrong any more.`,
 		Example: `  rstuf fsck --dir /var/lib/rstuf --complete
   rstuf fsck --url http://127.0.0.1:8080 --token-file token
@@ -50,6 +54,8 @@ The exit status is 0 if nothing is wrong, or nothing is wrong any more.`,
 	flags.BoolVar(&c.complete, "complete", false, "read every file and verify its signatures")
 	flags.BoolVar(&c.repair, "repair", false, "mend what can be mended safely")
 	flags.BoolVar(&c.restore, "restore", false, "also restore damaged roles from their newest good version")
+	flags.StringVar(&c.letGo, "let-go", "", "have the request of a `TASK` that was set aside tried again")
+	flags.StringVar(&c.drop, "drop", "", "drop the request of a `TASK` that was set aside")
 	c.token.add(flags, "token", "a bearer token of the service")
 	return cmd
 }
@@ -68,6 +74,12 @@ func (c *fsckCommand) run(ctx context.Context) error {
 	cfg, err := c.serviceFlags.config(ctx, c.app)
 	if err != nil {
 		return err
+	}
+	if c.letGo != "" || c.drop != "" {
+		if c.letGo != "" && c.drop != "" {
+			return usagef("--let-go and --drop do not go together")
+		}
+		return explainLocked(service.Decide(ctx, cfg, c.letGo+c.drop, c.drop != ""))
 	}
 	if !c.repair && !c.restore {
 		report, err := service.Check(ctx, cfg, c.complete)

@@ -22,7 +22,8 @@ func (q *queue) next() []*waiting {
 	defer q.mu.Unlock()
 	first := -1
 	for i, w := range q.list {
-		if !w.parked() {
+		// One that a publication died of takes nobody along, and comes alone.
+		if (!w.parked() || q.suspects.has(w.id)) && !q.suspects.aside(w.id) {
 			first = i
 			break
 		}
@@ -30,12 +31,16 @@ func (q *queue) next() []*waiting {
 	if first < 0 {
 		return nil
 	}
-	if !q.list[first].kind.artifacts() {
+	if !q.list[first].kind.artifacts() || q.suspects.has(q.list[first].id) {
+		q.list[first].running.Store(true)
 		return []*waiting{q.list[first]}
 	}
 	var batch []*waiting
 	size := int64(0)
 	for _, w := range q.list {
+		if q.suspects.has(w.id) {
+			continue // it is published alone, or not at all
+		}
 		if !w.kind.artifacts() || len(batch) > 0 && size+w.size > maxBatch {
 			break
 		}
@@ -114,7 +119,7 @@ func (q *queue) hasWork() bool {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	for _, w := range q.list {
-		if !w.parked() {
+		if !w.parked() && !q.suspects.aside(w.id) {
 			return true
 		}
 	}

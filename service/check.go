@@ -95,6 +95,10 @@ func offline(cfg Config) (*Service, error) {
 // looked at.
 func (s *Service) Check(ctx context.Context, complete bool) (*Report, error) {
 	report := &Report{Complete: complete, Problems: []Problem{}}
+	for _, w := range s.setAside() {
+		report.add("state.db", "", "rstuf fsck --let-go "+w.id.String()+" has it tried again, --drop drops it",
+			"the request of task %s (%s) is set aside: the process died of it %d times", w.id, w.kind.name(), maxDeaths)
+	}
 	repo := s.current()
 	if !repo.bootstrapped() {
 		return report, nil

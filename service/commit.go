@@ -89,6 +89,9 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 		if err = p.store(tx); err != nil {
 			return err
 		}
+		if err = s.suspects.forget(tx, p.ended); err != nil {
+			return err
+		}
 		if err = storePassed(tx, s.files.leftover(committed), committed); err != nil {
 			return err
 		}

@@ -128,8 +128,12 @@ func inTime[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 	}
 	done := make(chan result, 1)
 	go func() {
-		value, err := f(ctx)
-		done <- result{value, err}
+		var r result
+		r.err = guarded(func() (err error) {
+			r.value, err = f(ctx)
+			return err
+		})
+		done <- r
 	}()
 	select {
 	case r := <-done:

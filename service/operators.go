@@ -1,8 +1,10 @@
 package service
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // serveOperators answers what those ask who run the service: /healthz, /readyz,
@@ -45,13 +47,18 @@ func writeText(w http.ResponseWriter, status int, text string) {
 // serveReady tells whether requests are published at the moment. Why they are
 // not names files and keys: that is for those with a token, and for the log.
 func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
-	paused := s.Status().Paused
+	status := s.Status()
+	paused := status.Paused
 	if s.queue.closing() {
 		writeText(w, http.StatusServiceUnavailable, errClosing.Error()+"\n")
 		return
 	}
 	if paused == nil {
-		writeText(w, http.StatusOK, "ready\n")
+		text := "ready\n"
+		if len(status.SetAside) > 0 {
+			text += fmt.Sprintf("set aside: %s; see rstuf fsck\n", strings.Join(status.SetAside, ", "))
+		}
+		writeText(w, http.StatusOK, text)
 		return
 	}
 	reason := "publishing is paused: the log says why"

@@ -133,7 +133,7 @@ func each[T any](ctx context.Context, list []T, do func(context.Context, T) erro
 		if groupCtx.Err() != nil {
 			break
 		}
-		group.Go(func() error { return do(groupCtx, item) })
+		group.Go(func() error { return guarded(func() error { return do(groupCtx, item) }) })
 	}
 	if err := group.Wait(); err != nil {
 		return err

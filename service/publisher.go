@@ -63,7 +63,7 @@ func (s *Service) publishWaiting(ctx context.Context) bool {
 			s.queue.waitForMore(ctx)
 			batch = s.queue.next()
 		}
-		if !s.attempt(ctx, func() error { return s.process(ctx, batch) }) {
+		if !s.attempt(ctx, func() error { return s.processWatched(ctx, batch) }) {
 			return false
 		}
 	}

@@ -16,10 +16,11 @@ import (
 // database, where each is before it is acknowledged, and in memory in the order
 // of arrival.
 type queue struct {
-	db   *database
-	now  func() time.Time
-	log  *slog.Logger
-	most int64 // what may wait, by record.cost
+	db       *database
+	now      func() time.Time
+	log      *slog.Logger
+	suspects *suspects
+	most     int64 // what may wait, by record.cost
 
 	number    atomic.Uint64 // of the last request
 	receiving atomic.Int64  // large artifact requests that are on their way in

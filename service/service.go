@@ -17,19 +17,20 @@ import (
 // Service is a running RSTUF. Its methods may be called by several goroutines
 // at once.
 type Service struct {
-	cfg     Config
-	disk    *durable.Disk
-	db      *database
-	queue   *queue
-	results *results
-	storage Storage
-	files   *ledger
-	signers signerCache
-	limits  *limits
-	origin  origin
-	access  access
-	metrics metrics
-	handler http.Handler
+	cfg      Config
+	disk     *durable.Disk
+	db       *database
+	queue    *queue
+	results  *results
+	suspects *suspects
+	storage  Storage
+	files    *ledger
+	signers  signerCache
+	limits   *limits
+	origin   origin
+	access   access
+	metrics  metrics
+	handler  http.Handler
 
 	checking sync.Mutex         // held by the one check that is asked for over HTTP
 	stop     context.CancelFunc // ends the publisher, once the queue is empty or at once
@@ -58,9 +59,13 @@ func open(ctx context.Context, cfg Config, d *durable.Disk) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newService(cfg, d)
+	return newService(cfg, d).run(ctx)
+}
+
+// run starts a service that was made.
+func (s *Service) run(ctx context.Context) (_ *Service, err error) {
 	routes := s.routes()
-	if s.access, err = newAccess(cfg, routes); err != nil {
+	if s.access, err = newAccess(s.cfg, routes); err != nil {
 		return nil, err
 	}
 	s.handler = s.newHandler(routes)
@@ -80,13 +85,14 @@ func open(ctx context.Context, cfg Config, d *durable.Disk) (*Service, error) {
 func newService(cfg Config, d *durable.Disk) *Service {
 	return &Service{
 		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigin(cfg.Hosts), storage: cfg.Storage, files: newLedger(),
-		queue: newQueue(cfg), results: newResults(cfg), done: make(chan struct{}),
+		queue: newQueue(cfg), results: newResults(cfg), suspects: newSuspects(cfg), done: make(chan struct{}),
 	}
 }
 
 func (s *Service) openDatabase() (err error) {
 	s.db, err = openDatabase(s.cfg.Dir, s.disk)
-	s.queue.db, s.results.db = s.db, s.db
+	s.queue.db, s.results.db, s.suspects.db = s.db, s.db, s.db
+	s.queue.suspects = s.suspects
 	return err
 }
 
@@ -124,6 +130,9 @@ func (s *Service) load() (err error) {
 			return fmt.Errorf("state.db is damaged: %w", err)
 		}
 		if err := s.queue.load(tx); err != nil {
+			return fmt.Errorf("state.db is damaged: %w", err)
+		}
+		if err := s.suspects.load(tx); err != nil {
 			return fmt.Errorf("state.db is damaged: %w", err)
 		}
 		newest, err := s.results.load(tx)

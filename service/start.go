@@ -164,6 +164,9 @@ func (s *Service) begin(ctx context.Context, names []string) error {
 		if err := putNumber(tx, keySkips, s.repo.skips); err != nil {
 			return err
 		}
+		if err := s.suspects.store(tx); err != nil {
+			return err
+		}
 		return values.Delete(keyClean)
 	})
 }

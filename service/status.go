@@ -15,6 +15,8 @@ type Status struct {
 	Bytes   int64
 	// Paused is why nothing is published at the moment; nil if all is well.
 	Paused error
+	// SetAside are the tasks of requests that the process died of: see [Decide].
+	SetAside []string
 	// Expires is when the first of root, targets, snapshot, timestamp and the
 	// delegated roles ends, and Expiring which it is; zero before bootstrap.
 	Expires  time.Time
@@ -24,9 +26,13 @@ type Status struct {
 // Status tells how the service is doing.
 func (s *Service) Status() Status {
 	waiting, bytes := s.queue.size()
+	var aside []string
+	for _, w := range s.setAside() {
+		aside = append(aside, w.id.String())
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	st := Status{Bootstrap: s.repo.bootstrapped(), Waiting: waiting, Bytes: bytes, Paused: s.paused}
+	st := Status{Bootstrap: s.repo.bootstrapped(), Waiting: waiting, Bytes: bytes, Paused: s.paused, SetAside: aside}
 	if st.Bootstrap {
 		st.Expires, st.Expiring = s.repo.firstEnd()
 	}

@@ -1,0 +1,246 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf"
+	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/durable"
+	"example.org/rstuf/keys"
+)
+
+// deadly is an online key that never comes back while it is armed, or panics.
+type deadly struct {
+	*keys.Private
+	armed, panics atomic.Bool
+	entered       chan struct{}
+}
+
+func (d *deadly) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	if d.panics.Load() {
+		panic("the signer is broken")
+	}
+	if d.armed.Load() {
+		select {
+		case d.entered <- struct{}{}:
+		default:
+		}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return d.Private.Sign(ctx, message)
+}
+
+// life is a service whose process is killed without a word.
+type life struct {
+	*testing.T
+	dir    string
+	signer *deadly
+	used   atomic.Uint64 // the memory that the process seems to use
+	s      *Service
+}
+
+func newLife(t *testing.T) *life {
+	key, err := keys.Generate(keys.Ed25519, "online")
+	require.NoError(t, err)
+	l := &life{T: t, dir: t.TempDir(), signer: &deadly{Private: key, entered: make(chan struct{}, 1)}}
+	l.start()
+	var roots []keys.Public
+	var people []*keys.Private
+	for _, name := range []string{"alice", "bob"} {
+		key, err := keys.Generate(keys.Ed25519, name)
+		require.NoError(t, err)
+		roots, people = append(roots, key.Public()), append(people, key)
+	}
+	draft, err := ceremony.New(ceremony.Policy{RootKeys: roots, Threshold: 2, OnlineKey: key.Public(), HashBins: 2})
+	require.NoError(t, err)
+	for _, key := range people {
+		require.NoError(t, draft.Sign(t.Context(), key))
+	}
+	l.ends(l.post("/bootstrap/", draft.Payload()), rstuf.TaskSuccess)
+	return l
+}
+
+func (l *life) start() {
+	cfg, err := Config{Dir: l.dir, OnlineKeys: []keys.Signer{l.signer}, UnsafeNoSync: true}.withDefaults()
+	require.NoError(l, err)
+	s := newService(cfg, &durable.Disk{Unsafe: true})
+	s.suspects.first, s.suspects.between, s.suspects.memory = int64(time.Millisecond), time.Millisecond, l.used.Load
+	l.s, err = s.run(l.Context())
+	require.NoError(l, err)
+}
+
+// kill ends the process: what is in memory is gone.
+func (l *life) kill() {
+	l.s.queue.drain()
+	// The note of what goes on stays, as it does when nobody is there to remove it.
+	var noted []byte
+	require.NoError(l, l.s.db.View(func(tx *bolt.Tx) error {
+		noted = append(noted, tx.Bucket(bucketState).Get(keyWatched)...)
+		return nil
+	}))
+	l.s.stop()
+	<-l.s.done
+	<-l.s.queue.accepted
+	if noted != nil {
+		require.NoError(l, l.s.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Put(keyWatched, noted) }))
+	}
+	require.NoError(l, l.s.db.Close())
+	select {
+	case <-l.signer.entered: // a second attempt
+	default:
+	}
+}
+
+func (l *life) post(path string, body any) string {
+	raw, err := json.Marshal(body)
+	require.NoError(l, err)
+	w := httptest.NewRecorder()
+	l.s.Handler().ServeHTTP(w, jsonRequest("POST", "/api/v1"+path, raw))
+	require.Equal(l, 202, w.Code, w.Body.String())
+	var accepted rstuf.Response[rstuf.Accepted]
+	require.NoError(l, json.Unmarshal(w.Body.Bytes(), &accepted))
+	return accepted.Data.TaskID
+}
+
+func (l *life) state(id string) rstuf.TaskState {
+	raw, err := l.s.task(id)
+	require.NoError(l, err)
+	var task rstuf.Task
+	require.NoError(l, json.Unmarshal(raw, &task))
+	return task.State
+}
+
+func (l *life) ends(id string, want rstuf.TaskState) {
+	l.Helper()
+	require.Eventually(l, func() bool { return l.state(id) == want }, 5*time.Second, time.Millisecond)
+}
+
+func (l *life) add(path string) string {
+	request, _ := add(map[string]int{path: 1})
+	return l.post("/artifacts/", request)
+}
+
+func (l *life) noted() bool {
+	noted := false
+	require.NoError(l, l.s.db.View(func(tx *bolt.Tx) error {
+		noted = tx.Bucket(bucketState).Get(keyWatched) != nil
+		return nil
+	}))
+	return noted
+}
+
+// die has the process die while it publishes with too much memory.
+func (l *life) die() {
+	<-l.signer.entered
+	l.used.Store(1 << 40)
+	require.Eventually(l, l.noted, 5*time.Second, time.Millisecond)
+	l.kill()
+	l.used.Store(0)
+}
+
+// A request that the process dies of three times alone is set aside: the others
+// go on, it is named, and a person decides.
+func TestDeadlyRequestIsSetAside(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	l.signer.armed.Store(true)
+	id := l.add("deadly")
+	for range maxDeaths {
+		assert.Empty(t, l.s.Status().SetAside)
+		l.die()
+		l.start()
+	}
+	assert.Equal(t, []string{id}, l.s.Status().SetAside)
+	l.signer.armed.Store(false)
+	l.ends(l.add("harmless"), rstuf.TaskSuccess)
+	assert.NotEqual(t, rstuf.TaskFailure, l.state(id), "it is not failed")
+	w := httptest.NewRecorder()
+	l.s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+	assert.Equal(t, 200, w.Code)
+	assert.Contains(t, w.Body.String(), id)
+	report, err := l.s.Check(t.Context(), false)
+	require.NoError(t, err)
+	require.Len(t, report.Problems, 1)
+	assert.Contains(t, report.Problems[0].String(), "--let-go "+id)
+	require.NoError(t, l.s.Close(context.Background()))
+
+	cfg := l.s.cfg
+	assert.ErrorContains(t, Decide(t.Context(), cfg, "00", true), "no such request")
+	require.NoError(t, Decide(t.Context(), cfg, id, false))
+	l.start()
+	l.ends(id, rstuf.TaskSuccess)
+	require.NoError(t, l.s.Close(context.Background()))
+}
+
+// A batch that the process died of is taken apart: what is harmless in it is
+// published, and dropped is what a person drops.
+func TestDeadlyBatchIsTakenApart(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	l.signer.armed.Store(true)
+	first := l.add("first")
+	<-l.signer.entered // the others come while it is published
+	second, third := l.add("second"), l.add("third")
+	l.kill()
+	l.start() // publishes all three as one
+	l.die()
+	for range maxDeaths {
+		l.start()
+		l.die() // of the first, alone
+	}
+	l.signer.armed.Store(false)
+	l.start()
+	l.ends(second, rstuf.TaskSuccess)
+	l.ends(third, rstuf.TaskSuccess)
+	assert.Equal(t, []string{first}, l.s.Status().SetAside)
+	require.NoError(t, l.s.Close(context.Background()))
+	require.NoError(t, Decide(t.Context(), l.s.cfg, first, true))
+	l.start()
+	assert.Equal(t, rstuf.TaskFailure, l.state(first))
+	require.NoError(t, l.s.Close(context.Background()))
+}
+
+// Kills from outside, however many hit the same request, set nothing aside.
+func TestKillsFromOutside(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	l.signer.armed.Store(true)
+	id := l.add("a")
+	for range 50 {
+		<-l.signer.entered
+		l.kill()
+		l.start()
+	}
+	assert.Empty(t, l.s.Status().SetAside)
+	assert.False(t, l.s.suspects.has(l.s.queue.list[0].id))
+	<-l.signer.entered
+	l.kill()
+	l.signer.armed.Store(false)
+	l.start()
+	l.ends(id, rstuf.TaskSuccess)
+	require.NoError(t, l.s.Close(context.Background()))
+}
+
+// A panic is a death that leaves the process alive.
+func TestPanicsAreDeaths(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	l.signer.panics.Store(true)
+	id := l.add("a")
+	require.Eventually(t, func() bool { return len(l.s.Status().SetAside) == 1 }, 5*time.Second, time.Millisecond)
+	l.signer.panics.Store(false)
+	l.ends(l.add("b"), rstuf.TaskSuccess)
+	assert.Equal(t, []string{id}, l.s.Status().SetAside)
+	require.NoError(t, l.s.Close(context.Background()))
+}
