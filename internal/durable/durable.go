@@ -45,10 +45,19 @@ func (d *Disk) at(name string) error {
 	return d.Step(name)
 }
 
-// Write makes a file that nothing names yet. It may be incomplete or missing
-// after a crash until [Disk.Sync] has returned.
+// Write makes a file that nothing names yet. It has its name once it is whole,
+// for others look into the folder meanwhile; it may be incomplete or missing
+// after a loss of power until [Disk.Sync] has returned.
 func (d *Disk) Write(path string, data []byte, mode fs.FileMode) error {
-	return d.Do("write", func() error { return os.WriteFile(path, data, mode) })
+	return d.Do("write", func() error {
+		folder, name := filepath.Split(path)
+		temporary := filepath.Join(folder, temporaryStart+name+temporaryEnd)
+		if err := os.WriteFile(temporary, data, mode); err != nil {
+			os.Remove(temporary)
+			return err
+		}
+		return os.Rename(temporary, path)
+	})
 }
 
 // syncOneByOne is up to how many files are synced one by one, rather than with

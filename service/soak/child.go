@@ -20,13 +20,29 @@ import (
 
 // serve is what the child process does: the service on a loopback port, whose
 // address it prints.
-func serve(ctx context.Context, dir string) error {
-	svc, err := service.Open(ctx, service.Config{
+func serve(ctx context.Context, dir string, t trouble) error {
+	cfg := service.Config{
 		Dir:        filepath.Join(dir, "service"),
 		Keys:       keys.URIConfig{Dir: filepath.Join(dir, "keys")},
 		BumpBefore: 23*time.Hour + 59*time.Minute + 58*time.Second, // so that it happens
 		BumpEvery:  100 * time.Millisecond,
-	})
+		Now:        func() time.Time { return time.Now().Add(t.clock) },
+	}
+	if t.prune {
+		cfg.KeepVersions = 2 * time.Second
+	}
+	if t.faults {
+		folder, err := service.NewFolder(filepath.Join(cfg.Dir, "metadata"))
+		if err != nil {
+			return err
+		}
+		cfg.Storage = faulty{folder, time.Now()}
+	}
+	svc, err := service.Open(ctx, cfg)
+	for try := 0; t.faults && err != nil && try < 100; try++ { // the disk was full at the start
+		time.Sleep(5 * time.Millisecond)
+		svc, err = service.Open(ctx, cfg)
+	}
 	if err != nil {
 		return err
 	}
@@ -58,12 +74,12 @@ type child struct {
 	url string
 }
 
-func startChild(dir string) (*child, error) {
+func startChild(dir string, t trouble) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "-child", "-dir", dir)
+	cmd := exec.Command(self, append([]string{"-child", "-dir", dir}, t.args()...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -86,6 +102,15 @@ func (c *child) kill() error {
 	}
 	c.cmd.Wait() // it says that the process was killed
 	return nil
+}
+
+// hold stops the process for a while, which does not notice.
+func (c *child) hold(d time.Duration) error {
+	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	time.Sleep(d)
+	return c.cmd.Process.Signal(syscall.SIGCONT)
 }
 
 // stop asks the process to end.

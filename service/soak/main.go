@@ -35,6 +35,7 @@ type options struct {
 	dir      string
 	seed     uint64
 	child    bool
+	trouble  trouble // of the child
 }
 
 func run(ctx context.Context, args []string) error {
@@ -45,11 +46,14 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.dir, "dir", "", "folder to work in (default: a temporary one)")
 	flags.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices")
 	flags.BoolVar(&o.child, "child", false, "run the service itself (internal)")
+	flags.DurationVar(&o.trouble.clock, "clock", 0, "how far the child's clock is off (internal)")
+	flags.BoolVar(&o.trouble.faults, "faults", false, "the child's disk fails now and then (internal)")
+	flags.BoolVar(&o.trouble.prune, "prune", false, "the child removes old versions (internal)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if o.child {
-		return serve(ctx, o.dir)
+		return serve(ctx, o.dir, o.trouble)
 	}
 	if o.dir == "" {
 		dir, err := os.MkdirTemp("", "rstuf-soak")

@@ -19,6 +19,7 @@ type people struct {
 	delegations bool
 	roots       []*keys.Private
 	online      []keys.Public
+	dev         *keys.Private // of the role that people sign
 	payload     *rstuf.BootstrapPayload
 }
 
@@ -34,6 +35,10 @@ func newPeople(dir string, delegations bool) (*people, error) {
 			return nil, err
 		}
 		p.roots = append(p.roots, key)
+	}
+	var err error
+	if p.dev, err = keys.Generate(keys.Ed25519, "dev"); err != nil {
+		return nil, err
 	}
 	for range 2 {
 		key, err := keys.Generate(keys.Ed25519, "online")
@@ -70,7 +75,8 @@ func (p *people) makePayload() error {
 		Metadata: map[string]json.RawMessage{rstuf.RoleRoot: doc},
 	}
 	if p.delegations {
-		p.payload.Settings.Roles.Delegations = &rstuf.Delegations{Keys: map[string]rstuf.Key{}, Roles: []rstuf.DelegatedRole{
+		p.payload.Settings.Roles.Delegations = &rstuf.Delegations{Keys: map[string]rstuf.Key{p.dev.Public().ID(): p.dev.Public().Key()}, Roles: []rstuf.DelegatedRole{
+			{Name: devRole, KeyIDs: []string{p.dev.Public().ID()}, Threshold: 1, Terminating: true, Paths: []string{"dev/*"}, ExpirePolicy: 30},
 			{Name: "even", Threshold: 1, Terminating: true, Paths: []string{"pub/*[02468]"}, ExpirePolicy: 30},
 			{Name: "rest", Threshold: 1, Terminating: true, Paths: []string{"pub/*"}, ExpirePolicy: 30},
 		}}

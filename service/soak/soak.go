@@ -43,6 +43,10 @@ type soak struct {
 	history [workers][]request
 	// open are the acknowledged tasks whose end was not seen.
 	open map[string]bool
+	// witness sees what clients see, and promised is set once a task said that
+	// the repository is there.
+	witness  *witness
+	promised bool
 
 	kills, acked int
 	timestamp    int64
@@ -66,6 +70,10 @@ func (s *soak) run(ctx context.Context) (err error) {
 		if s.people, err = newPeople(dir, half == 1); err != nil {
 			return err
 		}
+		if s.witness, err = newWitness(filepath.Join(dir, "service", "metadata"), s.people.payload.Root()); err != nil {
+			return err
+		}
+		s.promised, s.timestamp = false, 0
 		s.base, s.history, s.open = map[string]int64{}, [workers][]request{}, map[string]bool{}
 		for life := 0; ; life++ {
 			if ctx.Err() != nil {
@@ -85,7 +93,7 @@ func (s *soak) run(ctx context.Context) (err error) {
 // life starts the service, checks it, puts it under load, kills it (some times
 // it is asked to end, and given little time), and verifies what is left.
 func (s *soak) life(dir string, number int) error {
-	c, err := startChild(dir)
+	c, err := startChild(dir, randomTrouble(s.random))
 	if err != nil {
 		return err
 	}
@@ -105,6 +113,14 @@ func (s *soak) life(dir string, number int) error {
 		group.Go(func() { s.work(c, w, random, stopped) })
 	}
 	time.Sleep(time.Duration(s.random.Int64N(int64(250 * time.Millisecond))))
+	if s.random.IntN(4) == 0 { // it is held for a while, and knows nothing of it
+		if err := c.hold(time.Duration(s.random.Int64N(int64(100 * time.Millisecond)))); err != nil {
+			return err
+		}
+	}
+	if err := s.witness.look(context.Background(), s.promised); err != nil {
+		return fmt.Errorf("while it runs: %w", err)
+	}
 	alive = false
 	if number%8 == 5 {
 		err = c.stop()
@@ -115,6 +131,9 @@ func (s *soak) life(dir string, number int) error {
 	close(stopped)
 	group.Wait()
 	if err != nil {
+		return err
+	}
+	if err := s.witness.look(context.Background(), s.promised); err != nil {
 		return err
 	}
 	_, err = s.verify(dir)
@@ -131,7 +150,7 @@ func (s *soak) verify(dir string) (*audit.Repository, error) {
 			return nil, nil
 		}
 	}
-	repo, err := audit.Verify(read, audit.Options{Now: time.Now()})
+	repo, err := audit.Verify(read, audit.Options{Now: time.Now(), Unsigned: func(role string) bool { return role == devRole }})
 	if err != nil {
 		return nil, fmt.Errorf("the repository does not verify: %w", err)
 	}
@@ -155,6 +174,7 @@ func (s *soak) account(c *child, settle bool) error {
 				return err
 			}
 			if state == rstuf.TaskSuccess {
+				s.promised = true
 				delete(s.open, task)
 				break
 			}
@@ -173,6 +193,9 @@ func (s *soak) account(c *child, settle bool) error {
 	repo, err := s.verify(s.people.dir)
 	if err != nil || repo == nil {
 		return err
+	}
+	if repo.Timestamp < s.timestamp {
+		return fmt.Errorf("timestamp went from version %d to %d", s.timestamp, repo.Timestamp)
 	}
 	s.timestamp = repo.Timestamp
 	return s.compare(repo)

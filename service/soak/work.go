@@ -84,6 +84,9 @@ func (s *soak) govern(c *child, random *rand.Rand) bool {
 	if json.NewDecoder(resp.Body).Decode(&settings) != nil || settings.Data == nil {
 		return false
 	}
+	if s.people.delegations && random.IntN(3) == 0 {
+		return s.sign(c)
+	}
 	switch random.IntN(4) {
 	case 0:
 		return s.send(c, 0, "PUT", "/config/", rstuf.SettingsUpdate{Settings: rstuf.ExpirationSettings{
@@ -117,6 +120,24 @@ func (s *soak) govern(c *child, random *rand.Rand) bool {
 // send sends a request and notes what became of it. It returns false if no
 // answer came: then the service has ended, and nobody knows.
 func (s *soak) send(c *child, worker int, method, path string, body any, effect map[string]int64) bool {
+	task, ok := s.submit(c, method, path, body)
+	if ok && task == "" {
+		return true
+	}
+	s.note(worker, request{task, effect})
+	if !ok {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acked++
+	s.open[task] = true
+	return true
+}
+
+// submit sends a request and returns its task, which is empty if there is no
+// repository yet. It returns false if no answer came.
+func (s *soak) submit(c *child, method, path string, body any) (task string, ok bool) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
@@ -127,24 +148,23 @@ func (s *soak) send(c *child, worker int, method, path string, body any, effect 
 	}
 	r.Header.Set("Content-Type", "application/json")
 	resp, err := s.http.Do(r)
-	done := request{effect: effect}
-	if err == nil {
-		defer resp.Body.Close()
-		var accepted rstuf.Response[rstuf.Accepted]
-		if resp.StatusCode == http.StatusNotFound {
-			return true // before the bootstrap
-		}
-		if err = json.NewDecoder(resp.Body).Decode(&accepted); err == nil && accepted.Data != nil {
-			done.task = accepted.Data.TaskID
-		}
+	if err != nil {
+		return "", false
 	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound {
+		return "", true // before the bootstrap
+	}
+	var accepted rstuf.Response[rstuf.Accepted]
+	if json.NewDecoder(resp.Body).Decode(&accepted) != nil || accepted.Data == nil {
+		return "", false
+	}
+	return accepted.Data.TaskID, true
+}
+
+// note notes a request in the order of its worker.
+func (s *soak) note(worker int, r request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.history[worker] = append(s.history[worker], done)
-	if done.task == "" {
-		return false
-	}
-	s.acked++
-	s.open[done.task] = true
-	return true
+	s.history[worker] = append(s.history[worker], r)
 }

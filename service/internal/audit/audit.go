@@ -52,7 +52,8 @@ func Verify(read func(name string) ([]byte, error), opts Options) (*Repository, 
 	}
 	reader, err := repository.New(repository.Config{
 		MetadataURL: "http://service.invalid", Now: func() time.Time { return opts.Now },
-		HTTP: repository.HTTPConfig{HTTPClient: &http.Client{Transport: server(read)}, Retries: -1},
+		MaxRoots: 1 << 20, // from the first one on, each time
+		HTTP:     repository.HTTPConfig{HTTPClient: &http.Client{Transport: server(read)}, Retries: -1},
 	}, repository.TrustRoot(first))
 	if err != nil {
 		return nil, err
