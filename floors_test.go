@@ -67,6 +67,7 @@ var floors = map[string]floor{
 		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),
 	},
 	"rstuftest":            {ours: []string{".", "ceremony", "client", "keys", "service"}},
+	"service/soak/mutate":  {},
 	"service/soak":         {ours: []string{".", "keys", "metadata", "repository", "service", "service/internal/audit"}},
 	"examples/download":    {ours: []string{"repository"}},
 	"examples/publish":     {ours: []string{"client"}, theirs: []string{"golang.org/x/term", "golang.org/x/sys"}},
