@@ -73,7 +73,8 @@ const (
 )
 
 func (r *reader) meta() map[string]MetaFile {
-	files := map[string]MetaFile{}
+	// A map that grows to thousands of entries costs several times its size.
+	files := make(map[string]MetaFile, bytes.Count(r.rest["meta"], []byte(`":{`)))
 	r.each("meta", func(name string, raw []byte) (err error) {
 		role, ok := strings.CutSuffix(name, fileExtension)
 		if !ok {

@@ -51,6 +51,9 @@ func (p *Parser) Value(dst []byte) ([]byte, error) {
 // Raw reads one value and returns it as it stands in the text.
 func (p *Parser) Raw() ([]byte, error) {
 	var err error
+	if p.unused == nil { // once, rather than a bit more each time
+		p.unused = make([]byte, 0, min(len(p.in)-p.pos, 1<<20))
+	}
 	if p.unused, err = p.outermost(p.unused[:0], nil); err != nil {
 		return nil, err
 	}
@@ -149,10 +152,11 @@ func (p *Parser) key() ([]byte, error) {
 	if p.peek() != '"' {
 		return nil, p.unexpected("a string as the name of a field")
 	}
-	_, key, err := p.text(nil)
+	unused, key, err := p.text(p.unused[:0])
 	if err != nil {
 		return nil, err
 	}
+	p.unused = unused
 	return key, p.colon()
 }
 
