@@ -22,6 +22,7 @@ type Parser struct {
 	members []member // a stack: the members of all objects that are open
 	scratch []byte   // for sortMembers
 	unused  []byte   // for Raw
+	name    []byte   // for key
 }
 
 // NewParser returns a parser at the start of a JSON text. The text must not
@@ -51,13 +52,19 @@ func (p *Parser) Value(dst []byte) ([]byte, error) {
 // Raw reads one value and returns it as it stands in the text.
 func (p *Parser) Raw() ([]byte, error) {
 	var err error
-	if p.unused == nil { // once, rather than a bit more each time
-		p.unused = make([]byte, 0, min(len(p.in)-p.pos, 1<<20))
-	}
-	if p.unused, err = p.outermost(p.unused[:0], nil); err != nil {
+	if p.unused, err = p.outermost(p.spare(), nil); err != nil {
 		return nil, err
 	}
 	return p.Last(), nil
+}
+
+// spare is room for a form that nobody wants. It is made once, rather than
+// grown bit by bit.
+func (p *Parser) spare() []byte {
+	if p.unused == nil {
+		p.unused = make([]byte, 0, min(len(p.in)-p.pos, 1<<20))
+	}
+	return p.unused[:0]
 }
 
 // Last is the value that was read last, as it stands in the text.
@@ -152,11 +159,11 @@ func (p *Parser) key() ([]byte, error) {
 	if p.peek() != '"' {
 		return nil, p.unexpected("a string as the name of a field")
 	}
-	unused, key, err := p.text(p.unused[:0])
+	form, key, err := p.text(p.name[:0])
 	if err != nil {
 		return nil, err
 	}
-	p.unused = unused
+	p.name = form
 	return key, p.colon()
 }
 

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 
@@ -44,6 +46,12 @@ func (r *repository) attacks(ctx context.Context) error {
 	if err := r.expect("before the attacks"); err != nil {
 		return err
 	}
+	// The service's own handler serves what is committed and nothing else, so
+	// files that somebody has put into the folder come from another server.
+	files := httptest.NewServer(http.FileServer(http.Dir(r.file("service", "metadata"))))
+	defer files.Close()
+	defer func(own string) { r.urls.Metadata = own }(r.urls.Metadata)
+	r.urls.Metadata = files.URL
 	path := r.prefix + genuine.path
 	list := []attack{
 		{"an artifact with other content", r.file("artifacts", path), forged, isNew, path, "LengthOrHashMismatchError"},

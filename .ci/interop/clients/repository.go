@@ -143,13 +143,18 @@ func (r *repository) stop() error {
 	return fmt.Errorf("rstuf serve: %w\n%s", err, log)
 }
 
-// ended waits for what was just queued.
+// ended waits for what was just queued. What waits for signatures then is signed
+// by whoever calls.
 func ended(ctx context.Context) func(*client.Task, error) (rstuf.Task, error) {
 	return func(task *client.Task, err error) (rstuf.Task, error) {
 		if err != nil {
 			return rstuf.Task{}, err
 		}
-		return task.Wait(ctx)
+		done, err := task.Wait(ctx)
+		if errors.Is(err, client.ErrSigningPending) {
+			err = nil
+		}
+		return done, err
 	}
 }
 
