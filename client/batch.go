@@ -3,7 +3,6 @@ package client
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -57,7 +56,7 @@ func (b *batch) room(last int) int {
 type outcome struct {
 	added    int64
 	invalid  []string // paths that match no delegated role
-	roles    []string // custom roles that were changed
+	roles    []string // roles whose artifacts were changed
 	requests int
 	largest  int           // artifacts in the largest request that was not too large
 	upload   time.Duration // until the service had taken the slowest request
@@ -142,7 +141,7 @@ type addResult struct {
 		Details struct {
 			Added   *countStrings `json:"added_artifacts"`
 			Invalid []string      `json:"invalid_paths"`
-			Roles   customRoles   `json:"artifact_roles"`
+			Roles   rstuf.Names   `json:"artifact_roles"`
 		} `json:"details"`
 	} `json:"result"`
 }
@@ -151,21 +150,6 @@ func (r *addResult) task() rstuf.Task {
 	return rstuf.Task{ID: r.ID, State: r.State, Result: &rstuf.TaskResult{
 		Message: r.Result.Message, Error: r.Result.Error, Status: r.Result.Status, Task: r.Result.Task,
 	}}
-}
-
-// customRoles decodes the names of roles other than hash bins, of which there may
-// be thousands.
-type customRoles []string
-
-func (c *customRoles) UnmarshalJSON(data []byte) error {
-	*c = nil
-	if bytes.Contains(data[:min(len(data), 16)], []byte(`"bins-`)) {
-		return nil
-	}
-	var names rstuf.Names
-	err := json.Unmarshal(data, &names)
-	*c = customRoles(names)
-	return err
 }
 
 // countStrings decodes a list of strings to their number.

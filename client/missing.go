@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
@@ -50,7 +48,8 @@ func (c *Client) incomplete(ctx context.Context, task rstuf.Task) error {
 }
 
 // mayWait tells whether roles may wait for signatures after a task, as far as
-// it tells: hash bins are signed by the online key.
+// it tells. That a role has the name of a hash bin says nothing: a custom role
+// may be called "bins-a".
 func mayWait(task rstuf.Task) bool {
 	if task.Result == nil {
 		return false
@@ -58,7 +57,7 @@ func mayWait(task rstuf.Task) bool {
 	details := task.Result.Details
 	switch task.Result.Task {
 	case rstuf.TaskAddArtifacts, rstuf.TaskPublishArtifacts:
-		return details != nil && slices.ContainsFunc(details.ArtifactRoles, func(role string) bool { return !isBin(role) })
+		return details != nil && len(details.ArtifactRoles) > 0
 	case rstuf.TaskRemoveArtifacts:
 		return details != nil && len(details.DeletedArtifacts) > 0
 	case rstuf.TaskMetadataDelegation:
@@ -81,10 +80,4 @@ func waitingRoles(task rstuf.Task, pending rstuf.PendingMetadata) []string {
 		return details.DelegatedRoles
 	}
 	return []string{rstuf.RoleRoot}
-}
-
-// isBin tells whether a role has the name of a hash bin.
-func isBin(role string) bool {
-	number, ok := strings.CutPrefix(role, "bins-")
-	return ok && number != "" && strings.Trim(number, "0123456789abcdef") == ""
 }

@@ -193,7 +193,7 @@ type upload struct {
 
 	mu     sync.Mutex // guards report and limit, and calls Progress
 	report PublishReport
-	roles  map[string]bool // custom roles that were changed
+	roles  map[string]bool // roles whose artifacts were changed
 	limit  int64           // the largest batch that a proxy lets pass; 0 if unknown
 }
 

@@ -27,8 +27,9 @@ func newTaskInfoCommand(a *app) *cobra.Command {
 		Use:   "info ID",
 		Short: "Show the state and the result of a task",
 		Long: `Show the state and the result of a task as they are now. A task that the
-service does not know is PENDING. The exit code is 0 unless the task ended
-without doing what was asked (3).`,
+service does not know is PENDING. The exit code is 0 unless the task failed (3)
+or has left out a part of what was asked (1). Whether signatures are missing is
+told by "rstuf task wait".`,
 		Example: "  rstuf task info 4c6f2a1e9b3d4f5a8c7e6d5b4a392817 --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
