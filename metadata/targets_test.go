@@ -63,6 +63,15 @@ func TestTargetsWriter(t *testing.T) {
 	assert.Equal(t, slices.Sorted(maps.Keys(whole.Targets)), slices.Sorted(maps.Keys(targets.Targets)))
 }
 
+// go-tuf leaves a null out before it verifies a role, and then has other bytes.
+func TestTargetsWriterOfNullCustom(t *testing.T) {
+	t.Parallel()
+	w, err := metadata.NewTargetsWriter(&metadata.Targets{Version: 1, Expires: expires})
+	require.NoError(t, err)
+	require.NoError(t, w.Add("a", rstuf.ArtifactInfo{Length: 1, Hashes: someHashes, Custom: json.RawMessage(" null\n")}))
+	assert.NotContains(t, string(w.Document().Bytes()), "custom")
+}
+
 func TestTargetsWriterRefuses(t *testing.T) {
 	t.Parallel()
 	info := rstuf.ArtifactInfo{Length: 1, Hashes: someHashes}

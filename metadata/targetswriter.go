@@ -51,6 +51,9 @@ func (w *TargetsWriter) Add(path string, info rstuf.ArtifactInfo) error {
 	if err := (&rstuf.Artifact{Path: path, Info: info}).Validate(); err != nil {
 		return fmt.Errorf("artifact %q: %w", quote.Cut(path, maxShown), err)
 	}
+	if bytes.Equal(bytes.TrimSpace(info.Custom), []byte("null")) {
+		info.Custom = nil // go-tuf leaves a null out before it verifies the role
+	}
 	form, err := TargetFile{ArtifactInfo: info}.AppendCanonical(w.info[:0])
 	if err != nil {
 		return fmt.Errorf("artifact %q: %w", quote.Cut(path, maxShown), err)

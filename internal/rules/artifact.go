@@ -25,8 +25,6 @@ func Path(path string) string {
 		return fmt.Sprintf("a path can't be longer than %d bytes", maxPath)
 	case path[0] == '/':
 		return "a path is relative: it can't start with /"
-	case path == "__proto__":
-		return "a path can't be __proto__: tuf-js loses it, and with it the whole role"
 	case strings.HasPrefix(path, "\ufeff"):
 		return "a path can't start with a byte order mark: save the list without it"
 	}
@@ -40,7 +38,7 @@ func Path(path string) string {
 			case c < ' ' || c == 0x7f:
 				return "a path can't hold a control character"
 			case c == '\\':
-				return `a path can't hold a \: go-tuf and Windows read it otherwise; write /`
+				return `a path can't hold a \: tuf-js and Windows read it otherwise; write /`
 			case c >= utf8.RuneSelf:
 				ascii = false
 			}
@@ -135,9 +133,6 @@ const (
 // nothing: values that some client's JSON gives back otherwise spoil the
 // signature of the whole role for it.
 func Custom(form string) string {
-	if strings.Contains(form, `"__proto__":`) {
-		return "a field can't be named __proto__: tuf-js loses it, and with it the whole role"
-	}
 	wide := byte(0) // characters that sort otherwise by UTF-16
 	for i := 0; i < len(form); i++ {
 		switch c := form[i]; {

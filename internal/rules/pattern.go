@@ -79,6 +79,9 @@ func patternSet(set string) string {
 		return "tuf-js takes [: in brackets for a sign of its own: leave [ out"
 	}
 	list := []rune(set)
+	if slices.ContainsFunc(list, func(r rune) bool { return r > 0xffff }) {
+		return "tuf-js takes a character beyond U+FFFF in brackets for two others: list it in a pattern of its own"
+	}
 	for i := 0; i < len(list); i++ {
 		if i+2 >= len(list) || list[i+1] != '-' {
 			continue

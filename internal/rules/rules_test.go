@@ -3,6 +3,7 @@ package rules_test
 import (
 	"encoding/json"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,13 +16,13 @@ import (
 
 func TestPath(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"a", "a/b", ".a", "a/.b", "..a", "a..b/c", "ünï/😀", "a b", "a?b", "100%", "a:b", "-", "a\"b", strings.Repeat("x", 4096)} {
+	for _, path := range []string{"a", "a/b", ".a", "a/.b", "..a", "a..b/c", "ünï/😀", "a b", "a?b", "100%", "a:b", "-", "a\"b", "__proto__", strings.Repeat("x", 4096)} {
 		assert.Empty(t, rules.Path(path), path)
 	}
 	for path, says := range map[string]string{
 		"": "empty", "/a": "start with /", "./sub/f.txt": ". between", "a/./b": ". between", ".": ". between", "../c": ".. between",
-		"a/..": ".. between", "a//b": "//", "a/": "end in /", `a\b`: `\`, "a\x00": "NUL", "a\nb": "control", "a\x7f": "control",
-		"\ufeffa": "byte order mark", "a\xff": "UTF-8", "__proto__": "tuf-js", strings.Repeat("x", 4097): "longer",
+		"a/..": ".. between", "a//b": "//", "a/": "end in /", `a\b`: "tuf-js", "a\x00": "NUL", "a\nb": "control", "a\x7f": "control",
+		"\ufeffa": "byte order mark", "a\xff": "UTF-8", strings.Repeat("x", 4097): "longer",
 	} {
 		assert.Contains(t, rules.Path(path), says, "%q", path)
 	}
@@ -48,13 +49,13 @@ func TestCustom(t *testing.T) {
 	t.Parallel()
 	for _, form := range []string{
 		`{}`, `{"a":9007199254740991}`, `{"a":-9007199254740991}`, `{"a":"18446744073709551615"}`, `{"a":[1,{"b":"\"9007199254740993"}]}`,
-		"{\"\ue000\":1}", "{\"😀\":1}", "{\"a\":\"\uffee😀\"}", "{\"a\":{\"\ue000\":1},\"b\":{\"😀\":2}}", `{"proto":1}`, `{"a":"__proto__"}`,
+		"{\"\ue000\":1}", "{\"😀\":1}", "{\"a\":\"\uffee😀\"}", "{\"a\":{\"\ue000\":1},\"b\":{\"😀\":2}}", `{"a":{"__proto__":1}}`,
 	} {
 		assert.Empty(t, rules.Custom(form), form)
 	}
 	for form, says := range map[string]string{
 		`{"build":18446744073709551615}`: "2^53", `{"a":9007199254740992}`: "2^53", `{"a":[{"b":-9007199254740993}]}`: "2^53",
-		`{"a":{"__proto__":1}}`: "__proto__", "{\"\ue000\":1,\"😀\":2}": "UTF-16", "{\"x\":[{\"\uff5e\":{},\"😀\":[]}]}": "UTF-16",
+		"{\"\ue000\":1,\"😀\":2}": "UTF-16", "{\"x\":[{\"\uff5e\":{},\"😀\":[]}]}": "UTF-16",
 	} {
 		require.True(t, json.Valid([]byte(form)), form)
 		assert.Contains(t, rules.Custom(form), says, form)
@@ -79,7 +80,7 @@ func TestPattern(t *testing.T) {
 		"[!a]*": "[!…]", "[^a]*": "[^…]", "a[.txt": "not closed", `a\b.txt`: `\`, "[a-]x": "edge", "[-a]": "edge", "{a,b}": "tuf-js", "/x/*": "start with /",
 		"y/": "end in /", "**/z": "one part", "**": "one part", "a/**": "one part", "!a": "tuf-js", "#a": "tuf-js", "x/#a": "tuf-js", "": "empty",
 		"a//b": "between slashes", "../a": "between slashes", "./a": "between slashes", "+(a)": "tuf-js", "*(a|b)": "tuf-js", "[]": "[]", "[]a]": "[]",
-		"[c-a]": "wrong way", "[a-c-e]": "share", "[[:alpha:]]": "tuf-js", "a\nb": "control", "a\xff": "UTF-8",
+		"[c-a]": "wrong way", "[a-c-e]": "share", "[[:alpha:]]": "tuf-js", "[a😀]": "tuf-js", "a\nb": "control", "a\xff": "UTF-8",
 	} {
 		assert.Contains(t, rules.Pattern(pattern), says, "%q", pattern)
 	}
@@ -95,28 +96,57 @@ func TestHiddenFromTUFJS(t *testing.T) {
 	assert.False(t, rules.HiddenFromTUFJS([]string{"a/*"}, "x/.b"), "it does not match at all")
 }
 
-// The table of patterns in docs/clients.md is what the function says.
-func TestPatternsOfTheDocs(t *testing.T) {
+// The tables in docs/clients.md are what the functions say, and go-tuf; what the
+// other clients say .ci/interop-values checks.
+func TestTablesOfTheDocs(t *testing.T) {
 	t.Parallel()
+	for _, row := range docsTable(t, "pattern", 5) {
+		pattern := row[0]
+		assert.Equal(t, row[4] == "refused", rules.Pattern(pattern) != "", pattern)
+		theirs, err := (&tuf.DelegatedRole{Paths: []string{pattern}}).IsDelegatedPath(pattern)
+		require.NoError(t, err)
+		switch row[2] {
+		case "the characters":
+			assert.True(t, theirs, pattern)
+		case "nothing":
+			assert.Equal(t, rules.Path(pattern) != "", theirs, "%s matches itself, which is no path", pattern)
+		}
+	}
+	for _, row := range docsTable(t, "path", 6) {
+		path, err := strconv.Unquote(row[0])
+		require.NoError(t, err, row[0])
+		assert.Equal(t, row[5] == "refused", rules.Path(path) != "", row[0])
+	}
+	for _, row := range docsTable(t, "hashes", 6) {
+		hashes, refused := map[string]string{}, false
+		for name := range strings.SplitSeq(row[0], ", ") {
+			size := map[string]int{"sha512": 128, "sha384": 96, "sha1": 40, "md5": 32}[name]
+			if size == 0 {
+				size = 64
+			}
+			hashes[name] = strings.Repeat("a", size)
+			refused = refused || rules.Digest(name, hashes[name]) != ""
+		}
+		assert.Equal(t, row[5] == "refused", refused || rules.Hashes(hashes) != "", row[0])
+	}
+}
+
+// docsTable returns the rows of the table whose first column has this title.
+func docsTable(t *testing.T, title string, columns int) [][]string {
 	docs, err := os.ReadFile("../../docs/clients.md")
 	require.NoError(t, err)
-	_, table, found := strings.Cut(string(docs), "| pattern | python-tuf")
-	require.True(t, found)
-	rows := 0
-	for line := range strings.SplitSeq(table, "\n") {
-		cells := strings.Split(line, " | ")
-		if len(cells) != 5 || !strings.HasPrefix(cells[0], "| `") {
-			if rows > 0 {
-				break
-			}
-			continue
-		}
-		rows++
-		pattern := strings.Trim(cells[0], "|` ")
-		refused := strings.TrimSuffix(strings.TrimSpace(cells[4]), " |") == "refused"
-		assert.Equal(t, refused, rules.Pattern(pattern) != "", pattern)
+	_, table, found := strings.Cut(string(docs), "\n| "+title+" | python-tuf |")
+	require.True(t, found, title)
+	table, _, _ = strings.Cut(table, "\n\n")
+	var rows [][]string
+	for _, line := range strings.Split(table, "\n")[2:] {
+		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "| "), " |"), " | ")
+		require.Len(t, cells, columns, line)
+		cells[0] = strings.Trim(cells[0], "`")
+		rows = append(rows, cells)
 	}
-	assert.Greater(t, rows, 12)
+	require.Greater(t, len(rows), 10, title)
+	return rows
 }
 
 func FuzzPattern(f *testing.F) {
