@@ -34,7 +34,7 @@ func (s *SuccinctRoles) Bins() (HashBins, error) {
 	if s.BitLength < 1 || s.BitLength > most {
 		return HashBins{}, atField("bit_length", fmt.Errorf("%d is not between 1 and %d", s.BitLength, most))
 	}
-	if err := checkRoleName(s.NamePrefix); err != nil {
+	if err := readRoleName(s.NamePrefix); err != nil {
 		return HashBins{}, atField("name_prefix", err)
 	}
 	return HashBins{s.BitLength, s.NamePrefix}, nil

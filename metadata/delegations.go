@@ -99,7 +99,7 @@ func readRole(raw []byte) (role rstuf.DelegatedRole, err error) {
 	if r.err != nil {
 		return role, r.err
 	}
-	if err := checkRoleName(role.Name); err != nil {
+	if err := readRoleName(role.Name); err != nil {
 		return role, atField("name", err)
 	}
 	if rstuf.IsTopLevelRole(role.Name) {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
@@ -22,19 +23,31 @@ func Filename(role string, version int64) string {
 	return strconv.FormatInt(version, 10) + "." + name
 }
 
-// checkRoleName refuses names that could be taken for a way out of a folder.
-// RSTUF's own rule, [rstuf.IsDelegatedRoleName], is stricter, but deployments
-// have published such names as "a/b".
-func checkRoleName(name string) error {
+// readRoleName refuses what no other client would take, or a terminal shows as
+// something else. All other names are read: [Filename] keeps them in a folder.
+func readRoleName(name string) error {
 	if name == "" {
 		return errors.New("a role's name must not be empty")
+	}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return fmt.Errorf("the role name %q has control characters", quote.Cut(name, maxShown))
+	}
+	return nil
+}
+
+// checkRoleName refuses names, for what is written here, that could be taken for
+// a way out of a folder. RSTUF's own rule, [rstuf.IsDelegatedRoleName], is
+// stricter, but deployments have published such names as "a/b".
+func checkRoleName(name string) error {
+	if err := readRoleName(name); err != nil {
+		return err
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "" || part == "." || part == ".." {
 			return fmt.Errorf("the role name %q is not safe as a file name", quote.Cut(name, maxShown))
 		}
 	}
-	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f }) {
+	if strings.Contains(name, `\`) {
 		return fmt.Errorf("the role name %q is not safe as a file name", quote.Cut(name, maxShown))
 	}
 	return nil

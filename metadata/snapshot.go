@@ -80,7 +80,7 @@ func (r *reader) meta() map[string]MetaFile {
 		if !ok {
 			return errors.New("the name of a metadata file ends in .json")
 		}
-		if err := checkRoleName(role); err != nil {
+		if err := readRoleName(role); err != nil {
 			return err
 		}
 		files[name], err = readMetaFile(raw)

@@ -178,6 +178,21 @@ func TestFilename(t *testing.T) {
 	}
 }
 
+// TestForeignRoleNames: names that nothing here would publish are read, since
+// Filename keeps them in a folder.
+func TestForeignRoleNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"..", "/etc/x", "../../etc/x", "a//b", `..\\x`, "?#%", " "} {
+		doc := parse(t, signed("_type", `"targets"`, "meta", "", "targets", "{}",
+			"delegations", `{"keys":{},"roles":[{"name":"`+name+`","keyids":[],"threshold":1,"terminating":true,"paths":["*"]}]}`))
+		targets, err := doc.Targets()
+		require.NoError(t, err, name)
+		assert.NotContains(t, metadata.Filename(targets.Delegations.Roles[0].Name, 1), "/")
+		_, err = parse(t, signed("meta", `{"`+name+`.json":{"version":1}}`)).Snapshot()
+		require.NoError(t, err, name)
+	}
+}
+
 // TestPlainFiles: what most artifacts are has a short way, which reads the same.
 func TestPlainFiles(t *testing.T) {
 	t.Parallel()
