@@ -208,7 +208,9 @@ func roleName(role string) string {
 }
 
 // put keeps a document that was verified by the delegation, unless another
-// process has kept a newer one meanwhile.
+// process has kept a newer timestamp or snapshot meanwhile. The versions of
+// other roles are those that the snapshot names: after a rotation of its keys
+// they may be lower ones (section 5.3.11).
 func (c *cache) put(delegation metadata.Delegation, doc *metadata.Document) error {
 	if c == nil {
 		return nil
@@ -218,9 +220,11 @@ func (c *cache) put(delegation metadata.Delegation, doc *metadata.Document) erro
 		return fmt.Errorf("cache folder: %w", err)
 	}
 	defer unlock()
-	known := c.document(delegation.Role)
-	if known != nil && known.Version() > doc.Version() && delegation.Verify(known).OK() {
-		return nil
+	if doc.Type() != rstuf.RoleTargets {
+		known := c.document(delegation.Role)
+		if known != nil && known.Version() > doc.Version() && delegation.Verify(known).OK() {
+			return nil
+		}
 	}
 	return c.write(roleName(delegation.Role), doc.Bytes())
 }

@@ -24,6 +24,10 @@ type Config struct {
 	// HashPrefix: the files are named <hash>.<name> in their folders. RSTUF
 	// deployments mostly serve them by their plain path.
 	HashPrefix bool
+	// HashPrefixByRoot: they are named so where root says consistent_snapshot,
+	// and by their plain path where it does not, as section 6.2 of the
+	// specification has it. Repositories of other tools often do so.
+	HashPrefixByRoot bool
 	// Cache is a folder for this repository alone that keeps verified
 	// metadata. With it, a server can't pass off an older state of the
 	// repository as the newest, whichever process saw the newer one. Default:
@@ -126,7 +130,9 @@ func New(cfg Config, trust Trust) (*Reader, error) {
 	if r.metadata, err = transport.New(cfg.MetadataURL, transport.Config(cfg.HTTP)); err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
 	}
-	r.artifacts = &artifactFiles{hashPrefix: cfg.HashPrefix, progress: cfg.Progress}
+	r.artifacts = &artifactFiles{progress: cfg.Progress, hashPrefix: func() bool {
+		return cfg.HashPrefix || cfg.HashPrefixByRoot && r.consistent.Load()
+	}}
 	if cfg.ArtifactsURL != "" {
 		if r.artifacts.base, err = transport.New(cfg.ArtifactsURL, transport.Config(cfg.HTTP)); err != nil {
 			return nil, fmt.Errorf("artifacts: %w", err)

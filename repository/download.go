@@ -37,7 +37,7 @@ func (r *Reader) Download(ctx context.Context, artifact, dest string) (rstuf.Art
 // artifactFiles are the files of the artifacts on their server.
 type artifactFiles struct {
 	base       *transport.Base // nil if not configured
-	hashPrefix bool
+	hashPrefix func() bool
 	progress   func(artifact string, done, total int64) // may be nil
 
 	busy sync.Map // the parts that downloads are writing
@@ -56,7 +56,7 @@ func (f *artifactFiles) check(artifact string) error {
 
 // name is the path of the artifact's file.
 func (f *artifactFiles) name(artifact string, info rstuf.ArtifactInfo) string {
-	if !f.hashPrefix {
+	if !f.hashPrefix() {
 		return artifact
 	}
 	folder, name := path.Split(artifact)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.org/rstuf"
@@ -27,8 +28,9 @@ type Reader struct {
 	refreshing chan struct{} // held by the one refresh that is under way, to use seen
 	seen       seen
 
-	mu   sync.Mutex // guards view
-	view *view      // of the last refresh that succeeded; nil before
+	mu         sync.Mutex  // guards view
+	view       *view       // of the last refresh that succeeded; nil before
+	consistent atomic.Bool // what the root of the newest view said
 }
 
 // seen is the newest of what was verified, which bounds all that follows. The

