@@ -9,7 +9,7 @@
 // Trusted metadata stands in DIR as root.json, timestamp.json, snapshot.json and
 // ROLE.json; the reader's own cache is a folder in it. The environment variable
 // FAKETIME shifts the clock: seconds from now, such as -154691432, or
-// "@YYYY-MM-DD hh:mm:ss" in UTC. The exit status is 0 or 1.
+// "@YYYY-MM-DD hh:mm:ss" in local time, as libfaketime has it. The exit status is 0 or 1.
 package main
 
 import (
@@ -24,7 +24,6 @@ import (
 	"strings"
 	"time"
 
-	"example.org/rstuf"
 	"example.org/rstuf/repository"
 )
 
@@ -68,7 +67,7 @@ func run(ctx context.Context, args []string, faketime string) error {
 		}
 		return os.WriteFile(filepath.Join(c.dir, "root.json"), root, 0o644)
 	case "refresh":
-		reader, err := c.reader(false)
+		reader, err := c.reader()
 		if err != nil {
 			return err
 		}
@@ -83,36 +82,22 @@ func run(ctx context.Context, args []string, faketime string) error {
 // cacheFolder is the reader's cache in the folder of the trusted metadata.
 const cacheFolder = "cache"
 
-func (c *client) reader(hashPrefix bool) (*repository.Reader, error) {
+func (c *client) reader() (*repository.Reader, error) {
 	root, err := os.ReadFile(filepath.Join(c.dir, "root.json"))
 	if err != nil {
 		return nil, err
 	}
 	return repository.New(repository.Config{
-		MetadataURL: c.metadata, ArtifactsURL: c.artifacts, HashPrefix: hashPrefix,
+		MetadataURL: c.metadata, ArtifactsURL: c.artifacts, HashPrefixByRoot: true,
 		Cache: filepath.Join(c.dir, cacheFolder), Now: c.now, HTTP: repository.HTTPConfig{Retries: -1},
 	}, repository.TrustRoot(root))
 }
 
-// download puts each artifact under its encoded path into a folder. With
-// consistent snapshots the server has artifacts by their hashes.
+// download puts each artifact under its encoded path into a folder.
 func (c *client) download(ctx context.Context) error {
-	reader, err := c.reader(false)
+	reader, err := c.reader()
 	if err != nil {
 		return err
-	}
-	role, err := reader.Role(ctx, rstuf.RoleRoot)
-	if err != nil {
-		return err
-	}
-	root, err := role.Document.Root()
-	if err != nil {
-		return err
-	}
-	if root.ConsistentSnapshot {
-		if reader, err = c.reader(true); err != nil {
-			return err
-		}
 	}
 	for _, name := range c.names {
 		if _, err := reader.Download(ctx, name, filepath.Join(c.to, url.QueryEscape(name))); err != nil {
@@ -163,7 +148,7 @@ func clock(faketime string) (func() time.Time, error) {
 		return time.Now, nil
 	}
 	if text, ok := strings.CutPrefix(faketime, "@"); ok {
-		at, err := time.Parse(time.DateTime, text)
+		at, err := time.ParseInLocation(time.DateTime, text, time.Local)
 		return func() time.Time { return at }, err
 	}
 	seconds, err := strconv.ParseInt(faketime, 10, 64)
