@@ -42,7 +42,7 @@ var floors = map[string]floor{
 	"internal/durable":                     {theirs: []string{"golang.org/x/sys"}},
 	"internal/shape":                       {},
 	"internal/transport":                   {theirs: retryable},
-	"rstuf/internal/terminal":              {theirs: []string{"golang.org/x/term", "golang.org/x/sys"}},
+	"rstuf/internal/terminal":              {ours: []string{"internal/quote"}, theirs: []string{"golang.org/x/term", "golang.org/x/sys"}},
 	"rstuf/internal/terminal/terminaltest": {theirs: []string{"golang.org/x/sys"}},
 	"internal/canonical":                   {ours: []string{"internal/quote"}},
 	".":                                    {ours: []string{"internal/canonical", "internal/quote", "internal/rules", "internal/shape"}},
@@ -62,7 +62,7 @@ var floors = map[string]floor{
 	"rstuf": {
 		ours: []string{
 			".", "bootstrap", "ceremony", "client", "internal/files", "keys", "keys/vault", "metadata",
-			"internal/transport", "repository", "rstuf/internal/config", "rstuf/internal/terminal", "service",
+			"internal/quote", "internal/transport", "repository", "rstuf/internal/config", "rstuf/internal/terminal", "service",
 		},
 		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),
 	},

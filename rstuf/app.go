@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
 
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/rstuf/internal/config"
 	"example.org/rstuf/rstuf/internal/terminal"
 	"github.com/spf13/cobra"
@@ -36,16 +36,16 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	err := root.ExecuteContext(ctx)
 	code := exitCode(ctx, err)
 	if err != nil && code != exitInterrupted {
-		fmt.Fprintf(stderr, "rstuf: %s\n", printable(oneLine(err.Error())))
+		a.note("rstuf: %s", quote.Ours(oneLine(err)))
 	}
 	return code
 }
 
 // oneLine joins the lines of an error that has several.
-func oneLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
+func oneLine(err error) string {
+	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
 	for i := range lines {
-		lines[i] = strings.TrimSpace(lines[i])
+		lines[i] = quote.Line(strings.TrimSpace(lines[i]))
 	}
 	return strings.Join(lines, "; ")
 }

@@ -162,7 +162,7 @@ on, and expired metadata is an error.`,
 			}
 			info := artifactInfo(found)
 			return a.result(info, func() {
-				a.printf("path:    %s\nrole:    %s\nlength:  %d", printable(info.Path), printable(info.Role), info.Length)
+				a.printf("path:    %s\nrole:    %s\nlength:  %d", info.Path, info.Role, info.Length)
 				for _, algorithm := range sortedKeys(info.Hashes) {
 					a.printf("%s: %s", algorithm, info.Hashes[algorithm])
 				}

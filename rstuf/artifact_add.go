@@ -14,6 +14,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/files"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/repository"
 	"github.com/spf13/cobra"
 )
@@ -114,7 +115,7 @@ func (c *addCommand) source(ctx context.Context, args []string) (iter.Seq2[rstuf
 			seen := newSeen[int]()
 			for i, artifact := range request.Artifacts {
 				if before, twice := seen.add(artifact.Path, i+1); twice {
-					yield(rstuf.Artifact{}, fmt.Errorf("%s: artifacts %d and %d have the same path %s", c.jsonFile, before, i+1, printable(artifact.Path)))
+					yield(rstuf.Artifact{}, fmt.Errorf("%s: artifacts %d and %d have the same path %s", c.jsonFile, before, i+1, quote.Word(artifact.Path)))
 					return
 				}
 				if c.prefix != "" {
@@ -142,7 +143,7 @@ func (c *addCommand) source(ctx context.Context, args []string) (iter.Seq2[rstuf
 			more := hashAny(ctx, name, options, func(artifact rstuf.Artifact, err error) bool {
 				if before, twice := seen.add(artifact.Path, name); err == nil && twice {
 					return yield(rstuf.Artifact{}, fmt.Errorf("%s and %s have the same path %s in the repository: add them apart, with other --path",
-						printable(before), printable(name), printable(artifact.Path))) && false
+						quote.Word(before), quote.Word(name), quote.Word(artifact.Path))) && false
 				}
 				return yield(artifact, err)
 			})
@@ -295,7 +296,7 @@ func (a *app) reportUpload(report client.PublishReport, err error) error {
 			a.printf("skipped %d that were added before", result.Skipped)
 		}
 		for _, p := range result.Problems {
-			a.note("%s: %s", printable(p.Path), printable(p.Error))
+			a.note("%s: %s", p.Path, p.Error)
 		}
 	})
 	switch {

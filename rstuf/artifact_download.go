@@ -82,7 +82,7 @@ func (c *downloadCommand) run(ctx context.Context, names []string, prefixGiven b
 			bar.clear()
 			return
 		}
-		bar.show(fmt.Sprintf("%s %d of %d bytes of %s", gauge(done, total), done, total, printable(name)))
+		bar.show(fmt.Sprintf("%s %d of %d bytes of %s", gauge(done, total), done, total, name))
 	})
 	if err != nil {
 		return err

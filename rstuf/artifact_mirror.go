@@ -94,9 +94,9 @@ func (c *mirrorCommand) run(ctx context.Context, folder string, patterns []strin
 		result.Problems = append(result.Problems, problem{p.Path, p.Err.Error()})
 	}
 	err = c.result(result, func() {
-		c.printf("%s: timestamp version %d, %d metadata files written, %d artifacts of %d bytes", printable(folder), result.Version, result.Files, result.Artifacts, result.Bytes)
+		c.printf("%s: timestamp version %d, %d metadata files written, %d artifacts of %d bytes", folder, result.Version, result.Files, result.Artifacts, result.Bytes)
 		for _, p := range result.Problems {
-			c.note("%s: %s", printable(p.Path), printable(p.Error))
+			c.note("%s: %s", p.Path, p.Error)
 		}
 	})
 	if err == nil && len(result.Problems) > 0 {

@@ -10,6 +10,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/rstuf/internal/terminal"
 )
@@ -184,16 +185,16 @@ func showKeys(t *terminal.Terminal, role string, list []keys.Public) {
 	if len(list) == 0 {
 		return
 	}
-	t.Printf("Keys of %s:\n", printable(role))
+	t.Printf("Keys of %s:\n", role)
 	for _, key := range list {
-		t.Printf("  - %s, %s, key id %s\n", printable(key.Name()), printable(key.Key().KeyType), key.ID())
+		t.Printf("  - %s, %s, key id %s\n", key.Name(), key.Key().KeyType, key.ID())
 	}
 }
 
 func keyNames(list []keys.Public) []string {
 	names := make([]string, len(list))
 	for i, key := range list {
-		names[i] = printable(key.Name())
+		names[i] = key.Name()
 	}
 	return names
 }
@@ -228,7 +229,7 @@ func askKey(ctx context.Context, t *terminal.Terminal, others []keys.Public) (ke
 func askPublicKey(ctx context.Context, t *terminal.Terminal, question string, others []keys.Public) (key keys.Public, name string, err error) {
 	path, err := t.Ask(ctx, question, "", func(path string) (err error) {
 		if key, err = keys.LoadPublic(path); err != nil {
-			return errors.New(printable(err.Error()))
+			return err
 		}
 		if slices.ContainsFunc(others, func(k keys.Public) bool { return k.ID() == key.ID() }) {
 			return errors.New("this key is in use already")
@@ -238,7 +239,7 @@ func askPublicKey(ctx context.Context, t *terminal.Terminal, question string, ot
 	if name = key.Name(); name == "" {
 		name = strings.TrimSuffix(filepath.Base(path), ".pub")
 	}
-	return key, printable(name), err
+	return key, quote.Line(name), err
 }
 
 func askSigstore(ctx context.Context, t *terminal.Terminal) (keys.Public, error) {

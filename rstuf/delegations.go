@@ -8,6 +8,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/rstuf/internal/terminal"
 	"github.com/spf13/cobra"
@@ -182,7 +183,7 @@ func sendPlan(ctx context.Context, api *client.Client, plan *ceremony.RolePlan) 
 }
 
 func (c *delegationsCommand) confirm(ctx context.Context, plan *ceremony.RolePlan) error {
-	c.note("%s", plan)
+	c.note("%s", quote.Ours(plan.String()))
 	if c.yes {
 		return nil
 	}
@@ -216,7 +217,7 @@ func (c *delegationsCommand) askRemove(ctx context.Context, document *metadata.D
 func chooseRole(ctx context.Context, t *terminal.Terminal, roles []rstuf.DelegatedRole) ([]string, error) {
 	options := make([]string, len(roles))
 	for i, role := range roles {
-		options[i] = printable(role.Name)
+		options[i] = role.Name
 	}
 	i, err := t.Choose(ctx, "Role to remove", options, -1)
 	if err != nil {

@@ -236,7 +236,7 @@ func (c *doctorCommand) printHealth(h *health) {
 	}
 	colours := map[string]text.Color{levelError: text.FgRed, levelWarning: text.FgYellow, levelInfo: text.Reset}
 	for _, f := range h.Findings {
-		fmt.Fprintf(c.stdout, "%s: %s\n", c.paint(colours[f.Level], f.Level), printable(f.Subject+": "+f.Text))
+		c.printf("%s: %s: %s", c.paint(colours[f.Level], f.Level), f.Subject, f.Text)
 	}
 	if h.Healthy {
 		c.printf("nothing is wrong")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/service"
 )
 
@@ -172,7 +173,7 @@ func (c *fsckCommand) ask(ctx context.Context) (*service.Report, error) {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: status %d: %s", url, resp.StatusCode, printable(string(body)))
+		return nil, fmt.Errorf("%s: status %d: %s", url, resp.StatusCode, quote.OneLine(string(body), 1000))
 	}
 	var report service.Report
 	if err := json.Unmarshal(body, &report); err != nil {

@@ -13,6 +13,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/files"
+	"example.org/rstuf/internal/quote"
 	"github.com/spf13/cobra"
 )
 
@@ -118,7 +119,7 @@ func (c *importCommand) artifacts() iter.Seq2[rstuf.Artifact, error] {
 				number++
 				if before, twice := seen.add(artifact.Path, csvPlace{int32(i), int32(number)}); err == nil && twice {
 					return yield(rstuf.Artifact{}, fmt.Errorf("%s, artifact %d, and %s, artifact %d, have the same path %s: leave one out",
-						c.csv[before.file], before.number, path, number, printable(artifact.Path))) && false
+						c.csv[before.file], before.number, path, number, quote.Word(artifact.Path))) && false
 				}
 				return yield(artifact, err)
 			})

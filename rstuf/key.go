@@ -39,7 +39,7 @@ func (a *app) loadPrivate(ctx context.Context, path string, secret *secretFlags)
 				return nil, err
 			}
 			asked = true
-			return t.Password(ctx, "Password of "+printable(path))
+			return t.Password(ctx, "Password of "+path)
 		})
 		switch {
 		case err == nil:
@@ -108,7 +108,7 @@ func (a *app) newPassword(ctx context.Context, s *saveFlags) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.NewPassword(ctx, "Password for "+printable(s.file))
+	return t.NewPassword(ctx, "Password for "+s.file)
 }
 
 // keyInfo is what the command says about a key.

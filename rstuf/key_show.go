@@ -95,7 +95,7 @@ func (a *app) printKey(info keyInfo) {
 		what = "private key, " + encryption(!*info.Encrypted)
 	}
 	a.printf("file:    %s (%s)", info.File, what)
-	a.printf("name:    %s\nkey id:  %s\ntype:    %s\npublic:  %s", printable(name), printable(info.KeyID), printable(kind), shortPublic(info.Public))
+	a.printf("name:    %s\nkey id:  %s\ntype:    %s\npublic:  %s", name, info.KeyID, kind, shortPublic(info.Public))
 	if info.URI != "" {
 		a.printf("uri:     %s", info.URI)
 	}

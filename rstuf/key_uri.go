@@ -37,7 +37,7 @@ func (u *uriFlags) config(ctx context.Context, a *app, password *secretFlags) ke
 		if err != nil {
 			return nil, err
 		}
-		return t.Password(ctx, "Password of "+printable(file))
+		return t.Password(ctx, "Password of "+file)
 	}}
 	if u.vaultAddress != "" {
 		cfg.Openers = map[string]keys.URIOpener{"hv": vault.Opener(vault.Config{

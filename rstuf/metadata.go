@@ -180,9 +180,6 @@ func (a *app) chooseDraft(ctx context.Context, drafts []*ceremony.Draft, role st
 	if err != nil {
 		return nil, err
 	}
-	for i, name := range names {
-		names[i] = printable(name)
-	}
 	i, err := t.Choose(ctx, "Role", names, -1)
 	if err != nil {
 		return nil, err
@@ -274,7 +271,7 @@ root of a bootstrap that is the end of the bootstrap.`,
 				if err != nil {
 					return err
 				}
-				sure, err := t.Confirm(ctx, "Stop the signing of "+printable(draft.String()), false)
+				sure, err := t.Confirm(ctx, "Stop the signing of "+draft.String(), false)
 				if err != nil {
 					return err
 				}

@@ -88,7 +88,7 @@ func (c *updateCommand) askOnlineKey(ctx context.Context, t *terminal.Terminal, 
 	if err != nil {
 		return err
 	}
-	change, err := t.Confirm(ctx, "The online key is "+printable(current.String())+". Change that", false)
+	change, err := t.Confirm(ctx, "The online key is "+current.String()+". Change that", false)
 	if err != nil || !change {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/rstuf/internal/terminal"
@@ -77,7 +78,7 @@ func (a *app) showDraft(path string) error {
 		return err
 	}
 	review := draft.Review(time.Now())
-	return a.result(review, func() { a.printf("%s", review) })
+	return a.result(review, func() { a.printf("%s", quote.Ours(review.String())) })
 }
 
 func (a *app) findDocument(ctx context.Context, role, in, draftFile string, pending bool, repo *repositoryFlags) (*metadata.Document, error) {

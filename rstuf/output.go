@@ -5,13 +5,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf16"
 
 	"example.org/rstuf/internal/files"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/rstuf/internal/terminal"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -44,12 +43,12 @@ func (a *app) writeJSON(data []byte) error {
 	return err
 }
 
-// escapeJSON escapes the characters that printable escapes. In JSON they can
-// stand in strings alone.
+// escapeJSON escapes the characters that a terminal would not just show. In JSON
+// they can stand in strings alone.
 func escapeJSON(data []byte) []byte {
 	var b strings.Builder
 	for _, r := range string(data) {
-		if isPrintable(r) || r == '\n' {
+		if quote.Shown(r) || r == '\n' {
 			b.WriteRune(r)
 			continue
 		}
@@ -60,50 +59,24 @@ func escapeJSON(data []byte) []byte {
 	return []byte(b.String())
 }
 
-// printf writes a line of the result for people. What the arguments hold can
-// come from strangers, so control characters show as escapes.
+// printf writes the result for people: the lines of the format. Arguments can
+// come from strangers and are quoted as [quote.Sprintf] does it.
 func (a *app) printf(format string, args ...any) { printTo(a.stdout, format, args...) }
 
 // note writes a remark that is no part of the result.
 func (a *app) note(format string, args ...any) { printTo(a.stderr, format, args...) }
 
 func printTo(w io.Writer, format string, args ...any) {
-	lines := strings.Split(strings.TrimSuffix(fmt.Sprintf(format, args...), "\n"), "\n")
-	for _, line := range lines {
-		fmt.Fprintln(w, printable(line))
-	}
+	fmt.Fprintln(w, strings.TrimSuffix(quote.Sprintf(format, args...), "\n"))
 }
-
-// printable is text with all that could move the cursor, hide or reorder what
-// is on the screen written as escapes.
-func printable(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return !isPrintable(r) }) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case isPrintable(r):
-			b.WriteRune(r)
-		case r == '\t':
-			b.WriteByte(' ')
-		default:
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-	}
-	return b.String()
-}
-
-func isPrintable(r rune) bool { return unicode.IsPrint(r) && r != unicode.ReplacementChar }
 
 // colour tells whether output may be coloured (see no-color.org).
 func (a *app) colour() bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal.IsTerminal(a.stdout)
 }
 
-// table prints rows under a header; where there is a terminal, no wider than
-// it is.
+// table prints rows under a header of our own, each cell quoted if it must be;
+// where there is a terminal, no wider than it is.
 func (a *app) table(header []string, rows [][]string) {
 	w := table.NewWriter()
 	w.SetOutputMirror(a.stdout)
@@ -126,17 +99,17 @@ func (a *app) table(header []string, rows [][]string) {
 func row(cells []string) table.Row {
 	r := make(table.Row, len(cells))
 	for i, cell := range cells {
-		r[i] = printable(cell)
+		r[i] = quote.Line(cell)
 	}
 	return r
 }
 
-// paint colours text on a terminal.
-func (a *app) paint(colour text.Color, s string) string {
-	if !a.colour() {
-		return s
+// paint colours text of our own on a terminal.
+func (a *app) paint(colour text.Color, s string) quote.Ours {
+	if a.colour() {
+		s = colour.EscapeSeq() + s + text.Reset.EscapeSeq()
 	}
-	return colour.EscapeSeq() + s + text.Reset.EscapeSeq()
+	return quote.Ours(s)
 }
 
 // fit narrows columns until a row fits the width: the last of those that are
@@ -147,7 +120,7 @@ func fit(header []string, rows [][]string, width int) []table.ColumnConfig {
 	widths := make([]int, len(header))
 	for _, r := range append([][]string{header}, rows...) {
 		for i, cell := range r {
-			widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(printable(cell)))
+			widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(quote.Line(cell)))
 		}
 	}
 	over := gap*len(header) - width

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/rstuf/internal/terminal"
 )
 
@@ -44,8 +45,9 @@ func (b *progressBar) show(text string) {
 	if b.out == nil {
 		return
 	}
-	if b.width > 1 && len(text) >= b.width {
-		text = text[:b.width-1]
+	text = quote.Line(text)
+	if b.width > 2 && len(text) >= b.width {
+		text = quote.Cut(text, b.width-2)
 	}
 	fmt.Fprintf(b.out, "\r\x1b[K%s", text)
 }

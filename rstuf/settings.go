@@ -76,7 +76,7 @@ func (a *app) settingsGet(ctx context.Context) error {
 			a.printf("hash bins:  %d", s.NumberOfDelegatedBins)
 		}
 		if s.OnlineKey != nil {
-			a.printf("online key: %s, %s, %s", printable(s.OnlineKey.DisplayName()), printable(s.OnlineKey.KeyType), printable(s.OnlineKey.OnlineURI))
+			a.printf("online key: %s, %s, %s", s.OnlineKey.DisplayName(), s.OnlineKey.KeyType, s.OnlineKey.OnlineURI)
 		}
 		rows := [][]string{}
 		for _, role := range sortedKeys(s.Expiration) {

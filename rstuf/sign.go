@@ -11,6 +11,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/internal/files"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/metadata"
 	"github.com/spf13/cobra"
 )
@@ -77,13 +78,13 @@ func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signF
 
 // review shows what is about to be signed.
 func (a *app) review(draft *ceremony.Draft) {
-	a.note("%s", draft.Review(time.Now()))
+	a.note("%s", quote.Ours(draft.Review(time.Now()).String()))
 }
 
 func (a *app) signWithFile(ctx context.Context, draft *ceremony.Draft, path string, flags *signFlags) error {
 	a.review(draft)
 	if a.term != nil && !flags.yes {
-		sign, err := a.term.Confirm(ctx, fmt.Sprintf("Sign %s with %s", printable(draft.String()), printable(path)), false)
+		sign, err := a.term.Confirm(ctx, fmt.Sprintf("Sign %s with %s", draft, path), false)
 		if err != nil {
 			return err
 		}
@@ -109,7 +110,7 @@ func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *sign
 		missing := draft.Status().Missing()
 		options := make([]string, 0, len(missing)+1)
 		for _, key := range missing {
-			options = append(options, printable(key.String()))
+			options = append(options, key.String())
 		}
 		if mode == asManyAsWanted || mode == untilComplete && len(draft.Document().Signatures()) > 0 {
 			options = append(options, "continue without more signatures")
@@ -126,7 +127,7 @@ func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *sign
 		case err != nil && mode == onlyOne:
 			return err
 		case err != nil:
-			a.term.Printf("%s\n", printable(err.Error()))
+			a.term.Printf("%s\n", err)
 		}
 	}
 	return nil
@@ -134,8 +135,7 @@ func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *sign
 
 // askSignature asks for the file of a key and signs with it.
 func (a *app) askSignature(ctx context.Context, draft *ceremony.Draft, ref metadata.KeyRef, flags *signFlags) error {
-	name := printable(ref.String())
-	path, err := a.term.Ask(ctx, "Private key file of "+name, "", func(path string) error {
+	path, err := a.term.Ask(ctx, "Private key file of "+ref.String(), "", func(path string) error {
 		_, err := os.Stat(path)
 		return err
 	})

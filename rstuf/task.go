@@ -7,6 +7,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/quote"
 	"github.com/spf13/cobra"
 )
 
@@ -101,10 +102,10 @@ func (a *app) printTask(task rstuf.Task, all bool, waiting []rstuf.WaitingRole) 
 			return
 		}
 		if task.Result.Message != "" {
-			a.printf("%s", printable(task.Result.Message))
+			a.printf("%s", task.Result.Message)
 		}
 		if task.Result.Error != "" {
-			a.printf("error: %s", printable(task.Result.Error))
+			a.printf("error: %s", task.Result.Error)
 		}
 		if task.Result.Details != nil {
 			a.printDetails(task.Result.Details, all)
@@ -124,11 +125,15 @@ func (a *app) printDetails(d *rstuf.TaskDetails, all bool) {
 		if len(names) == 0 {
 			return
 		}
-		more := ""
-		if len(names) > maxNames && !all {
-			names, more = names[:maxNames], ", …"
+		shown := []string{}
+		for _, name := range names {
+			if len(shown) == maxNames && !all {
+				shown = append(shown, "…")
+				break
+			}
+			shown = append(shown, quote.Word(name))
 		}
-		a.printf("%s (%d): %s%s", what, len(names), strings.Join(names, ", "), more)
+		a.printf("%s (%d): %s", what, len(names), strings.Join(shown, ", "))
 	}
 	list("added", d.AddedArtifacts)
 	list("deleted", d.DeletedArtifacts)

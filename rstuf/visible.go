@@ -50,7 +50,7 @@ func (a *app) waitVisible(ctx context.Context, f *visibleFlags, expected ...repo
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(a.api.timeout, visibleTimeout))
 	defer cancel()
 	if err := reader.WaitFor(ctx, expected...); err != nil {
-		return fmt.Errorf("the service has done it, and clients can't see it at %s: %w", printable(repo.MetadataURL), err)
+		return fmt.Errorf("the service has done it, and clients can't see it at %s: %w", repo.MetadataURL, err)
 	}
 	return nil
 }

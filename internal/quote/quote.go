@@ -5,7 +5,6 @@ package quote
 import (
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -22,7 +21,7 @@ func Word(text string) string {
 // Line returns text as one line: as it is, or quoted if it holds characters
 // that a terminal would not just show.
 func Line(text string) string {
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !Shown(r) }) {
 		return strconv.Quote(text)
 	}
 	return text
@@ -33,7 +32,7 @@ func Line(text string) string {
 // that are not UTF-8 become single spaces, and it is cut as [Cut] does.
 func OneLine(text string, most int) string {
 	text = strings.ToValidUTF8(text, " ")
-	hidden := func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }
+	hidden := func(r rune) bool { return r == ' ' || !Shown(r) }
 	return Cut(strings.Join(strings.FieldsFunc(text, hidden), " "), most)
 }
 

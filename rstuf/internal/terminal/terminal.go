@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 
+	"example.org/rstuf/internal/quote"
 	"golang.org/x/term"
 )
 
@@ -77,18 +78,20 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Printf writes text to the person.
+// Printf writes text to the person. Arguments are quoted as [quote.Sprintf] does
+// it, and so are all questions and options: names in them can come from
+// strangers.
 func (t *Terminal) Printf(format string, args ...any) {
-	fmt.Fprintf(t.out, format, args...)
+	_, _ = io.WriteString(t.out, quote.Sprintf(format, args...))
 }
 
 // Ask asks for a line. An empty answer means def, where there is one. What
 // accept returns an error for is shown with it and asked again; accept may be
 // nil.
 func (t *Terminal) Ask(ctx context.Context, question, def string, accept func(string) error) (string, error) {
-	prompt := question + ": "
+	prompt := quote.Sprintf("%s: ", question)
 	if def != "" {
-		prompt = fmt.Sprintf("%s [%s]: ", question, def)
+		prompt = quote.Sprintf("%s [%s]: ", question, def)
 	}
 	for range Tries {
 		answer, err := t.line(ctx, prompt)
@@ -165,7 +168,7 @@ func (t *Terminal) Choose(ctx context.Context, question string, options []string
 	chosen := -1
 	_, err := t.Ask(ctx, question, text, func(answer string) error {
 		for i, option := range options {
-			if answer == strconv.Itoa(i+1) || strings.EqualFold(answer, option) {
+			if answer == strconv.Itoa(i+1) || strings.EqualFold(answer, quote.Line(option)) {
 				chosen = i
 				return nil
 			}
@@ -216,7 +219,7 @@ func (t *Terminal) NewPassword(ctx context.Context, question string) ([]byte, er
 }
 
 func (t *Terminal) line(ctx context.Context, prompt string) (string, error) {
-	t.Printf("%s", prompt)
+	t.Printf("%s", quote.Ours(prompt))
 	line, err := wait(ctx, func() ([]byte, error) { return readLine(t.in) })
 	if err != nil {
 		t.Printf("\n")
