@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -57,9 +58,28 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// exampleLines are the calls of rstuf in an example, as words.
+// TestHelpWidth: the help fits windows that people have.
+func TestHelpWidth(t *testing.T) {
+	t.Parallel()
+	var check func(cmd *cobra.Command)
+	check = func(cmd *cobra.Command) {
+		var help bytes.Buffer
+		cmd.SetOut(&help)
+		require.NoError(t, cmd.Help())
+		for line := range strings.Lines(help.String()) {
+			assert.Less(t, text.StringWidthWithoutEscSequences(strings.TrimSuffix(line, "\n")), 100, "%s: %s", cmd.CommandPath(), line)
+		}
+		for _, child := range cmd.Commands() {
+			check(child)
+		}
+	}
+	check(newRootCommand(&app{}))
+}
+
+// exampleLines are the calls of rstuf in an example, as words. A line may go on
+// behind a backslash.
 func exampleLines(example string) (lines [][]string) {
-	for line := range strings.Lines(example) {
+	for line := range strings.Lines(strings.ReplaceAll(example, "\\\n", " ")) {
 		_, call, ok := strings.Cut(" "+line, " rstuf ")
 		if !ok {
 			continue

@@ -35,7 +35,8 @@ current repository of the settings. Verified metadata is kept in
 repository as the newest; --trust-first-root-unsafe pins there the root of the
 first time.`,
 		Example: `  rstuf artifact download app-1.0.tar.gz
-  rstuf artifact download releases/app.tar.gz -r root.json -m https://metadata.example.com -a https://files.example.com -P .`,
+  rstuf artifact download releases/app.tar.gz -r root.json \
+      -m https://metadata.example.com -a https://files.example.com -P .`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.run(cmd.Context(), args, cmd.Flags().Changed("hash-prefix"))

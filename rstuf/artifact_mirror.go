@@ -34,7 +34,8 @@ one are copied. Give the first root, so that clients of every age can follow.
 An artifact that the server lacks, or has otherwise than the metadata says, is
 an error; the rest is copied all the same.`,
 		Example: `  rstuf artifact mirror /media/usb/repository
-  rstuf artifact mirror mirror 'releases/*' -r 1.root.json -m https://metadata.example.com -a https://files.example.com`,
+  rstuf artifact mirror mirror 'releases/*' -r 1.root.json \
+      -m https://metadata.example.com -a https://files.example.com`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.run(cmd.Context(), args[0], args[1:], cmd.Flags().Changed("hash-prefix"))

@@ -12,7 +12,8 @@ func newRepositoryCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "repository",
 		Short: "Keep the repositories to download from in the settings",
-		Example: `  rstuf artifact repository add -n main -r root.json -m https://metadata.example.com -a https://files.example.com
+		Example: `  rstuf artifact repository add -n main -r root.json \
+      -m https://metadata.example.com -a https://files.example.com
   rstuf artifact repository set main`,
 	}
 	cmd.AddCommand(newRepositoryAddCommand(a), newRepositoryUpdateCommand(a), newRepositorySetCommand(a),
@@ -88,7 +89,8 @@ func newRepositoryAddCommand(a *app) *cobra.Command {
 		Long: `Add a repository to the settings, with the root that downloads start from. A
 root from a URL is trusted as it comes: compare it with one that you have from
 somewhere else ("rstuf artifact repository show").`,
-		Example: "  rstuf artifact repository add -n main -r root.json -m https://metadata.example.com -a https://files.example.com",
+		Example: `  rstuf artifact repository add -n main -r root.json \
+      -m https://metadata.example.com -a https://files.example.com`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := required(cmd, "name", "root", "metadata-url", "artifacts-url"); err != nil {
 				return err

@@ -45,9 +45,11 @@ when it is repeated.
 With --db-uri they go straight into the PostgreSQL of a deployed RSTUF, all or
 none, and are published then: minutes for millions. An artifact that is there
 already is an error. The tables are those of RSTUF's workers since 2025.`,
-		Example: `  rstuf admin --api-server https://rstuf.example.com import-artifacts --csv export.csv --journal import.journal
+		Example: `  rstuf admin --api-server https://rstuf.example.com import-artifacts --csv export.csv \
+      --journal import.journal
   rstuf admin import-artifacts --csv part1.csv --csv part2.csv
-  rstuf admin import-artifacts --csv export.csv --db-uri postgresql://rstuf@127.0.0.1/rstuf --db-password-file secret`,
+  rstuf admin import-artifacts --csv export.csv --db-uri postgresql://rstuf@127.0.0.1/rstuf \
+      --db-password-file secret`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	flags := cmd.Flags()

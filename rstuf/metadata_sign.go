@@ -36,7 +36,8 @@ With --in the document comes from a file with the API's answer, and with
 --draft from a draft (see rstuf admin metadata pending), which gets the
 signature.`,
 		Example: `  rstuf admin metadata sign --root root.json
-  rstuf admin metadata sign --role root --key alice --root root.json --metadata-url https://metadata.example.com
+  rstuf admin metadata sign --role root --key alice --root root.json \
+      --metadata-url https://metadata.example.com
   rstuf admin metadata sign --in pending.json --dry-run --out --key alice --root root.json
   rstuf admin metadata sign --draft root.draft.json --key alice --root root.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },

@@ -45,9 +45,12 @@ ceremony).
 The flags say what changes; without any, a terminal asks. A change that changes
 nothing is refused. A new online key makes a test signature first.`,
 		Example: `  rstuf admin metadata update --in root.json --days 365 --key alice --key bob
-  rstuf admin metadata update --in root.json --add-key carol=carol.pub --remove-key bob --key alice --key bob
-  rstuf admin metadata update --in root.json --online-key keys/new --online-key-uri fn:new --key alice --key bob
-  rstuf admin metadata update -m https://metadata.example.com -r root.json --threshold 3 --draft next.json`,
+  rstuf admin metadata update --in root.json --add-key carol=carol.pub --remove-key bob \
+      --key alice --key bob
+  rstuf admin metadata update --in root.json --online-key keys/new --online-key-uri fn:new \
+      --key alice --key bob
+  rstuf admin metadata update -m https://metadata.example.com -r root.json --threshold 3 \
+      --draft next.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	flags := cmd.Flags()

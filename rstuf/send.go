@@ -85,7 +85,7 @@ func sendFile[T rstuf.Request](a *app, name, short string, role func(*T) string,
 	return &cobra.Command{
 		Use:     name + " FILE",
 		Short:   short,
-		Long:    short + " and wait for its task. Exit code 4: signatures are missing.",
+		Long:    short + " and wait for its task.\nExit code 4: signatures are missing.",
 		Example: fmt.Sprintf("  rstuf admin send %s %s-payload.json", name, name),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -48,8 +48,9 @@ func newServeCommand(a *app) *cobra.Command {
 SIGTERM, and after a crash it goes on where it was.
 
 The online key is opened by the URI that root names: fn:FILE is a file in
---key-dir, hv:NAME/VERSION a key of --vault-address; for others see --key-scheme. Or give it with --online-key, a file or URI; an encrypted file's
-password comes from the flags or is asked for.
+--key-dir, hv:NAME/VERSION a key of --vault-address; for others see --key-scheme.
+Or give it with --online-key, a file or URI; an encrypted file's password comes
+from the flags or is asked for.
 
 With --dev the first start makes two root keys and an online key (not
 encrypted, for trying out alone), holds a ceremony with them and bootstraps;
