@@ -14,10 +14,8 @@ import (
 // downloadCommand is what the flags of rstuf artifact download say.
 type downloadCommand struct {
 	*app
-	repo       readFlags
-	artifacts  string
-	hashPrefix bool
-	dir        string
+	repo artifactFlags
+	dir  string
 }
 
 func newArtifactDownloadCommand(a *app) *cobra.Command {
@@ -38,15 +36,10 @@ first time.`,
   rstuf artifact download releases/app.tar.gz -r root.json \
       -m https://metadata.example.com -a https://files.example.com -P .`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.run(cmd.Context(), args, cmd.Flags().Changed("hash-prefix"))
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) },
 	}
 	c.repo.add(cmd)
-	flags := cmd.Flags()
-	flags.StringVarP(&c.artifacts, "artifacts-url", "a", "", "base `URL` of the artifacts")
-	flags.BoolVarP(&c.hashPrefix, "hash-prefix", "p", false, "artifacts are stored as HASH.NAME")
-	flags.StringVarP(&c.dir, "directory-prefix", "P", "", "download `FOLDER`")
+	cmd.Flags().StringVarP(&c.dir, "directory-prefix", "P", "", "download `FOLDER`")
 	return cmd
 }
 
@@ -57,16 +50,10 @@ type download struct {
 	rstuf.ArtifactInfo
 }
 
-func (c *downloadCommand) run(ctx context.Context, names []string, prefixGiven bool) error {
-	repo, err := c.repository(&c.repo.repositoryFlags)
+func (c *downloadCommand) run(ctx context.Context, names []string) error {
+	repo, err := c.artifacts(&c.repo)
 	if err != nil {
 		return err
-	}
-	if c.artifacts != "" {
-		repo.ArtifactBaseURL = c.artifacts
-	}
-	if prefixGiven {
-		repo.HashPrefix = c.hashPrefix
 	}
 	if c.dir != "" {
 		repo.DownloadDir = c.dir
@@ -78,7 +65,7 @@ func (c *downloadCommand) run(ctx context.Context, names []string, prefixGiven b
 		return usagef("nothing says where the artifacts are: give --artifacts-url")
 	}
 	bar := c.bar()
-	reader, err := c.reader(ctx, &c.repo, repo, func(name string, done, total int64) {
+	reader, err := c.reader(ctx, &c.repo.readFlags, repo, func(name string, done, total int64) {
 		if done == total {
 			bar.clear()
 			return

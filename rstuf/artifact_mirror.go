@@ -14,9 +14,7 @@ import (
 // mirrorCommand is what the flags of rstuf artifact mirror say.
 type mirrorCommand struct {
 	*app
-	repo         readFlags
-	artifacts    string
-	hashPrefix   bool
+	repo         artifactFlags
 	metadataOnly bool
 }
 
@@ -37,15 +35,10 @@ an error; the rest is copied all the same.`,
   rstuf artifact mirror mirror 'releases/*' -r 1.root.json \
       -m https://metadata.example.com -a https://files.example.com`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.run(cmd.Context(), args[0], args[1:], cmd.Flags().Changed("hash-prefix"))
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], args[1:]) },
 	}
 	c.repo.add(cmd)
-	flags := cmd.Flags()
-	flags.StringVarP(&c.artifacts, "artifacts-url", "a", "", "base `URL` of the artifacts")
-	flags.BoolVarP(&c.hashPrefix, "hash-prefix", "p", false, "artifacts are stored as HASH.NAME")
-	flags.BoolVar(&c.metadataOnly, "metadata-only", false, "copy no artifacts")
+	cmd.Flags().BoolVar(&c.metadataOnly, "metadata-only", false, "copy no artifacts")
 	return cmd
 }
 
@@ -59,21 +52,15 @@ type mirrorResult struct {
 	Problems  []problem `json:"problems"`
 }
 
-func (c *mirrorCommand) run(ctx context.Context, folder string, patterns []string, prefixGiven bool) error {
-	repo, err := c.repository(&c.repo.repositoryFlags)
+func (c *mirrorCommand) run(ctx context.Context, folder string, patterns []string) error {
+	repo, err := c.artifacts(&c.repo)
 	if err != nil {
 		return err
-	}
-	if c.artifacts != "" {
-		repo.ArtifactBaseURL = c.artifacts
-	}
-	if prefixGiven {
-		repo.HashPrefix = c.hashPrefix
 	}
 	if repo.ArtifactBaseURL == "" && !c.metadataOnly {
 		return usagef("nothing says where the artifacts are: give --artifacts-url, or --metadata-only")
 	}
-	reader, err := c.reader(ctx, &c.repo, repo, nil)
+	reader, err := c.reader(ctx, &c.repo.readFlags, repo, nil)
 	if err != nil {
 		return err
 	}

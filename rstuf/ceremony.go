@@ -18,18 +18,13 @@ import (
 // ceremonyCommand is what the flags of rstuf admin ceremony say.
 type ceremonyCommand struct {
 	*app
+	drafting
 	policyFile string
 	defaults   bool
 	unsafeOne  bool
-	out        string
-	draftFile  string
-	merge      []string
-	dryRun     bool
-	force      bool
 	timeout    int
 	bootstrap  bool
 	upload     string
-	sign       signFlags
 }
 
 func newCeremonyCommand(a *app) *cobra.Command {
@@ -67,15 +62,10 @@ Without a server --dry-run is needed. "-b -u FILE" sends a payload file.`,
 	flags.StringVar(&c.policyFile, "policy", "", "answers in advance: a policy `FILE` (YAML or JSON)")
 	flags.BoolVar(&c.defaults, "defaults", false, "take the defaults for lives and hash bins that the policy leaves open, unasked")
 	flags.BoolVar(&c.unsafeOne, "allow-threshold-one-unsafe", false, "allow a single root key to decide alone, as the first releases did")
-	flags.StringVar(&c.draftFile, "draft", "", "keep the ceremony in `FILE`, to be signed by one person after another")
-	flags.StringArrayVar(&c.merge, "merge", nil, "add the signatures of another copy of the draft, `FILE`")
-	flags.BoolVar(&c.dryRun, "dry-run", false, "send nothing")
-	flags.BoolVar(&c.force, "force", false, "let --out replace a file")
 	flags.IntVarP(&c.timeout, "timeout", "t", rstuf.DefaultBootstrapTimeout, "`SECONDS` that the bootstrap may take")
 	flags.BoolVarP(&c.bootstrap, "bootstrap", "b", false, "send the payload, even while signatures are missing")
-	optionalString(cmd, &c.out, "out", "", "ceremony-payload.json", "write the payload to `FILE` (without a value: ceremony-payload.json)")
 	optionalString(cmd, &c.upload, "upload", "u", "payload.json", "with -b: send the payload `FILE` of an earlier ceremony (without a value: payload.json)")
-	c.sign.add(cmd)
+	c.drafting.add(cmd, "the ceremony", "ceremony-payload.json")
 	return cmd
 }
 
@@ -86,7 +76,13 @@ func (c *ceremonyCommand) run(ctx context.Context, timeoutGiven bool) error {
 		}
 		return c.sendBootstrapFile(ctx, c.upload)
 	}
-	if err := c.check(); err != nil {
+	switch {
+	case c.dryRun && c.bootstrap:
+		return usagef("--dry-run and --bootstrap contradict each other")
+	case c.timeout < 1:
+		return usagef("--timeout %d: want seconds, at least 1", c.timeout)
+	}
+	if err := c.check(c.app); err != nil {
 		return err
 	}
 	if err := c.ready(ctx); err != nil {
@@ -96,33 +92,10 @@ func (c *ceremonyCommand) run(ctx context.Context, timeoutGiven bool) error {
 	if err != nil {
 		return err
 	}
-	if err := mergeDrafts(draft, c.merge); err != nil {
-		return err
-	}
-	if err := c.signDraft(ctx, draft, &c.sign, modeOf(c.draftFile)); err != nil {
+	if err := c.signAll(ctx, c.app, draft); err != nil {
 		return err
 	}
 	return c.finish(ctx, draft)
-}
-
-// check finds what is wrong with the flags before anybody begins to work.
-func (c *ceremonyCommand) check() error {
-	server, err := c.hasServer()
-	switch {
-	case err != nil:
-		return err
-	case len(c.merge) > 0 && c.draftFile == "":
-		return usagef("--merge goes with --draft")
-	case c.dryRun && c.bootstrap:
-		return usagef("--dry-run and --bootstrap contradict each other")
-	case !server && !c.dryRun && c.draftFile == "":
-		return usagef("nowhere to send the payload: give --api-server to rstuf admin, SERVER in %s, or --dry-run", c.configPath)
-	case c.term == nil && c.draftFile == "" && !c.sign.given():
-		return usagef("nobody signs: there is no terminal to ask: give --key FILE, or --draft FILE to have it signed elsewhere")
-	case c.timeout < 1:
-		return usagef("--timeout %d: want seconds, at least 1", c.timeout)
-	}
-	return checkNew(c.out, c.force)
 }
 
 // draft loads the draft that --draft names or makes a new one.
@@ -175,21 +148,12 @@ type ceremonyResult struct {
 
 // finish keeps what was signed, then sends it if it is time for that.
 func (c *ceremonyCommand) finish(ctx context.Context, draft *ceremony.Draft) error {
-	result := ceremonyResult{Status: draft.Status(), Draft: c.draftFile}
-	if c.draftFile != "" {
-		if err := draft.SaveOver(c.draftFile); err != nil {
-			return err
-		}
-		c.progress("saved the draft in %s", c.draftFile)
+	payload, err := c.keep(c.app, draft, func(path string) error { return writePayload(path, draft, c.force) })
+	if err != nil {
+		return err
 	}
+	result := ceremonyResult{Status: draft.Status(), Draft: c.draftFile, Payload: payload}
 	complete := result.Status.Complete()
-	if c.out != "" && (complete || c.draftFile == "") {
-		if err := writePayload(c.out, draft, c.force); err != nil {
-			return err
-		}
-		result.Payload = c.out
-		c.progress("saved the payload in %s", c.out)
-	}
 	server, err := c.hasServer()
 	if err != nil {
 		return err
@@ -201,7 +165,7 @@ func (c *ceremonyCommand) finish(ctx context.Context, draft *ceremony.Draft) err
 	if server && !c.dryRun && (complete || c.draftFile == "" || c.bootstrap) {
 		sent, err := c.sendBootstrap(ctx, draft.Payload())
 		if err != nil {
-			return errors.Join(err, c.rescue(draft))
+			return errors.Join(err, c.rescue("ceremony-payload", "bootstrap", func(path string) error { return writePayload(path, draft, false) }))
 		}
 		result.Bootstrap = &sent
 		waiting = waitingFor(sent)
@@ -213,19 +177,6 @@ func (c *ceremonyCommand) finish(ctx context.Context, draft *ceremony.Draft) err
 		}
 	})
 	return errors.Join(err, waiting)
-}
-
-// rescue keeps what people have signed where it could not be sent and nothing
-// else keeps it. The error is nil or says where it is.
-func (c *ceremonyCommand) rescue(draft *ceremony.Draft) error {
-	if c.out != "" || c.draftFile != "" {
-		return nil
-	}
-	path := rescueName("ceremony-payload")
-	if err := writePayload(path, draft, false); err != nil {
-		return fmt.Errorf("and the payload could not be saved: %w", err)
-	}
-	return fmt.Errorf("the payload is in %s: send it later with rstuf admin send bootstrap", path)
 }
 
 // ready finds out before people begin to answer questions whether the

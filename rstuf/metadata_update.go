@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 
@@ -18,16 +17,14 @@ import (
 // updateCommand is what the flags of rstuf admin metadata update say.
 type updateCommand struct {
 	*app
-	in, draftFile, out   string
-	merge                []string
-	dryRun, force        bool
+	drafting
+	in                   string
 	addKeys, renameKeys  []string
 	onlineKey, onlineURI string
 	untestedOnline       string
 	uris                 uriFlags
 	change               ceremony.Change
 	pinned               pinFlags
-	sign                 signFlags
 }
 
 func newMetadataUpdateCommand(a *app) *cobra.Command {
@@ -55,11 +52,6 @@ nothing is refused. A new online key makes a test signature first.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&c.in, "in", "", "`FILE` of the root that is trusted today")
-	flags.StringVar(&c.draftFile, "draft", "", "keep the next root in `FILE`, to be signed by one person after another")
-	flags.StringArrayVar(&c.merge, "merge", nil, "add the signatures of another copy of the draft, `FILE`")
-	optionalString(cmd, &c.out, "out", "", "update-payload.json", "write the payload to `FILE` (without a value: update-payload.json)")
-	flags.BoolVar(&c.dryRun, "dry-run", false, "send nothing")
-	flags.BoolVar(&c.force, "force", false, "let --out replace a file")
 	flags.IntVar(&c.change.Days, "days", 0, "let the root live `DAYS` from now on")
 	flags.IntVar(&c.change.Threshold, "threshold", 0, "`NUMBER` of root keys that must sign from then on")
 	flags.StringArrayVar(&c.addKeys, "add-key", nil, "add a root key, `NAME=FILE` of its public key; may be repeated")
@@ -72,42 +64,25 @@ nothing is refused. A new online key makes a test signature first.`,
 	c.uris.add(flags, ".", " of --online-key")
 	flags.BoolVar(&c.change.AllowThresholdOneUnsafe, "allow-threshold-one-unsafe", false, "allow a single root key to decide alone")
 	c.pinned.add(cmd)
-	c.sign.add(cmd)
+	c.drafting.add(cmd, "the next root", "update-payload.json")
 	return cmd
 }
 
 func (c *updateCommand) run(ctx context.Context) error {
-	if err := c.check(); err != nil {
+	if c.onlineKey != "" && c.untestedOnline != "" {
+		return usagef("--online-key and --untested-online-key-unsafe contradict each other")
+	}
+	if err := c.check(c.app); err != nil {
 		return err
 	}
 	draft, err := c.draft(ctx)
 	if err != nil {
 		return err
 	}
-	if err := mergeDrafts(draft, c.merge); err != nil {
-		return err
-	}
-	if err := c.signDraft(ctx, draft, &c.sign, modeOf(c.draftFile)); err != nil {
+	if err := c.signAll(ctx, c.app, draft); err != nil {
 		return err
 	}
 	return c.finish(ctx, draft)
-}
-
-func (c *updateCommand) check() error {
-	server, err := c.hasServer()
-	switch {
-	case err != nil:
-		return err
-	case !server && !c.dryRun && c.draftFile == "":
-		return usagef("nowhere to send the payload: give --api-server to rstuf admin, SERVER in %s, or --dry-run", c.configPath)
-	case len(c.merge) > 0 && c.draftFile == "":
-		return usagef("--merge goes with --draft")
-	case c.onlineKey != "" && c.untestedOnline != "":
-		return usagef("--online-key and --untested-online-key-unsafe contradict each other")
-	case c.term == nil && c.draftFile == "" && !c.sign.given():
-		return usagef("nobody signs: there is no terminal to ask: give --key FILE, or --draft FILE to have it signed elsewhere")
-	}
-	return checkNew(c.out, c.force)
 }
 
 // trusted is the root that is trusted today.
@@ -210,21 +185,9 @@ func (c *updateCommand) readOnlineKey(ctx context.Context) (err error) {
 // finish keeps what was signed, then sends it if it is time for that.
 func (c *updateCommand) finish(ctx context.Context, draft *ceremony.Draft) error {
 	status := draft.Status()
-	if c.draftFile != "" {
-		if err := draft.SaveOver(c.draftFile); err != nil {
-			return err
-		}
-		c.progress("saved the draft in %s", c.draftFile)
-	}
-	if c.out != "" && (status.Complete() || c.draftFile == "") {
-		data, err := encodeJSON(draft.Update())
-		if err == nil {
-			err = writeFile(c.out, data, c.force)
-		}
-		if err != nil {
-			return err
-		}
-		c.progress("saved the payload in %s", c.out)
+	payload, err := c.keep(c.app, draft, func(path string) error { return c.writePayload(path, draft, c.force) })
+	if err != nil {
+		return err
 	}
 	server, err := c.hasServer()
 	if err != nil {
@@ -235,8 +198,8 @@ func (c *updateCommand) finish(ctx context.Context, draft *ceremony.Draft) error
 			return api.UpdateMetadata(ctx, draft.Update().Metadata[rstuf.RoleRoot])
 		})
 		var waiting waitingError
-		if err != nil && !errors.As(err, &waiting) && c.out == "" && c.draftFile == "" {
-			err = errors.Join(err, c.rescue(draft))
+		if err != nil && !errors.As(err, &waiting) {
+			err = errors.Join(err, c.rescue("update-payload", "update", func(path string) error { return c.writePayload(path, draft, false) }))
 		}
 		return err
 	}
@@ -244,7 +207,7 @@ func (c *updateCommand) finish(ctx context.Context, draft *ceremony.Draft) error
 		Draft   string          `json:"draft_file,omitempty"`
 		Payload string          `json:"payload_file,omitempty"`
 		Status  ceremony.Status `json:"signatures"`
-	}{c.draftFile, c.out, status}
+	}{c.draftFile, payload, status}
 	err = c.result(result, func() { c.printf("%s: %s", draft, status) })
 	if err == nil && !status.Complete() {
 		err = waitingError{"signatures are missing: " + status.String()}
@@ -252,16 +215,10 @@ func (c *updateCommand) finish(ctx context.Context, draft *ceremony.Draft) error
 	return err
 }
 
-// rescue keeps what people have signed where it could not be sent and nothing
-// else keeps it. The error says where it is.
-func (c *updateCommand) rescue(draft *ceremony.Draft) error {
-	path := rescueName("update-payload")
+func (c *updateCommand) writePayload(path string, draft *ceremony.Draft, force bool) error {
 	data, err := encodeJSON(draft.Update())
-	if err == nil {
-		err = writeFile(path, data, false)
-	}
 	if err != nil {
-		return fmt.Errorf("and the payload could not be saved: %w", err)
+		return err
 	}
-	return fmt.Errorf("the payload is in %s: send it later with rstuf admin send update", path)
+	return writeFile(path, data, force)
 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"time"
 	"unicode/utf16"
 
 	"example.org/rstuf/internal/files"
@@ -158,9 +157,4 @@ func checkNew(path string, force bool) error {
 		return usagef("%s: %w: choose another name or give --force", path, fs.ErrExist)
 	}
 	return nil
-}
-
-// rescueName is the name of a file that keeps what could not be sent.
-func rescueName(what string) string {
-	return what + "-" + time.Now().UTC().Format("20060102T150405Z") + ".json"
 }

@@ -18,6 +18,7 @@ import (
 	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuf/internal/config"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // configRepository is a repository of the settings.
@@ -216,6 +217,34 @@ func (a *app) reader(ctx context.Context, f *readFlags, repo config.Repository, 
 		return nil, usage(err)
 	}
 	return reader, nil
+}
+
+// artifactFlags also say where the artifacts are.
+type artifactFlags struct {
+	readFlags
+	artifacts  string
+	hashPrefix bool
+	prefix     *pflag.Flag // of hashPrefix
+}
+
+func (f *artifactFlags) add(cmd *cobra.Command) {
+	f.readFlags.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.artifacts, "artifacts-url", "a", "", "base `URL` of the artifacts")
+	flags.BoolVarP(&f.hashPrefix, "hash-prefix", "p", false, "artifacts are stored as HASH.NAME")
+	f.prefix = flags.Lookup("hash-prefix")
+}
+
+// artifacts gives what the flags say, and from the settings what they leave open.
+func (a *app) artifacts(f *artifactFlags) (config.Repository, error) {
+	repo, err := a.repository(&f.repositoryFlags)
+	if f.artifacts != "" {
+		repo.ArtifactBaseURL = f.artifacts
+	}
+	if f.prefix.Changed {
+		repo.HashPrefix = f.hashPrefix
+	}
+	return repo, err
 }
 
 // cacheFolder is where the metadata of one repository is kept.
