@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,48 +11,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/testdir"
 )
 
 var recordingsDir = flag.String("recordings", "testdata/recordings", "folder with recorded exchanges")
 
-// exchange is one entry of a recording.
-type exchange struct {
-	Step    string `json:"step"`
-	Request struct {
-		Method string          `json:"method"`
-		Path   string          `json:"path"`
-		Body   json.RawMessage `json:"body"`
-		Raw    string          `json:"raw"`
-	} `json:"request"`
-	Response *struct {
-		Status int             `json:"status"`
-		Body   json.RawMessage `json:"body"`
-	} `json:"response"`
-	TaskStates []struct {
-		Status int             `json:"status"`
-		Body   json.RawMessage `json:"body"`
-	} `json:"task_states"`
-}
-
 // eachExchange runs f for every exchange of every recording.
-func eachExchange(t *testing.T, f func(t *testing.T, e exchange)) {
-	names, err := filepath.Glob(filepath.Join(*recordingsDir, "*.json"))
+func eachExchange(t *testing.T, f func(t *testing.T, e testdir.Exchange)) {
+	t.Helper()
+	all, err := testdir.ReadRecordings(*recordingsDir)
 	require.NoError(t, err)
-	seen := 0
-	for _, name := range names {
-		if strings.HasSuffix(name, ".keys.json") {
-			continue
-		}
-		data, err := os.ReadFile(name)
-		require.NoError(t, err)
-		var list []exchange
-		require.NoError(t, json.Unmarshal(data, &list), name)
-		seen += len(list)
+	for name, list := range all {
 		for i, e := range list {
-			t.Run(fmt.Sprintf("%s/%d-%s", strings.TrimSuffix(filepath.Base(name), ".json"), i, e.Step), func(t *testing.T) { f(t, e) })
+			t.Run(fmt.Sprintf("%s/%d-%s", name, i, e.Step), func(t *testing.T) { f(t, e) })
 		}
 	}
-	require.NotZero(t, seen, "no recorded exchange in %s", *recordingsDir)
 }
 
 // decoders by method and path.
@@ -84,15 +55,12 @@ var refused = []string{
 }
 
 func TestDecodeEveryRecordedRequest(t *testing.T) {
-	eachExchange(t, func(t *testing.T, e exchange) {
+	eachExchange(t, func(t *testing.T, e testdir.Exchange) {
 		decode, ok := decoders[e.Request.Method+" "+e.Request.Path]
 		if !ok || e.Response == nil {
 			return
 		}
-		body := []byte(e.Request.Body)
-		if e.Request.Raw != "" {
-			body = []byte(e.Request.Raw)
-		}
+		body := e.Payload()
 		req, err := decode(body)
 		if e.Response.Status == 422 {
 			assertRecordedError(t, e.Response.Body, err)
@@ -137,29 +105,11 @@ func assertSameJSON(t *testing.T, want, got []byte) {
 	var w, g any
 	require.NoError(t, json.Unmarshal(want, &w))
 	require.NoError(t, json.Unmarshal(got, &g))
-	assert.Equal(t, withoutNulls(w), withoutNulls(g))
-}
-
-func withoutNulls(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := map[string]any{}
-		for name, value := range v {
-			if value != nil {
-				out[name] = withoutNulls(value)
-			}
-		}
-		return out
-	case []any:
-		for i := range v {
-			v[i] = withoutNulls(v[i])
-		}
-	}
-	return v
+	assert.Equal(t, testdir.WithoutNulls(w), testdir.WithoutNulls(g))
 }
 
 func TestDecodeEveryRecordedAnswer(t *testing.T) {
-	eachExchange(t, func(t *testing.T, e exchange) {
+	eachExchange(t, func(t *testing.T, e testdir.Exchange) {
 		for _, state := range e.TaskStates {
 			task := answer[rstuf.Task](t, state.Body)
 			assert.NotEmpty(t, task.ID)
@@ -241,7 +191,7 @@ func normalPythonLists(t *testing.T, body []byte) []byte {
 
 func TestRecordedOutcomes(t *testing.T) {
 	ended := map[rstuf.TaskState]int{}
-	eachExchange(t, func(t *testing.T, e exchange) {
+	eachExchange(t, func(t *testing.T, e testdir.Exchange) {
 		if len(e.TaskStates) == 0 {
 			return
 		}

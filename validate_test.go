@@ -3,7 +3,6 @@ package rstuf_test
 import (
 	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/testdir"
 )
 
 const (
@@ -218,11 +218,9 @@ func TestTimes(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	data, err := os.ReadFile("testdata/recordings/hash-bins.json")
+	all, err := testdir.ReadRecordings("testdata/recordings")
 	require.NoError(f, err)
-	var list []exchange
-	require.NoError(f, json.Unmarshal(data, &list))
-	for _, e := range list {
+	for _, e := range all["hash-bins"] {
 		if len(e.Request.Body) > 0 && len(e.Request.Body) < 2000 {
 			f.Add([]byte(e.Request.Body))
 		}

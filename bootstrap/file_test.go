@@ -17,6 +17,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/bootstrap"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 )
 
@@ -253,7 +254,7 @@ func TestCheckKeysOfRoles(t *testing.T) {
 	require.NoError(t, err)
 	custom := payload.Settings.Roles.Delegations
 	for id, key := range custom.Keys {
-		key.Value = generate(t, "mallory").Public().Key().Value
+		key.Value = tuftest.Key(t, "mallory").Public().Key().Value
 		custom.Keys[id] = key
 	}
 	_, err = bootstrap.Check(payload, recordedAt)
@@ -265,7 +266,7 @@ func TestCheckKeysOfRoles(t *testing.T) {
 // refuse a payload.
 func TestSigstoreSignature(t *testing.T) {
 	t.Parallel()
-	alice, online := generate(t, "alice"), generate(t, "online")
+	alice, online := tuftest.Key(t, "alice"), tuftest.Key(t, "online")
 	carol := keys.Sigstore("carol@example.com", "https://accounts.example.com", "carol")
 	payload := newPayload(t, []keys.Public{alice.Public(), carol}, online.Public(), alice)
 	root := strings.Replace(string(payload.Root()), `"signatures":[`, `"signatures":[{"keyid":"`+carol.ID()+`","sig":"","bundle":{"x":1}},`, 1)

@@ -12,16 +12,10 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/bootstrap"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
-
-func generate(t testing.TB, name string) *keys.Private {
-	t.Helper()
-	key, err := keys.Generate(keys.Ed25519, name)
-	require.NoError(t, err)
-	return key
-}
 
 // newPayload is a payload with a threshold of two.
 func newPayload(t testing.TB, rootKeys []keys.Public, online keys.Public, signers ...keys.Signer) *rstuf.BootstrapPayload {
@@ -114,7 +108,7 @@ func (d *deployment) Pending(context.Context) (rstuf.PendingMetadata, error) {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	alice, bob, online := generate(t, "alice"), generate(t, "bob"), generate(t, "online")
+	alice, bob, online := tuftest.Key(t, "alice"), tuftest.Key(t, "bob"), tuftest.Key(t, "online")
 	rootKeys := []keys.Public{alice.Public(), bob.Public()}
 	payload := newPayload(t, rootKeys, online.Public(), alice, bob)
 	api := &deployment{}
@@ -144,7 +138,7 @@ func TestRun(t *testing.T) {
 
 func TestRunWithMissingSignatures(t *testing.T) {
 	t.Parallel()
-	alice, bob, online := generate(t, "alice"), generate(t, "bob"), generate(t, "online")
+	alice, bob, online := tuftest.Key(t, "alice"), tuftest.Key(t, "bob"), tuftest.Key(t, "online")
 	rootKeys := []keys.Public{alice.Public(), bob.Public()}
 	payload := newPayload(t, rootKeys, online.Public(), alice)
 	api := &deployment{}
@@ -217,7 +211,7 @@ func TestRunFails(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 
 	// The repository has moved on to a later root.
-	alice, bob, online := generate(t, "alice"), generate(t, "bob"), generate(t, "online")
+	alice, bob, online := tuftest.Key(t, "alice"), tuftest.Key(t, "bob"), tuftest.Key(t, "online")
 	first := newPayload(t, []keys.Public{alice.Public(), bob.Public()}, online.Public(), alice, bob)
 	document, err := metadata.Parse(first.Root())
 	require.NoError(t, err)

@@ -33,6 +33,17 @@ func legacyKey(t *testing.T, name string) (key *keys.Private, id string) {
 	return key.WithName(name), all[name].KeyID
 }
 
+// legacyDraft is the first root of a first-generation repository.
+func legacyDraft(t *testing.T, alice, bob, online keys.Public) *ceremony.Draft {
+	t.Helper()
+	draft, err := ceremony.New(ceremony.Policy{
+		RootKeys: []keys.Public{alice, bob}, Threshold: 2, OnlineKey: online,
+		HashBins: 8, TargetsBaseURL: "http://example.com/files", FirstGeneration: true, Now: testNow,
+	})
+	require.NoError(t, err)
+	return draft
+}
+
 // TestFirstGeneration makes the first form of the payload from keys of that
 // time: settings with the base URL, key objects with "name", key ids of then.
 func TestFirstGeneration(t *testing.T) {
@@ -40,11 +51,7 @@ func TestFirstGeneration(t *testing.T) {
 	alice, aliceID := legacyKey(t, "legacy-ed25519")
 	bob, bobID := legacyKey(t, "legacy-ecdsa")
 	online, onlineID := legacyKey(t, "legacy-rsa")
-	draft, err := ceremony.New(ceremony.Policy{
-		RootKeys: []keys.Public{alice.Public(), bob.Public()}, Threshold: 2, OnlineKey: online.Public(),
-		HashBins: 8, TargetsBaseURL: "http://example.com/files", FirstGeneration: true, Now: testNow,
-	})
-	require.NoError(t, err)
+	draft := legacyDraft(t, alice.Public(), bob.Public(), online.Public())
 	require.NoError(t, draft.Sign(t.Context(), alice))
 	draft = carry(t, draft)
 	require.NoError(t, draft.Sign(t.Context(), bob))

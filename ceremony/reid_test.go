@@ -72,11 +72,7 @@ func TestTodaysIDs(t *testing.T) {
 	alice, aliceID := legacyKey(t, "legacy-ed25519")
 	bob, bobID := legacyKey(t, "legacy-ecdsa")
 	online, onlineID := legacyKey(t, "legacy-rsa")
-	draft, err := ceremony.New(ceremony.Policy{
-		RootKeys: []keys.Public{alice.Public(), bob.Public()}, Threshold: 2, OnlineKey: online.Public(),
-		HashBins: 8, TargetsBaseURL: "http://example.com/files", FirstGeneration: true, Now: testNow,
-	})
-	require.NoError(t, err)
+	draft := legacyDraft(t, alice.Public(), bob.Public(), online.Public())
 	require.NoError(t, draft.Sign(t.Context(), alice))
 	require.NoError(t, draft.Sign(t.Context(), bob))
 

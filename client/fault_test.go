@@ -397,7 +397,7 @@ func TestLostBootstrapInEachState(t *testing.T) {
 // recordedPayload is a payload that a deployment took.
 func recordedPayload(t *testing.T) *rstuf.BootstrapPayload {
 	t.Helper()
-	all, err := readRecordings(testdir.Recordings)
+	all, err := testdir.ReadRecordings(testdir.Recordings)
 	require.NoError(t, err)
 	for _, e := range all["hash-bins"] {
 		if e.Step == "bootstrap.post" {

@@ -18,11 +18,11 @@ import (
 // FuzzAnswers: no answer makes the client panic, and what is no success is an
 // error of one line.
 func FuzzAnswers(f *testing.F) {
-	all, err := readRecordings(testdir.Recordings)
+	all, err := testdir.ReadRecordings(testdir.Recordings)
 	require.NoError(f, err)
 	for _, list := range all {
 		for _, e := range list {
-			for _, a := range append(e.TaskStates, answer{Status: 200, Text: "{"}) {
+			for _, a := range append(e.TaskStates, testdir.Answer{Status: 200, Text: "{"}) {
 				f.Add(a.Status, string(a.Body)+a.Text)
 			}
 			if e.Response != nil {

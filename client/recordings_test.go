@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -29,96 +27,27 @@ import (
 
 var recordingsDir = flag.String("recordings", testdir.Recordings, "folder with recorded exchanges")
 
-// exchange is one entry of a recording: a request with its answer, or a task
-// that was polled until its end.
-type exchange struct {
-	Step    string `json:"step"`
-	Request struct {
-		Method string          `json:"method"`
-		Path   string          `json:"path"`
-		Body   json.RawMessage `json:"body"`
-		Raw    string          `json:"raw"`
-	} `json:"request"`
-	Response   *answer  `json:"response"`
-	TaskStates []answer `json:"task_states"`
-}
-
-type answer struct {
-	Status  int               `json:"status"`
-	Headers map[string]string `json:"headers"`
-	Body    json.RawMessage   `json:"body"`
-	Text    string            `json:"text"`
-}
-
-func (e exchange) body() []byte {
-	if e.Request.Raw != "" {
-		return []byte(e.Request.Raw)
-	}
-	return e.Request.Body
-}
-
-// path is the request's path below the API's prefix, without query.
-func (e exchange) path() string {
-	path, _, _ := strings.Cut(strings.TrimPrefix(e.Request.Path, "/api/v1"), "?")
-	return path
-}
-
-// readRecordings returns the recordings in dir by name.
-func readRecordings(dir string) (map[string][]exchange, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil {
-		return nil, err
-	}
-	all := map[string][]exchange{}
-	for _, name := range names {
-		if strings.HasSuffix(name, ".keys.json") {
-			continue
-		}
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		var list []exchange
-		if err := json.Unmarshal(data, &list); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		if len(list) == 0 {
-			return nil, fmt.Errorf("%s: no exchange in it", name)
-		}
-		for i, e := range list {
-			if e.Response == nil && len(e.TaskStates) == 0 {
-				return nil, fmt.Errorf("%s: exchange %d has neither an answer nor a task's states", name, i)
-			}
-		}
-		all[strings.TrimSuffix(filepath.Base(name), ".json")] = list
-	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("no recording in %s", dir)
-	}
-	return all, nil
-}
-
 // replay is a server that answers as one recording tells, one exchange after
 // the other.
 type replay struct {
 	*httptest.Server
-	list []exchange
+	list []testdir.Exchange
 
 	mu      sync.Mutex
-	current exchange
+	current testdir.Exchange
 	polls   int      // of a task
 	got     []string // requests of the current exchange: method, path and query
 	bodies  [][]byte
 }
 
-func newReplay(t *testing.T, list []exchange) *replay {
+func newReplay(t *testing.T, list []testdir.Exchange) *replay {
 	r := &replay{list: list}
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
 	return r
 }
 
-func (r *replay) begin(e exchange) {
+func (r *replay) begin(e testdir.Exchange) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.current, r.polls, r.got, r.bodies = e, 0, nil, nil
@@ -156,7 +85,7 @@ func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-func (r *replay) write(w http.ResponseWriter, a answer) {
+func (r *replay) write(w http.ResponseWriter, a testdir.Answer) {
 	for name, value := range a.Headers {
 		if strings.EqualFold(name, "location") {
 			target, err := url.Parse(value)
@@ -176,7 +105,7 @@ func (r *replay) write(w http.ResponseWriter, a answer) {
 }
 
 func TestRecordings(t *testing.T) {
-	all, err := readRecordings(testdir.Find(t, *recordingsDir))
+	all, err := testdir.ReadRecordings(testdir.Find(t, *recordingsDir))
 	require.NoError(t, err)
 	for name, list := range all {
 		t.Run(name, func(t *testing.T) {
@@ -200,12 +129,12 @@ func TestRecordings(t *testing.T) {
 }
 
 func TestAFolderWithoutRecordingsFails(t *testing.T) {
-	_, err := readRecordings(t.TempDir())
+	_, err := testdir.ReadRecordings(t.TempDir())
 	require.Error(t, err)
 }
 
 // checkTask waits for a recorded task and compares what it tells.
-func checkTask(t *testing.T, ctx context.Context, api *client.Client, e exchange) {
+func checkTask(t *testing.T, ctx context.Context, api *client.Client, e testdir.Exchange) {
 	target, err := url.Parse(e.Request.Path)
 	require.NoError(t, err)
 	var want []rstuf.TaskState
@@ -336,8 +265,8 @@ func with[T any](do func(context.Context, *client.Client, T) (any, error)) func(
 }
 
 // checkExchange makes the recorded request and compares the answer.
-func checkExchange(t *testing.T, ctx context.Context, api *client.Client, server *replay, e exchange) {
-	call, known := typed[e.Request.Method+" "+e.path()]
+func checkExchange(t *testing.T, ctx context.Context, api *client.Client, server *replay, e testdir.Exchange) {
+	call, known := typed[e.Request.Method+" "+e.Endpoint()]
 	target, err := url.Parse(e.Request.Path)
 	require.NoError(t, err)
 	if id := target.Query().Get("task_id"); id != "" {
@@ -346,20 +275,20 @@ func checkExchange(t *testing.T, ctx context.Context, api *client.Client, server
 	var got any
 	err = errNotTyped
 	if known {
-		got, err = call(ctx, api, e.body())
+		got, err = call(ctx, api, e.Payload())
 	}
 	var refused rstuf.ValidationError
 	var answer *client.Error
 	if err == errNotTyped || errors.As(err, &refused) && !errors.As(err, &answer) {
 		// The client does not send what is wrong; what a service says to it
 		// is read all the same.
-		got, err = nil, api.Raw(ctx, e.Request.Method, strings.TrimPrefix(e.Request.Path, "/api/v1"), e.body())
+		got, err = nil, api.Raw(ctx, e.Request.Method, strings.TrimPrefix(e.Request.Path, "/api/v1"), e.Payload())
 	}
 	requests, bodies := server.requests()
 	require.NotEmpty(t, requests)
 	assert.Equal(t, e.Request.Method+" "+e.Request.Path, requests[0])
-	if len(e.body()) > 0 {
-		assert.True(t, sameJSON(e.body(), bodies[0]) || string(e.body()) == string(bodies[0]), "sent %s", bodies[0])
+	if len(e.Payload()) > 0 {
+		assert.True(t, sameJSON(e.Payload(), bodies[0]) || string(e.Payload()) == string(bodies[0]), "sent %s", bodies[0])
 	}
 	switch {
 	case e.Response.Status >= 300 && e.Response.Status < 400:
@@ -374,7 +303,7 @@ func checkExchange(t *testing.T, ctx context.Context, api *client.Client, server
 	}
 }
 
-func checkData(t *testing.T, e exchange, got any) {
+func checkData(t *testing.T, e testdir.Exchange, got any) {
 	var w struct {
 		Data json.RawMessage `json:"data"`
 	}
@@ -408,7 +337,7 @@ func assertDecodes[T any](t *testing.T, data []byte, got T) {
 	assert.Equal(t, want, got)
 }
 
-func checkError(t *testing.T, e exchange, err error) {
+func checkError(t *testing.T, e testdir.Exchange, err error) {
 	var got *client.Error
 	require.ErrorAs(t, err, &got)
 	assert.Equal(t, e.Response.Status, got.Status)
@@ -431,7 +360,7 @@ func checkError(t *testing.T, e exchange, err error) {
 		assert.NotEmpty(t, fields)
 	}
 	if _, state, named := strings.Cut(body.Reason, "State: "); named {
-		bootstrapping := e.path() == "/bootstrap/"
+		bootstrapping := e.Endpoint() == "/bootstrap/"
 		assert.Equal(t, bootstrapping, errors.Is(err, client.ErrAlreadyBootstrapped))
 		assert.Equal(t, !bootstrapping && state != "finished", errors.Is(err, client.ErrNotBootstrapped))
 		assert.Equal(t, state == "signing", errors.Is(err, client.ErrSigningPending))
@@ -453,23 +382,5 @@ func sameJSON(a, b []byte) bool {
 	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
 		return false
 	}
-	return assert.ObjectsAreEqual(withoutNulls(x), withoutNulls(y))
-}
-
-func withoutNulls(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := map[string]any{}
-		for name, value := range v {
-			if value != nil {
-				out[name] = withoutNulls(value)
-			}
-		}
-		return out
-	case []any:
-		for i := range v {
-			v[i] = withoutNulls(v[i])
-		}
-	}
-	return v
+	return assert.ObjectsAreEqual(testdir.WithoutNulls(x), testdir.WithoutNulls(y))
 }

@@ -57,6 +57,22 @@ func checkPassword(t *testing.T, path string, password *string) {
 	assert.ErrorIs(t, err, keys.ErrPassword)
 }
 
+// load loads a key, and checks that its password was asked for as it must be.
+func load(t *testing.T, path string, password *string) *keys.Private {
+	t.Helper()
+	asked := 0
+	key, err := keys.Load(path, passwordOf(password, &asked))
+	require.NoError(t, err)
+	if password != nil {
+		assert.Equal(t, 1, asked)
+	} else {
+		assert.Zero(t, asked)
+	}
+	assert.Equal(t, password != nil, key.Encrypted())
+	checkPassword(t, path, password)
+	return key
+}
+
 // checkSigns checks that a loaded key signs for the public key that the
 // vectors give.
 func checkSigns(t *testing.T, key *keys.Private, pub keys.Public) {
@@ -134,11 +150,7 @@ func TestVectorsLegacyKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(dir, name)
-			asked := 0
-			key, err := keys.Load(path, passwordOf(e.Password, &asked))
-			require.NoError(t, err)
-			assert.Equal(t, e.Password != nil, key.Encrypted())
-			checkPassword(t, path, e.Password)
+			key := load(t, path, e.Password)
 
 			public, err := keys.LoadPublic(path + ".pub")
 			require.NoError(t, err)
@@ -166,11 +178,7 @@ func TestVectorsOpenSSLKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(dir, name)
-			asked := 0
-			key, err := keys.Load(path, passwordOf(e.Password, &asked))
-			require.NoError(t, err)
-			assert.Equal(t, e.Password != nil, key.Encrypted())
-			checkPassword(t, path, e.Password)
+			key := load(t, path, e.Password)
 			public, err := keys.LoadPublic(filepath.Join(dir, e.Public))
 			require.NoError(t, err)
 			assert.Equal(t, public.ID(), key.Public().ID())

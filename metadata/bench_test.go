@@ -15,6 +15,7 @@ import (
 	tuf "github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -185,11 +186,11 @@ func BenchmarkVerifyBins(b *testing.B) {
 		require.NoError(b, err)
 		bins, err := metadata.NewHashBins(16384)
 		require.NoError(b, err)
-		targets, err := document(b, &metadata.Targets{Version: 1, Expires: expires, Delegations: &metadata.Delegations{
+		targets, err := tuftest.Document(b, &metadata.Targets{Version: 1, Expires: expires, Delegations: &metadata.Delegations{
 			Keys: map[string]rstuf.Key{online.Public().ID(): online.Public().Key()}, Succinct: bins.SuccinctRoles(online.Public().ID()),
 		}}).Targets()
 		require.NoError(b, err)
-		bin := document(b, &metadata.Targets{Version: 1, Expires: expires}, online)
+		bin := tuftest.Document(b, &metadata.Targets{Version: 1, Expires: expires}, online)
 		b.Run(fmt.Sprint(typ), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

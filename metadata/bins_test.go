@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/metadata"
 )
 
@@ -46,14 +47,14 @@ func TestNewHashBinsRefuses(t *testing.T) {
 
 func TestSuccinctRoles(t *testing.T) {
 	t.Parallel()
-	online := newKey(t, "online").Public()
+	online := tuftest.Key(t, "online").Public()
 	bins, err := metadata.NewHashBins(256)
 	require.NoError(t, err)
 	targets := &metadata.Targets{Version: 1, Expires: expires, Delegations: &metadata.Delegations{
 		Keys:     map[string]rstuf.Key{online.ID(): online.Key()},
 		Succinct: bins.SuccinctRoles(online.ID()),
 	}}
-	targets, err = document(t, targets).Targets()
+	targets, err = tuftest.Document(t, targets).Targets()
 	require.NoError(t, err)
 
 	read, err := targets.Delegations.Succinct.Bins()
@@ -107,7 +108,7 @@ func TestRolesFor(t *testing.T) {
 
 func TestDelegationsPutAndRemove(t *testing.T) {
 	t.Parallel()
-	dev1, dev2, online := newKey(t, "dev1").Public(), newKey(t, "dev2").Public(), newKey(t, "online").Public()
+	dev1, dev2, online := tuftest.Key(t, "dev1").Public(), tuftest.Key(t, "dev2").Public(), tuftest.Key(t, "online").Public()
 	root := rootOf(t, online)
 	known := map[string]rstuf.Key{dev1.ID(): dev1.Key(), dev2.ID(): dev2.Key()}
 	dev := rstuf.DelegatedRole{Name: "dev", KeyIDs: []string{dev1.ID(), dev2.ID()}, Threshold: 2, Paths: []string{"dev/*"}, Terminating: true, ExpirePolicy: 30}
@@ -120,11 +121,11 @@ func TestDelegationsPutAndRemove(t *testing.T) {
 	assert.Equal(t, []string{online.ID()}, d.Roles[1].KeyIDs)
 	assert.True(t, pub.Online(), "the caller's role stays as it was")
 	targets := &metadata.Targets{Version: 1, Expires: expires, Delegations: d}
-	again, err := document(t, targets).Targets()
+	again, err := tuftest.Document(t, targets).Targets()
 	require.NoError(t, err)
 	assert.Equal(t, d, again.Delegations)
 
-	before := string(document(t, targets).Canonical())
+	before := string(tuftest.Document(t, targets).Canonical())
 	for want, role := range map[string]rstuf.DelegatedRole{
 		`the role name "../x" is not allowed: use letters, digits, - and _`: {Name: "../x", Threshold: 1, Paths: []string{"*"}},
 		`the role name "root" is not allowed: use letters, digits, - and _`: {Name: "root", Threshold: 1, Paths: []string{"*"}},
@@ -136,7 +137,7 @@ func TestDelegationsPutAndRemove(t *testing.T) {
 		assert.EqualError(t, d.Put(role, known, root), want)
 	}
 	assert.Error(t, d.Remove("x"))
-	assert.Equal(t, before, string(document(t, targets).Canonical()))
+	assert.Equal(t, before, string(tuftest.Document(t, targets).Canonical()))
 
 	dev.KeyIDs, dev.Threshold = []string{dev2.ID()}, 1
 	require.NoError(t, d.Put(dev, nil, root), "in place of the one before, with a key that is known")
@@ -146,7 +147,7 @@ func TestDelegationsPutAndRemove(t *testing.T) {
 	require.NoError(t, d.Remove("pub"))
 	assert.NotContains(t, d.Keys, online.ID())
 	require.NoError(t, d.Remove("dev"))
-	assert.Contains(t, string(document(t, targets).Canonical()), `"delegations":{"keys":{},"roles":[]}`)
+	assert.Contains(t, string(tuftest.Document(t, targets).Canonical()), `"delegations":{"keys":{},"roles":[]}`)
 
 	bins, err := metadata.NewHashBins(2)
 	require.NoError(t, err)
@@ -163,5 +164,5 @@ func TestDelegationsKeepFields(t *testing.T) {
 	targets, err := d.Targets()
 	require.NoError(t, err)
 	assert.Equal(t, json.RawMessage(`"b"`), targets.Delegations.Roles[0].Extra["NAME"])
-	assert.Equal(t, string(d.Canonical()), string(document(t, targets).Canonical()))
+	assert.Equal(t, string(d.Canonical()), string(tuftest.Document(t, targets).Canonical()))
 }

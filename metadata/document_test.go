@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -64,7 +65,7 @@ func TestDocument(t *testing.T) {
 // Signing changes the list of signatures and not one byte besides.
 func TestSignaturesAreSplicedIn(t *testing.T) {
 	t.Parallel()
-	signer := newKey(t, "alice")
+	signer := tuftest.Key(t, "alice")
 	d := parse(t, snapshotJSON)
 	require.NoError(t, d.Sign(t.Context(), signer))
 	require.NoError(t, d.Sign(t.Context(), signer), "again by the same key")
@@ -87,7 +88,7 @@ func TestSignaturesAreSplicedIn(t *testing.T) {
 
 func TestAddSignatureRefuses(t *testing.T) {
 	t.Parallel()
-	alice, bob := newKey(t, "alice"), newKey(t, "bob")
+	alice, bob := tuftest.Key(t, "alice"), tuftest.Key(t, "bob")
 	d := parse(t, snapshotJSON)
 	require.NoError(t, d.Sign(t.Context(), alice))
 	good := d.Signatures()[1]
@@ -108,13 +109,6 @@ func TestAddSignatureRefuses(t *testing.T) {
 		assert.ErrorIs(t, d.AddSignature(c.sig, c.key), c.want, name)
 		assert.Equal(t, snapshotJSON, string(d.Bytes()), name)
 	}
-}
-
-func newKey(t testing.TB, name string) *keys.Private {
-	t.Helper()
-	key, err := keys.Generate(keys.Ed25519, name)
-	require.NoError(t, err)
-	return key
 }
 
 // signed puts fields in place of those of a snapshot; an empty value leaves a
@@ -355,7 +349,7 @@ func TestMetaFiles(t *testing.T) {
 	assert.Zero(t, *targets.Length)
 	assert.Equal(t, map[string]string{"sha256": "ab", "sha512": "cd"}, targets.Hashes)
 	assert.EqualValues(t, 7, snapshot.Meta["bins-0.json"].Version)
-	assert.Equal(t, string(d.Canonical()), string(document(t, snapshot).Canonical()))
+	assert.Equal(t, string(d.Canonical()), string(tuftest.Document(t, snapshot).Canonical()))
 }
 
 func TestUnmarshalJSONRefuses(t *testing.T) {
@@ -368,7 +362,7 @@ func TestUnmarshalJSONRefuses(t *testing.T) {
 // A signer that fails leaves the document as it was.
 func TestSignFails(t *testing.T) {
 	t.Parallel()
-	key := newKey(t, "alice")
+	key := tuftest.Key(t, "alice")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	d := parse(t, snapshotJSON)

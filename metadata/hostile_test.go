@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -21,7 +22,7 @@ import (
 // could have been exchanged under their ids.
 func TestCheckDelegations(t *testing.T) {
 	t.Parallel()
-	dan, erin, online := newKey(t, "dan").Public(), newKey(t, "erin").Public(), newKey(t, "online").Public()
+	dan, erin, online := tuftest.Key(t, "dan").Public(), tuftest.Key(t, "erin").Public(), tuftest.Key(t, "online").Public()
 	root := rootOf(t, online)
 	role := func(threshold int, ids ...string) []rstuf.DelegatedRole {
 		return []rstuf.DelegatedRole{{Name: "dev", Paths: []string{"*"}, Threshold: threshold, KeyIDs: ids}}
@@ -56,20 +57,20 @@ func TestCheckDelegations(t *testing.T) {
 
 func TestPutPathsOrPrefixes(t *testing.T) {
 	t.Parallel()
-	root := rootOf(t, newKey(t, "online").Public())
+	root := rootOf(t, tuftest.Key(t, "online").Public())
 	d := &metadata.Delegations{}
 	role := rstuf.DelegatedRole{Name: "dev", Threshold: 1, Paths: []string{"*"}, PathHashPrefixes: []string{"0"}}
 	assert.ErrorContains(t, d.Put(role, nil, root), "only one of the two")
 	assert.Empty(t, d.Roles)
 	role.PathHashPrefixes = []string{}
 	require.NoError(t, d.Put(role, nil, root))
-	document(t, &metadata.Targets{Version: 1, Expires: expires, Delegations: d})
+	tuftest.Document(t, &metadata.Targets{Version: 1, Expires: expires, Delegations: d})
 }
 
 // TestManyRoles: many roles, each with its key, are no reason to take long.
 func TestManyRoles(t *testing.T) {
 	t.Parallel()
-	root := rootOf(t, newKey(t, "online").Public())
+	root := rootOf(t, tuftest.Key(t, "online").Public())
 	d := &metadata.Delegations{}
 	start := time.Now()
 	for i := range 2000 {
@@ -97,7 +98,7 @@ func TestOnePersonIsOneKey(t *testing.T) {
 		return key
 	}
 	require.NotEqual(t, person("a").ID(), person("b").ID())
-	_, err := metadata.NewRoot([]keys.Public{person("a"), person("b")}, 2, newKey(t, "online").Public(), expires)
+	_, err := metadata.NewRoot([]keys.Public{person("a"), person("b")}, 2, tuftest.Key(t, "online").Public(), expires)
 	assert.ErrorContains(t, err, "it is already a key of the role root")
 }
 
@@ -106,12 +107,12 @@ func TestOnePersonIsOneKey(t *testing.T) {
 func TestSignatureWithoutRoom(t *testing.T) {
 	t.Parallel()
 	note := func(n int) *metadata.Document {
-		return document(t, &metadata.Snapshot{Version: 1, Expires: expires, Extra: map[string]json.RawMessage{
+		return tuftest.Document(t, &metadata.Snapshot{Version: 1, Expires: expires, Extra: map[string]json.RawMessage{
 			"x-acme-note": json.RawMessage(`"` + strings.Repeat("a", n) + `"`),
 		}})
 	}
 	d := note(metadata.MaxSize - len(note(0).Bytes()))
-	assert.ErrorContains(t, d.Sign(t.Context(), newKey(t, "alice")), "too large")
+	assert.ErrorContains(t, d.Sign(t.Context(), tuftest.Key(t, "alice")), "too large")
 	assert.Empty(t, d.Signatures())
 	assert.Len(t, d.Bytes(), metadata.MaxSize)
 }
@@ -155,7 +156,7 @@ func TestErrorsListSome(t *testing.T) {
 	}
 	role.Threshold = 3
 	root.Roles[rstuf.RoleRoot] = role
-	d := document(t, root)
+	d := tuftest.Document(t, root)
 	err := metadata.CheckRoot(d, expires.AddDate(0, 0, -1))
 	assert.ErrorContains(t, err, "more")
 	assert.Less(t, len(err.Error()), 10_000)
@@ -172,7 +173,7 @@ func TestErrorsListSome(t *testing.T) {
 func TestConcurrentReads(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
-	d := document(t, p.root(t), p.alice, p.bob)
+	d := tuftest.Document(t, p.root(t), p.alice, p.bob)
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -192,7 +193,7 @@ func TestConcurrentReads(t *testing.T) {
 // rootOf is a first root with this online key.
 func rootOf(t *testing.T, online keys.Public) *metadata.Root {
 	t.Helper()
-	root, err := metadata.NewRoot([]keys.Public{newKey(t, "alice").Public()}, 1, online, expires)
+	root, err := metadata.NewRoot([]keys.Public{tuftest.Key(t, "alice").Public()}, 1, online, expires)
 	require.NoError(t, err)
 	return root
 }

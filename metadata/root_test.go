@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -18,7 +19,7 @@ import (
 type people struct{ alice, bob, carol, online *keys.Private }
 
 func newPeople(t testing.TB) people {
-	return people{newKey(t, "alice"), newKey(t, "bob"), newKey(t, "carol"), newKey(t, "online")}
+	return people{tuftest.Key(t, "alice"), tuftest.Key(t, "bob"), tuftest.Key(t, "carol"), tuftest.Key(t, "online")}
 }
 
 // root is the first root: alice and bob, both must sign.
@@ -29,20 +30,10 @@ func (p people) root(t testing.TB) *metadata.Root {
 	return root
 }
 
-func document(t testing.TB, b metadata.Body, signers ...*keys.Private) *metadata.Document {
-	t.Helper()
-	d, err := metadata.New(b)
-	require.NoError(t, err)
-	for _, s := range signers {
-		require.NoError(t, d.Sign(t.Context(), s))
-	}
-	return d
-}
-
 func TestNewRoot(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
-	d := document(t, p.root(t), p.alice, p.bob)
+	d := tuftest.Document(t, p.root(t), p.alice, p.bob)
 	require.NoError(t, metadata.CheckRoot(d, expires.Add(-time.Second)))
 	require.NoError(t, metadata.VerifyRootChain([]*metadata.Document{d}))
 	root, err := d.Root()
@@ -123,14 +114,14 @@ func TestCheckRoot(t *testing.T) {
 	} {
 		root := p.root(t)
 		edit(root)
-		err := metadata.CheckRoot(document(t, root), now)
+		err := metadata.CheckRoot(tuftest.Document(t, root), now)
 		assert.ErrorContains(t, err, want)
 		assert.NotContains(t, err.Error(), "\n")
 	}
 	root := p.root(t)
 	root.ConsistentSnapshot = false
 	root.Expires = now
-	err := metadata.CheckRoot(document(t, root), now)
+	err := metadata.CheckRoot(tuftest.Document(t, root), now)
 	assert.ErrorIs(t, err, metadata.ErrExpired)
 	assert.ErrorContains(t, err, "consistent_snapshot", "all problems at once")
 	assert.Error(t, metadata.CheckRoot(parse(t, signed()), now))
@@ -139,12 +130,12 @@ func TestCheckRoot(t *testing.T) {
 func TestVerifyNextRoot(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
-	first := document(t, p.root(t), p.alice, p.bob)
+	first := tuftest.Document(t, p.root(t), p.alice, p.bob)
 	change := p.root(t).Next()
 	require.NoError(t, change.RemoveKey(p.bob.Public().ID()))
 	require.NoError(t, change.AddKey(p.carol.Public()))
 
-	next := document(t, change, p.alice, p.carol)
+	next := tuftest.Document(t, change, p.alice, p.carol)
 	old, new, err := metadata.VerifyNextRoot(first, next)
 	require.ErrorIs(t, err, metadata.ErrThreshold)
 	assert.ErrorContains(t, err, "by the keys of version 1: root: not enough signatures: 1 of 2, 1 more needed; not signed by bob")
@@ -158,25 +149,25 @@ func TestVerifyNextRoot(t *testing.T) {
 	assert.True(t, new.OK())
 	require.NoError(t, metadata.VerifyRootChain([]*metadata.Document{first, next}))
 
-	_, new, err = metadata.VerifyNextRoot(first, document(t, change, p.alice, p.bob))
+	_, new, err = metadata.VerifyNextRoot(first, tuftest.Document(t, change, p.alice, p.bob))
 	require.ErrorIs(t, err, metadata.ErrThreshold)
 	assert.ErrorContains(t, err, "by its own keys")
 	assert.Equal(t, []metadata.KeyRef{ref(p.carol.Public())}, new.Missing)
 
 	skipped := change.Next()
-	_, _, err = metadata.VerifyNextRoot(first, document(t, skipped, p.alice, p.bob, p.carol))
+	_, _, err = metadata.VerifyNextRoot(first, tuftest.Document(t, skipped, p.alice, p.bob, p.carol))
 	assert.EqualError(t, err, "root version 3 does not follow version 1: it must be 2")
 	_, _, err = metadata.VerifyNextRoot(first, first)
 	assert.ErrorContains(t, err, "does not follow")
 	_, _, err = metadata.VerifyNextRoot(first, parse(t, signed()))
 	assert.ErrorContains(t, err, `the document is of type "snapshot"`)
 
-	third := document(t, change.Next(), p.carol, p.alice)
+	third := tuftest.Document(t, change.Next(), p.carol, p.alice)
 	require.NoError(t, metadata.VerifyRootChain([]*metadata.Document{first, next, third}))
 	require.NoError(t, metadata.VerifyRootChain([]*metadata.Document{next, third}), "from any trusted root on")
 	assert.Error(t, metadata.VerifyRootChain([]*metadata.Document{first, third}))
 	assert.Error(t, metadata.VerifyRootChain(nil))
-	assert.ErrorIs(t, metadata.VerifyRootChain([]*metadata.Document{document(t, p.root(t), p.alice)}), metadata.ErrThreshold)
+	assert.ErrorIs(t, metadata.VerifyRootChain([]*metadata.Document{tuftest.Document(t, p.root(t), p.alice)}), metadata.ErrThreshold)
 }
 
 func TestRootEdits(t *testing.T) {
@@ -184,7 +175,7 @@ func TestRootEdits(t *testing.T) {
 	p := newPeople(t)
 	alice, carol := p.alice.Public(), p.carol.Public()
 	root := p.root(t)
-	before := string(document(t, root).Canonical())
+	before := string(tuftest.Document(t, root).Canonical())
 
 	next := root.Next()
 	assert.EqualValues(t, 2, next.Version)
@@ -193,7 +184,7 @@ func TestRootEdits(t *testing.T) {
 	require.NoError(t, next.AddKey(carol))
 	require.NoError(t, next.SetThreshold(1))
 	require.NoError(t, next.RenameKey(carol.ID(), "Carol C."))
-	replacement := newKey(t, "online 2").Public().WithOnlineURI("fn:x")
+	replacement := tuftest.Key(t, "online 2").Public().WithOnlineURI("fn:x")
 	require.NoError(t, next.SetOnlineKey(replacement))
 	assert.NotContains(t, next.Keys, p.online.Public().ID())
 	assert.Equal(t, "Carol C.", next.Keys[carol.ID()].Name)
@@ -201,9 +192,9 @@ func TestRootEdits(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, replacement.Key(), online.Key())
 	require.NoError(t, metadata.CheckNextRoot(root, next))
-	assert.Equal(t, before, string(document(t, root).Canonical()), "the trusted root stays as it was")
+	assert.Equal(t, before, string(tuftest.Document(t, root).Canonical()), "the trusted root stays as it was")
 
-	same := string(document(t, next).Canonical())
+	same := string(tuftest.Document(t, next).Canonical())
 	for name, err := range map[string]error{
 		"add a root key again":  next.AddKey(carol.WithName("x")),
 		"add the online key":    next.AddKey(replacement),
@@ -218,7 +209,7 @@ func TestRootEdits(t *testing.T) {
 	} {
 		assert.Error(t, err, name)
 	}
-	assert.Equal(t, same, string(document(t, next).Canonical()), "an edit that fails changes nothing")
+	assert.Equal(t, same, string(tuftest.Document(t, next).Canonical()), "an edit that fails changes nothing")
 
 	// First-generation roots have the name in another field.
 	key := next.Keys[carol.ID()]
@@ -226,7 +217,7 @@ func TestRootEdits(t *testing.T) {
 	next.Keys[carol.ID()] = key
 	require.NoError(t, next.RenameKey(carol.ID(), "new"))
 	assert.Equal(t, "new", next.Keys[carol.ID()].DisplayName())
-	assert.NotContains(t, string(document(t, next).Bytes()), `"old"`)
+	assert.NotContains(t, string(tuftest.Document(t, next).Bytes()), `"old"`)
 }
 
 func TestCheckNextRoot(t *testing.T) {
@@ -269,7 +260,7 @@ func TestCheckNextRoot(t *testing.T) {
 func TestRootKeepsKeys(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
-	text := string(document(t, p.root(t)).Bytes())
+	text := string(tuftest.Document(t, p.root(t)).Bytes())
 	odd := `"keys":{"0":{"keytype":"acme","scheme":"a","keyval":{"public":{"n":[1]}},"KEYTYPE":"x","x-rstuf-key-name":"","x-rstuf-online-key-uri":7},` +
 		`"1":{"keytype":"acme","scheme":"a","keyval":["x"],"name":"old"},`
 	d := parse(t, strings.Replace(text, `"keys":{`, odd, 1))
@@ -277,7 +268,7 @@ func TestRootKeepsKeys(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "acme", root.Keys["0"].KeyType)
 	assert.Equal(t, "old", root.Keys["1"].DisplayName())
-	assert.Equal(t, string(d.Canonical()), string(document(t, root).Canonical()))
+	assert.Equal(t, string(d.Canonical()), string(tuftest.Document(t, root).Canonical()))
 	delegation, err := root.Delegation(rstuf.RoleRoot)
 	require.NoError(t, err)
 	require.NoError(t, d.Sign(t.Context(), p.alice))

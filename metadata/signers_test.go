@@ -21,6 +21,7 @@ import (
 	tuf "github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -54,11 +55,11 @@ func TestSignForEveryID(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
 	again := otherwise(t, p.bob.Public())
-	trusted := document(t, p.root(t), p.alice, p.bob)
+	trusted := tuftest.Document(t, p.root(t), p.alice, p.bob)
 	next := p.root(t).Next()
 	require.NoError(t, next.RemoveKey(p.bob.Public().ID()))
 	require.NoError(t, next.AddKey(again))
-	doc := document(t, next)
+	doc := tuftest.Document(t, next)
 	by, err := metadata.RootSigners(trusted, doc)
 	require.NoError(t, err)
 	require.Len(t, by, 2)
@@ -79,7 +80,7 @@ func TestSignForEveryID(t *testing.T) {
 
 	// The same from a signature that was made elsewhere, under either id.
 	for _, id := range []string{p.bob.Public().ID(), again.ID()} {
-		doc := document(t, next)
+		doc := tuftest.Document(t, next)
 		sig, err := p.bob.Sign(t.Context(), doc.Canonical())
 		require.NoError(t, err)
 		require.NoError(t, doc.AddSignatureFor(rstuf.Signature{KeyID: id, Sig: hex.EncodeToString(sig)}, by...))
@@ -114,7 +115,7 @@ func TestLostUnderAnyID(t *testing.T) {
 // signed.
 func TestOneKeyIsMissingOnce(t *testing.T) {
 	t.Parallel()
-	key := newKey(t, "alice")
+	key := tuftest.Key(t, "alice")
 	again := otherwise(t, key.Public())
 	by := delegation(1, again, key.Public())
 	doc := parse(t, signed())
@@ -125,7 +126,7 @@ func TestOneKeyIsMissingOnce(t *testing.T) {
 	assert.Equal(t, []metadata.KeyRef{{KeyID: key.Public().ID(), Name: "alice"}}, v.Signed)
 	assert.Equal(t, 1, by.DistinctKeys())
 	assert.Equal(t, []string{again.ID(), key.Public().ID()}, by.IDs(key.Public()))
-	assert.Empty(t, by.IDs(newKey(t, "bob").Public()))
+	assert.Empty(t, by.IDs(tuftest.Key(t, "bob").Public()))
 	assert.Empty(t, by.IDs(keys.Public{}))
 }
 
@@ -163,7 +164,7 @@ func TestCheckSignatures(t *testing.T) {
 // publish.
 func TestPlaceholders(t *testing.T) {
 	t.Parallel()
-	alice, bob := newKey(t, "alice"), newKey(t, "bob")
+	alice, bob := tuftest.Key(t, "alice"), tuftest.Key(t, "bob")
 	by := delegation(2, alice.Public(), bob.Public())
 	for _, entry := range []string{`"sig":""`, `"sig":"","bundle":null`} {
 		doc := parse(t, strings.Replace(signed(), "[]", `[{"keyid":"`+bob.Public().ID()+`",`+entry+`}]`, 1))
@@ -218,7 +219,7 @@ func TestExpiresInOtherForms(t *testing.T) {
 		assert.NoError(t, doc.CheckExpiry(doc.Expires().Add(-time.Nanosecond)))
 
 		p := newPeople(t)
-		root := strings.Replace(string(document(t, p.root(t)).Bytes()), expires.Format(time.RFC3339), text, 1)
+		root := strings.Replace(string(tuftest.Document(t, p.root(t)).Bytes()), expires.Format(time.RFC3339), text, 1)
 		err = metadata.CheckRoot(parse(t, root), expires.AddDate(-1, 0, 0))
 		assert.Equal(t, c.strict, err == nil, "%s: %v", text, err)
 	}
@@ -276,9 +277,9 @@ func TestVerifyForeignKeys(t *testing.T) {
 func TestChangedKeysAreReadAnew(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
-	root, err := document(t, p.root(t), p.alice, p.bob).Root()
+	root, err := tuftest.Document(t, p.root(t), p.alice, p.bob).Root()
 	require.NoError(t, err)
-	doc := document(t, root, p.alice, p.bob)
+	doc := tuftest.Document(t, root, p.alice, p.bob)
 	by, err := root.Delegation("root")
 	require.NoError(t, err)
 	require.NoError(t, by.Verify(doc).Err())
@@ -293,7 +294,7 @@ func TestNothing(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
 	ctx := t.Context()
-	doc, root := document(t, p.root(t), p.alice, p.bob), p.root(t)
+	doc, root := tuftest.Document(t, p.root(t), p.alice, p.bob), p.root(t)
 	by := delegation(1, p.alice.Public())
 	for _, none := range []*metadata.Document{nil, {}} {
 		for name, do := range map[string]func() error{
@@ -380,12 +381,12 @@ func TestReplaceOnlineKey(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
 	old, next := p.root(t), p.root(t).Next()
-	fresh := newKey(t, "fresh").Public()
+	fresh := tuftest.Key(t, "fresh").Public()
 	require.NoError(t, next.SetOnlineKey(fresh))
 
 	// The old online key stands there by another id.
 	other := otherwise(t, p.online.Public())
-	dan := newKey(t, "dan").Public()
+	dan := tuftest.Key(t, "dan").Public()
 	d := &metadata.Delegations{
 		Keys: map[string]rstuf.Key{other.ID(): other.Key(), dan.ID(): dan.Key()},
 		Roles: []rstuf.DelegatedRole{
@@ -431,7 +432,7 @@ func TestExpiresForGoTUF(t *testing.T) {
 		"2036-01-02T03:04:05.50Z":   false,
 		"2036-01-02T03:04:05+00:00": false,
 	} {
-		doc := parse(t, strings.Replace(string(document(t, p.root(t)).Bytes()), expires.Format(time.RFC3339), text, 1))
+		doc := parse(t, strings.Replace(string(tuftest.Document(t, p.root(t)).Bytes()), expires.Format(time.RFC3339), text, 1))
 		require.NoError(t, doc.Sign(t.Context(), p.alice))
 		require.NoError(t, doc.Sign(t.Context(), p.bob))
 		by, err := metadata.RootSigners(doc)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/metadata"
 )
 
@@ -75,7 +76,7 @@ func TestNextSnapshot(t *testing.T) {
 			got, err := metadata.NextSnapshot(c.last, version, expires.Add(time.Millisecond), c.changed)
 			require.NoError(t, err)
 			requireSame(t, byView(t, c.last, version, c.changed), got)
-			require.NoError(t, got.Sign(t.Context(), newKey(t, "alice")))
+			require.NoError(t, got.Sign(t.Context(), tuftest.Key(t, "alice")))
 			// What is signed is patched again as it is.
 			again, err := metadata.NextSnapshot(got, version+1, expires, map[string]int64{"targets": 2_000_000_000})
 			require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/metadata"
 )
 
@@ -44,7 +45,7 @@ func TestTargetsWriter(t *testing.T) {
 	}
 	assert.Equal(t, len(oddPaths), w.Len())
 	d := w.Document()
-	want := document(t, &whole)
+	want := tuftest.Document(t, &whole)
 	assert.Equal(t, string(want.Canonical()), string(d.Canonical()))
 	assert.Equal(t, string(want.Bytes()), string(d.Bytes()))
 	require.True(t, json.Valid(d.Bytes()))
@@ -52,7 +53,7 @@ func TestTargetsWriter(t *testing.T) {
 	assert.Equal(t, "1.0.29", d.SpecVersion())
 	assert.Equal(t, expires, d.Expires())
 
-	key := newKey(t, "online")
+	key := tuftest.Key(t, "online")
 	require.NoError(t, d.Sign(t.Context(), key))
 	again := parse(t, string(d.Bytes()))
 	by := delegation(1, key.Public())

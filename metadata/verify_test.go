@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -27,7 +28,7 @@ func ref(key keys.Public) metadata.KeyRef { return metadata.KeyRef{KeyID: key.ID
 
 func TestVerify(t *testing.T) {
 	t.Parallel()
-	alice, bob, carol, stranger := newKey(t, "alice"), newKey(t, "bob"), newKey(t, ""), newKey(t, "stranger")
+	alice, bob, carol, stranger := tuftest.Key(t, "alice"), tuftest.Key(t, "bob"), tuftest.Key(t, ""), tuftest.Key(t, "stranger")
 	d := parse(t, signed())
 	by := delegation(2, alice.Public(), bob.Public(), carol.Public())
 	require.NoError(t, d.Sign(t.Context(), stranger))
@@ -62,7 +63,7 @@ func TestVerify(t *testing.T) {
 // spoil the others.
 func TestVerifyReportsWhatDoesNotCount(t *testing.T) {
 	t.Parallel()
-	alice, bob, wrong := newKey(t, "alice"), newKey(t, "bob"), newKey(t, "wrong")
+	alice, bob, wrong := tuftest.Key(t, "alice"), tuftest.Key(t, "bob"), tuftest.Key(t, "wrong")
 	sigstore := keys.Sigstore("kim@example.com", "https://github.com/login/oauth", "kim")
 	unknown, err := keys.FromKey(rstuf.Key{KeyType: "acme", Scheme: "acme-1", Value: map[string]string{"public": "x"}, Name: "strange"})
 	require.NoError(t, err)
@@ -134,7 +135,7 @@ func TestVerifyCountsKeysOnce(t *testing.T) {
 
 func TestVerifyWrongRole(t *testing.T) {
 	t.Parallel()
-	key := newKey(t, "online")
+	key := tuftest.Key(t, "online")
 	d := parse(t, signed())
 	require.NoError(t, d.Sign(t.Context(), key))
 	by := delegation(1, key.Public())
@@ -156,7 +157,7 @@ func TestVerifyWrongRole(t *testing.T) {
 // A changed byte in the signed part is always noticed.
 func TestVerifyTampered(t *testing.T) {
 	t.Parallel()
-	key := newKey(t, "online")
+	key := tuftest.Key(t, "online")
 	d := parse(t, signed("meta", `{"targets.json":{"version":7}}`))
 	require.NoError(t, d.Sign(t.Context(), key))
 	by := delegation(1, key.Public())

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/repository"
@@ -41,7 +42,7 @@ type made struct {
 func makeRepository(t *testing.T) *made {
 	t.Helper()
 	m := &made{
-		t: t, alice: newKey(t, "alice"), online: newKey(t, "online"), now: time.Now(),
+		t: t, alice: tuftest.Key(t, "alice"), online: tuftest.Key(t, "online"), now: time.Now(),
 		roles: map[string]*metadata.Targets{}, signers: map[string][]*keys.Private{}, files: map[string][]byte{},
 	}
 	var err error
@@ -56,13 +57,6 @@ func makeRepository(t *testing.T) *made {
 	t.Cleanup(server.Close)
 	m.url = server.URL
 	return m
-}
-
-func newKey(t *testing.T, name string) *keys.Private {
-	t.Helper()
-	key, err := keys.Generate(keys.Ed25519, name)
-	require.NoError(t, err)
-	return key
 }
 
 func (m *made) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -108,12 +102,7 @@ func (m *made) delegate(by string, role rstuf.DelegatedRole, key *keys.Private, 
 // signed makes a file of a content.
 func (m *made) signed(body metadata.Body, signers ...*keys.Private) []byte {
 	m.t.Helper()
-	doc, err := metadata.New(body)
-	require.NoError(m.t, err)
-	for _, signer := range signers {
-		require.NoError(m.t, doc.Sign(m.t.Context(), signer))
-	}
-	return doc.Bytes()
+	return tuftest.Document(m.t, body, signers...).Bytes()
 }
 
 func (m *made) put(name string, data []byte) {
@@ -141,7 +130,7 @@ func (m *made) nextRoot(change func(*metadata.Root), signers ...*keys.Private) [
 // rotateOnline makes another key the online key, and signs all roles with it.
 func (m *made) rotateOnline() {
 	m.t.Helper()
-	m.online = newKey(m.t, "online of later")
+	m.online = tuftest.Key(m.t, "online of later")
 	m.nextRoot(func(r *metadata.Root) { require.NoError(m.t, r.SetOnlineKey(m.online.Public())) })
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/canonical"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 )
 
@@ -76,7 +77,7 @@ var disagreements = map[string]string{
 // asks both what they make of it.
 func TestAgainstGoTUF(t *testing.T) {
 	m := makeRepository(t)
-	dev := newKey(t, "dev")
+	dev := tuftest.Key(t, "dev")
 	m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, dev, "dev/a")
 	m.publish()
 	const path = "dev/a"

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/repository"
@@ -38,7 +39,7 @@ func TestRollback(t *testing.T) {
 		for _, kept := range []string{"in memory", "in the cache"} {
 			t.Run(name+"/"+kept, func(t *testing.T) {
 				m := makeRepository(t)
-				m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, newKey(t, "dev"), "dev/a")
+				m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, tuftest.Key(t, "dev"), "dev/a")
 				for range 3 {
 					m.publish()
 				}
@@ -125,7 +126,7 @@ func TestMoreSignatures(t *testing.T) {
 			cache := withCache(t.TempDir())
 			r := m.reader(cache)
 			require.NoError(t, r.Refresh(t.Context()))
-			second := newKey(t, "second")
+			second := tuftest.Key(t, "second")
 			m.nextRoot(func(root *metadata.Root) {
 				root.Keys[second.Public().ID()] = second.Public().Key()
 				role := root.Roles[rstuf.RoleSnapshot]
@@ -154,7 +155,7 @@ func TestExpiry(t *testing.T) {
 		t.Run(role, func(t *testing.T) {
 			m := makeRepository(t)
 			long := m.now.AddDate(5, 0, 0)
-			m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, newKey(t, "dev"), "dev/a")
+			m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, tuftest.Key(t, "dev"), "dev/a")
 			m.timestamp.Expires, m.snapshot.Expires, m.roles["targets"].Expires, m.roles["dev"].Expires = long, long, long, long
 			m.root.Expires = long
 			soon := m.now.AddDate(0, 1, 0)
@@ -219,7 +220,7 @@ func TestMaxAge(t *testing.T) {
 // TestRefused are files that are not what they should be, each named.
 func TestRefused(t *testing.T) {
 	length := int64(5)
-	other := newKey(t, "other")
+	other := tuftest.Key(t, "other")
 	for name, test := range map[string]struct {
 		change func(m *made)
 		text   string
@@ -276,7 +277,7 @@ func TestRefused(t *testing.T) {
 // TestRootsAreFollowed one by one, and kept.
 func TestRootsAreFollowed(t *testing.T) {
 	m := makeRepository(t)
-	bob := newKey(t, "bob")
+	bob := tuftest.Key(t, "bob")
 	m.nextRoot(func(r *metadata.Root) { require.NoError(t, r.AddKey(bob.Public())); r.Expires = m.now.Add(-time.Hour) })
 	m.nextRoot(func(r *metadata.Root) {
 		require.NoError(t, r.RemoveKey(m.alice.Public().ID()))
@@ -316,7 +317,7 @@ func TestPlainNames(t *testing.T) {
 // TestCarried: a folder of this machine in place of a server.
 func TestCarried(t *testing.T) {
 	m := makeRepository(t)
-	m.delegate("targets", rstuf.DelegatedRole{Name: "a/b ü", Paths: []string{"dev/*"}}, newKey(t, "dev"), "dev/a")
+	m.delegate("targets", rstuf.DelegatedRole{Name: "a/b ü", Paths: []string{"dev/*"}}, tuftest.Key(t, "dev"), "dev/a")
 	m.publish()
 	_, err := m.reader(nil).Info(t.Context(), "dev/a")
 	require.NoError(t, err)
@@ -359,7 +360,7 @@ func TestSearch(t *testing.T) {
 		{"b", "b1", "under/*", false, []string{"deep/b1", "under/b1"}},
 	} {
 		if roleKeys[d.name] == nil {
-			roleKeys[d.name] = newKey(t, d.name)
+			roleKeys[d.name] = tuftest.Key(t, d.name)
 		}
 		m.delegate(d.by, rstuf.DelegatedRole{Name: d.name, Paths: strings.Fields(d.patterns), Terminating: d.terminating}, roleKeys[d.name], d.paths...)
 	}
@@ -402,7 +403,7 @@ func TestSearch(t *testing.T) {
 // TestHashPrefixes of delegations are hex.
 func TestHashPrefixes(t *testing.T) {
 	m := makeRepository(t)
-	m.delegate("targets", rstuf.DelegatedRole{Name: "dev", PathHashPrefixes: []string{hexDigest("x/y")[:4]}}, newKey(t, "dev"), "x/y", "x/z")
+	m.delegate("targets", rstuf.DelegatedRole{Name: "dev", PathHashPrefixes: []string{hexDigest("x/y")[:4]}}, tuftest.Key(t, "dev"), "x/y", "x/z")
 	m.publish()
 	r := m.reader(nil)
 	_, err := r.Info(t.Context(), "x/y")
@@ -415,7 +416,7 @@ func TestHashPrefixes(t *testing.T) {
 // artifact is not there.
 func TestNotSigned(t *testing.T) {
 	m := makeRepository(t)
-	m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, newKey(t, "dev"), "dev/a")
+	m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, tuftest.Key(t, "dev"), "dev/a")
 	delete(m.roles, "dev")
 	m.roles["targets"].Version++
 	m.publish()
@@ -442,9 +443,9 @@ func TestNotSigned(t *testing.T) {
 // where it was read before.
 func TestRoleOfTwoDelegators(t *testing.T) {
 	m := makeRepository(t)
-	right, wrong := newKey(t, "right"), newKey(t, "wrong")
-	m.delegate("targets", rstuf.DelegatedRole{Name: "a", Paths: []string{"a/*"}}, newKey(t, "a"))
-	m.delegate("targets", rstuf.DelegatedRole{Name: "b", Paths: []string{"b/*"}}, newKey(t, "b"))
+	right, wrong := tuftest.Key(t, "right"), tuftest.Key(t, "wrong")
+	m.delegate("targets", rstuf.DelegatedRole{Name: "a", Paths: []string{"a/*"}}, tuftest.Key(t, "a"))
+	m.delegate("targets", rstuf.DelegatedRole{Name: "b", Paths: []string{"b/*"}}, tuftest.Key(t, "b"))
 	m.delegate("a", rstuf.DelegatedRole{Name: "shared", Paths: []string{"*/*"}}, right, "a/x", "b/x")
 	m.delegate("b", rstuf.DelegatedRole{Name: "shared", Paths: []string{"*/*"}}, wrong)
 	m.signers["shared"] = []*keys.Private{right}
@@ -459,7 +460,7 @@ func TestRoleOfTwoDelegators(t *testing.T) {
 // TestCacheIsUsed: nothing is fetched twice, and a role that changed is.
 func TestCacheIsUsed(t *testing.T) {
 	m := makeRepository(t)
-	dev := newKey(t, "dev")
+	dev := tuftest.Key(t, "dev")
 	m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, dev, "dev/a")
 	m.publish()
 	cache := withCache(t.TempDir())
@@ -484,8 +485,8 @@ func TestCacheIsUsed(t *testing.T) {
 // TestMemoryIsUsed: without a cache, a refresh fetches what has changed.
 func TestMemoryIsUsed(t *testing.T) {
 	m := makeRepository(t)
-	m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, newKey(t, "dev"), "dev/a")
-	m.delegate("targets", rstuf.DelegatedRole{Name: "ops", Paths: []string{"ops/*"}}, newKey(t, "ops"), "ops/a")
+	m.delegate("targets", rstuf.DelegatedRole{Name: "dev", Paths: []string{"dev/*"}}, tuftest.Key(t, "dev"), "dev/a")
+	m.delegate("targets", rstuf.DelegatedRole{Name: "ops", Paths: []string{"ops/*"}}, tuftest.Key(t, "ops"), "ops/a")
 	m.publish()
 	r := m.reader(nil)
 	look := func() {

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -33,14 +34,11 @@ type deployment struct {
 func newDeployment(t *testing.T, name string) *deployment {
 	t.Helper()
 	d := &deployment{name: name, text: strings.ToValidUTF8(name, "\ufffd"), dir: t.TempDir()}
-	alice, err := keys.Generate(keys.Ed25519, d.text)
-	require.NoError(t, err)
-	online, err := keys.Generate(keys.Ed25519, "online "+d.text)
-	require.NoError(t, err)
+	alice, online := tuftest.Key(t, d.text), tuftest.Key(t, "online "+d.text)
 	onlineKey := online.Public().WithOnlineURI("fn:" + d.text)
 	root, err := metadata.NewRoot([]keys.Public{alice.Public()}, 1, onlineKey, time.Now().AddDate(1, 0, 0))
 	require.NoError(t, err)
-	rootFile, rootPending := signed(t, root, alice), signed(t, root)
+	rootFile, rootPending := tuftest.Document(t, root, alice).Bytes(), tuftest.Document(t, root).Bytes()
 	targets := &metadata.Targets{
 		Version: 1, Expires: time.Now().AddDate(0, 1, 0),
 		Targets: map[string]metadata.TargetFile{d.text: {ArtifactInfo: rstuf.ArtifactInfo{
@@ -51,7 +49,7 @@ func newDeployment(t *testing.T, name string) *deployment {
 			Roles: []rstuf.DelegatedRole{{Name: "dev", KeyIDs: []string{alice.Public().ID()}, Threshold: 1, Paths: []string{d.text + "/*"}, ExpirePolicy: 1}},
 		},
 	}
-	targetsFile := signed(t, targets, online)
+	targetsFile := tuftest.Document(t, targets, online).Bytes()
 	snapshot := &metadata.Snapshot{Version: 1, Expires: time.Now().AddDate(0, 1, 0), Meta: map[string]metadata.MetaFile{"targets.json": {Version: 1}}}
 	timestamp := &metadata.Timestamp{Version: 1, Expires: time.Now().AddDate(0, 1, 0), Meta: map[string]metadata.MetaFile{"snapshot.json": {Version: 1}}}
 
@@ -63,7 +61,7 @@ func newDeployment(t *testing.T, name string) *deployment {
 	pending := rstuf.PendingMetadata{Roles: map[string]json.RawMessage{"root": rootPending, d.text: targetsFile}, TrustedTargets: targetsFile}
 	d.answers = map[string]any{
 		"/1.root.json": rootFile, "/1.targets.json": targetsFile,
-		"/1.snapshot.json": signed(t, snapshot, online), "/timestamp.json": signed(t, timestamp, online),
+		"/1.snapshot.json": tuftest.Document(t, snapshot, online).Bytes(), "/timestamp.json": tuftest.Document(t, timestamp, online).Bytes(),
 		"/api/v1/task/?task_id=1": answer(rstuf.Task{ID: d.text, State: rstuf.TaskFailure, Result: &rstuf.TaskResult{
 			Message: d.text, Error: d.text, Status: &failed,
 			Details: &rstuf.TaskDetails{
@@ -110,17 +108,6 @@ func (d *deployment) file(name string) string { return filepath.Join(d.dir, name
 func (d *deployment) write(t *testing.T, name string, data []byte) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(d.file(name), data, 0o600))
-}
-
-// signed makes a file of a content.
-func signed(t *testing.T, body metadata.Body, signers ...*keys.Private) []byte {
-	t.Helper()
-	doc, err := metadata.New(body)
-	require.NoError(t, err)
-	for _, signer := range signers {
-		require.NoError(t, doc.Sign(t.Context(), signer))
-	}
-	return doc.Bytes()
 }
 
 func answer[T any](data T) rstuf.Response[T] { return rstuf.Response[T]{Data: &data} }

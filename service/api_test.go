@@ -15,6 +15,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
@@ -174,7 +175,7 @@ func TestDelegations(t *testing.T) {
 		p.HashBins = 0
 		p.Delegations = []ceremony.Role{{Name: "pub", Paths: []string{"pub/*"}, Days: 7}}
 	})
-	dev := newKey(t, "dev")
+	dev := tuftest.Key(t, "dev")
 	role := func(name string, ids ...string) rstuf.DelegatedRole {
 		return rstuf.DelegatedRole{Name: name, KeyIDs: ids, Threshold: 1, Terminating: true, Paths: []string{name + "/*"}, ExpirePolicy: 10}
 	}
@@ -231,7 +232,7 @@ func TestDelegations(t *testing.T) {
 	assert.Contains(t, f.audit().Artifacts, "dev/a")
 
 	// Its key changes: what is published of it waits for the new one.
-	other := newKey(t, "dev2")
+	other := tuftest.Key(t, "dev2")
 	f.ok(f.accepted("PUT", "/delegations/", request(map[string]rstuf.Key{other.Public().ID(): other.Public().Key()}, role("dev", other.Public().ID()))))
 	assert.Equal(t, "ERRORED", string(f.end(f.sign("dev", dev)).State))
 	f.ok(f.sign("dev", other))
@@ -288,7 +289,7 @@ func TestFirstGeneration(t *testing.T) {
 func TestKeyFileWithPassword(t *testing.T) {
 	t.Parallel()
 	file := t.TempDir() + "/online.key"
-	online := newKey(t, "online")
+	online := tuftest.Key(t, "online")
 	pem, err := online.MarshalPEM([]byte("strongPass"))
 	require.NoError(t, err)
 	require.NoError(t, writeFile(file, pem))
@@ -325,7 +326,7 @@ func TestMissingOnlineKey(t *testing.T) {
 	task := f.end(f.post("/bootstrap/", f.draft().Payload()))
 	assert.Equal(t, rstuf.TaskErrored, task.State)
 	assert.Contains(t, task.Reason(), "cannot be opened")
-	pem, err := newKey(t, "another").MarshalPEM(nil)
+	pem, err := tuftest.Key(t, "another").MarshalPEM(nil)
 	require.NoError(t, err)
 	require.NoError(t, writeFile(folder+"/"+f.online.Public().ID(), pem))
 	assert.Contains(t, f.end(f.post("/bootstrap/", f.draft().Payload())).Reason(), "holds another key")

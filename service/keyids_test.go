@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -50,7 +51,7 @@ func TestKeysWithOtherIDs(t *testing.T) {
 func TestOnlineKeyOfARole(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	dev := newKey(t, "dev")
+	dev := tuftest.Key(t, "dev")
 	f.cfg.OnlineKeys = append(f.cfg.OnlineKeys, dev)
 	f.bootstrap(func(p *ceremony.Policy) {
 		p.HashBins = 0

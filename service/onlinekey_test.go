@@ -15,6 +15,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/service"
 )
@@ -90,7 +91,7 @@ func (h *hangingSigner) Sign(ctx context.Context, message []byte) ([]byte, error
 // Close ends when its context does, also while a signer hangs.
 func TestCloseWithASignerThatHangs(t *testing.T) {
 	t.Parallel()
-	key := newKey(t, "online")
+	key := tuftest.Key(t, "online")
 	signer := &hangingSigner{key, make(chan struct{}), make(chan struct{})}
 	f := newFixture(t, func(c *service.Config) { c.OnlineKeys = []keys.Signer{signer} })
 	f.online = key
@@ -117,7 +118,7 @@ func (l lyingSigner) Sign(ctx context.Context, message []byte) ([]byte, error) {
 // published.
 func TestSignerThatLies(t *testing.T) {
 	t.Parallel()
-	key := newKey(t, "online")
+	key := tuftest.Key(t, "online")
 	f := newFixture(t, func(c *service.Config) { c.OnlineKeys = []keys.Signer{lyingSigner{key}} })
 	f.online = key
 	f.post("/bootstrap/", f.draft().Payload())

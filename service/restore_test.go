@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
@@ -78,7 +79,7 @@ func sorted(list []string, first string) []string {
 func TestRepairLeavesRolesOfPeople(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	dev := newKey(t, "dev")
+	dev := tuftest.Key(t, "dev")
 	f.bootstrap(func(p *ceremony.Policy) {
 		p.HashBins, p.Delegations = 0, []ceremony.Role{{Name: "dev", Paths: []string{"*"}, Days: 7, Keys: []keys.Public{dev.Public()}, Threshold: 1}}
 	})

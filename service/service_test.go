@@ -15,6 +15,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
@@ -35,7 +36,7 @@ type fixture struct {
 
 // newFixture starts a service that is not bootstrapped.
 func newFixture(t *testing.T, change ...func(*service.Config)) *fixture {
-	f := &fixture{T: t, alice: newKey(t, "alice"), bob: newKey(t, "bob"), online: newKey(t, "online"), now: time.Now().Truncate(time.Second)}
+	f := &fixture{T: t, alice: tuftest.Key(t, "alice"), bob: tuftest.Key(t, "bob"), online: tuftest.Key(t, "online"), now: time.Now().Truncate(time.Second)}
 	f.cfg = service.Config{
 		Dir: t.TempDir(), OnlineKeys: []keys.Signer{f.online}, UnsafeNoSync: true, Now: f.clock, BumpEvery: time.Millisecond,
 	}
@@ -45,12 +46,6 @@ func newFixture(t *testing.T, change ...func(*service.Config)) *fixture {
 	f.start()
 	t.Cleanup(func() { assert.NoError(t, f.svc.Close(context.Background())) })
 	return f
-}
-
-func newKey(t testing.TB, name string) *keys.Private {
-	key, err := keys.Generate(keys.Ed25519, name)
-	require.NoError(t, err)
-	return key
 }
 
 func (f *fixture) clock() time.Time {
@@ -374,7 +369,7 @@ func TestScheduledBump(t *testing.T) {
 // the two roots it has.
 func TestOnlineKeyRotationLeavesNoGap(t *testing.T) {
 	t.Parallel()
-	other := newKey(t, "online2")
+	other := tuftest.Key(t, "online2")
 	f := newFixture(t, func(c *service.Config) { c.OnlineKeys = append(c.OnlineKeys, other) })
 	f.bootstrap()
 	f.ok(f.post("/artifacts/", adding("a")))
@@ -402,7 +397,7 @@ func TestRootUpdateBySignatures(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.bootstrap()
-	carol := newKey(t, "carol")
+	carol := tuftest.Key(t, "carol")
 	next := f.nextRoot(func(r *metadata.Root) {
 		delete(r.Keys, f.bob.Public().ID())
 		r.Keys[carol.Public().ID()] = carol.Public().Key()

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/metadata"
 )
 
@@ -15,11 +16,11 @@ func TestStrangersRootIsNotParked(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.bootstrap()
-	mallory := newKey(t, "mallory")
+	mallory := tuftest.Key(t, "mallory")
 	theirs := f.nextRoot(func(root *metadata.Root) { assert.NoError(t, root.AddKey(mallory.Public())) }, mallory)
 	task := f.end(f.update(theirs))
 	assert.Equal(t, rstuf.TaskErrored, task.State)
 	assert.Contains(t, task.Reason(), "a key of the current root")
-	ours := f.nextRoot(func(root *metadata.Root) { assert.NoError(t, root.AddKey(newKey(t, "carol").Public())) }, f.alice)
+	ours := f.nextRoot(func(root *metadata.Root) { assert.NoError(t, root.AddKey(tuftest.Key(t, "carol").Public())) }, f.alice)
 	assert.Contains(t, f.ok(f.update(ours)).Update, "pending")
 }

@@ -16,6 +16,7 @@ import (
 	"example.org/rstuf/bootstrap"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/child"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/repository"
 )
@@ -28,12 +29,12 @@ func measure(ctx context.Context, o options) (f *figures, err error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := startProcess(o.dir)
+	server, err := child.Start("-serve", "-dir", o.dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, server.stop()) }()
-	api, err := client.New(server.url, client.Config{})
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	api, err := client.New(server.URL, client.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -49,8 +50,8 @@ func measure(ctx context.Context, o options) (f *figures, err error) {
 	if err := f.addMore(ctx, api, o); err != nil {
 		return nil, err
 	}
-	f.ServicePeakMiB = server.peak()
-	if err := f.verify(ctx, server.url, draft.Document().Bytes(), o); err != nil {
+	f.ServicePeakMiB = peak(server)
+	if err := f.verify(ctx, server.URL, draft.Document().Bytes(), o); err != nil {
 		return nil, err
 	}
 	return f, f.countFiles(filepath.Join(o.dir, "service", "metadata"))

@@ -1,5 +1,5 @@
 // Package testdir finds the folders of test data that people name on the
-// command line of a test.
+// command line of a test, and reads the recordings in them.
 package testdir
 
 import (

@@ -9,9 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,6 +23,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/testpipes"
 	"example.org/rstuf/internal/transport"
 )
 
@@ -273,41 +272,10 @@ func TestSlowServers(t *testing.T) {
 // bubble is a base on a network inside a synctest bubble.
 func bubble(t *testing.T, handler http.HandlerFunc) *transport.Base {
 	t.Helper()
-	conns := make(chan net.Conn)
-	server := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
-	listener := &pipes{conns, make(chan struct{})}
-	go server.Serve(listener)
-	network := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		conns <- theirs
-		return ours, nil
-	}}
-	t.Cleanup(func() {
-		network.CloseIdleConnections()
-		server.Close()
-		synctest.Wait()
-	})
-	b, err := transport.New("http://h", transport.Config{HTTPClient: &http.Client{Transport: network}, Retries: -1})
+	b, err := transport.New("http://h", transport.Config{HTTPClient: testpipes.Serve(t, handler), Retries: -1})
 	require.NoError(t, err)
 	return b
 }
-
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { close(p.closed); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "pipe"} }
 
 // TestRetries: what passes is repeated, whole.
 func TestRetries(t *testing.T) {

@@ -1,19 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
+	"example.org/rstuf/internal/child"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/service"
 )
@@ -46,17 +40,7 @@ func serve(ctx context.Context, dir string, t trouble) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	fmt.Println(listener.Addr())
-	server := &http.Server{Handler: svc.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		<-ctx.Done()
-		server.Close()
-	}()
-	if err := server.Serve(listener); err != http.ErrServerClosed {
+	if err := child.Serve(ctx, svc.Handler()); err != nil {
 		return err
 	}
 	// Too short for what waits, often: it stays queued.
@@ -68,55 +52,34 @@ func serve(ctx context.Context, dir string, t trouble) error {
 	return nil
 }
 
-// child is one life of the service.
-type child struct {
-	cmd *exec.Cmd
-	url string
+// life is one life of the service.
+type life struct {
+	*child.Process
+	url string // of the API
 }
 
-func startChild(dir string, t trouble) (*child, error) {
-	self, err := os.Executable()
+func startLife(dir string, t trouble) (*life, error) {
+	p, err := child.Start(append([]string{"-child", "-dir", dir}, t.args()...)...)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, append([]string{"-child", "-dir", dir}, t.args()...)...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return nil, fmt.Errorf("the service did not start: %v, %v", err, cmd.Wait())
-	}
-	return &child{cmd, "http://" + strings.TrimSpace(line) + "/api/v1"}, nil
+	return &life{p, p.URL + "/api/v1"}, nil
 }
 
 // kill ends the process at once.
-func (c *child) kill() error {
-	if err := c.cmd.Process.Kill(); err != nil {
+func (c *life) kill() error {
+	if err := c.Kill(); err != nil {
 		return err
 	}
-	c.cmd.Wait() // it says that the process was killed
+	c.Wait() // it says that the process was killed
 	return nil
 }
 
 // hold stops the process for a while, which does not notice.
-func (c *child) hold(d time.Duration) error {
-	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+func (c *life) hold(d time.Duration) error {
+	if err := c.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
 	time.Sleep(d)
-	return c.cmd.Process.Signal(syscall.SIGCONT)
-}
-
-// stop asks the process to end.
-func (c *child) stop() error {
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	return c.cmd.Wait()
+	return c.Signal(syscall.SIGCONT)
 }

@@ -18,7 +18,7 @@ const devRole = "dev"
 // people add an artifact to the role that they sign, and sign what waits. What
 // they signed is published once the task of the signature has succeeded; if its
 // end is not seen, nobody knows.
-func (s *soak) sign(c *child) bool {
+func (s *soak) sign(c *life) bool {
 	path := fmt.Sprintf("dev/%d", s.next()%20)
 	adding := rstuf.AddArtifacts{Artifacts: []rstuf.Artifact{{Path: path, Info: rstuf.ArtifactInfo{
 		Length: s.next(), Hashes: map[string]string{"sha256": strings.Repeat("5a", 32)},

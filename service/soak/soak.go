@@ -93,7 +93,7 @@ func (s *soak) run(ctx context.Context) (err error) {
 // life starts the service, checks it, puts it under load, kills it (some times
 // it is asked to end, and given little time), and verifies what is left.
 func (s *soak) life(dir string, number int) error {
-	c, err := startChild(dir, randomTrouble(s.random))
+	c, err := startLife(dir, randomTrouble(s.random))
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s *soak) life(dir string, number int) error {
 	}
 	alive = false
 	if number%8 == 5 {
-		err = c.stop()
+		err = c.Stop()
 	} else {
 		err = c.kill()
 		s.kills++
@@ -159,7 +159,7 @@ func (s *soak) verify(dir string) (*audit.Repository, error) {
 
 // account asks for every acknowledged task; with settle it waits for their
 // ends and compares what is published.
-func (s *soak) account(c *child, settle bool) error {
+func (s *soak) account(c *life, settle bool) error {
 	if settle { // nobody else may publish what is parked
 		s.publish(c, 0)
 	}
@@ -252,7 +252,7 @@ func (s *soak) compare(repo *audit.Repository) error {
 	return nil
 }
 
-func (s *soak) state(c *child, task string) (rstuf.TaskState, error) {
+func (s *soak) state(c *life, task string) (rstuf.TaskState, error) {
 	resp, err := s.http.Get(c.url + "/task/?task_id=" + task)
 	if err != nil {
 		return "", err

@@ -15,7 +15,7 @@ import (
 
 // work sends random requests until the service ends. The first worker also
 // does what changes the repository as a whole.
-func (s *soak) work(c *child, worker int, random *rand.Rand, stopped <-chan struct{}) {
+func (s *soak) work(c *life, worker int, random *rand.Rand, stopped <-chan struct{}) {
 	for n := 0; ; n++ {
 		select {
 		case <-stopped:
@@ -35,7 +35,7 @@ func (s *soak) work(c *child, worker int, random *rand.Rand, stopped <-chan stru
 }
 
 // artifacts adds or removes some artifacts. Each worker has its own paths.
-func (s *soak) artifacts(c *child, worker int, random *rand.Rand) bool {
+func (s *soak) artifacts(c *life, worker int, random *rand.Rand) bool {
 	effect := map[string]int64{}
 	for range 1 + random.IntN(5) {
 		effect[fmt.Sprintf("pub/%d-%d", worker, random.IntN(60))] = s.next()
@@ -57,7 +57,7 @@ func (s *soak) artifacts(c *child, worker int, random *rand.Rand) bool {
 	return s.send(c, worker, "POST", "/artifacts/", request, effect) && (!skip || s.publish(c, worker))
 }
 
-func (s *soak) publish(c *child, worker int) bool {
+func (s *soak) publish(c *life, worker int) bool {
 	return s.send(c, worker, "POST", "/artifacts/publish/", nil, nil)
 }
 
@@ -71,7 +71,7 @@ func (s *soak) next() int64 {
 
 // govern bootstraps, changes settings, bumps, changes the online key, or
 // changes delegations.
-func (s *soak) govern(c *child, random *rand.Rand) bool {
+func (s *soak) govern(c *life, random *rand.Rand) bool {
 	resp, err := s.http.Get(c.url + "/config/")
 	if err != nil {
 		return false
@@ -119,7 +119,7 @@ func (s *soak) govern(c *child, random *rand.Rand) bool {
 
 // send sends a request and notes what became of it. It returns false if no
 // answer came: then the service has ended, and nobody knows.
-func (s *soak) send(c *child, worker int, method, path string, body any, effect map[string]int64) bool {
+func (s *soak) send(c *life, worker int, method, path string, body any, effect map[string]int64) bool {
 	task, ok := s.submit(c, method, path, body)
 	if ok && task == "" {
 		return true
@@ -137,7 +137,7 @@ func (s *soak) send(c *child, worker int, method, path string, body any, effect 
 
 // submit sends a request and returns its task, which is empty if there is no
 // repository yet. It returns false if no answer came.
-func (s *soak) submit(c *child, method, path string, body any) (task string, ok bool) {
+func (s *soak) submit(c *life, method, path string, body any) (task string, ok bool) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
