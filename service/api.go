@@ -301,5 +301,5 @@ func (s *Service) getTask(r *http.Request) answer {
 	if err != nil {
 		return s.unavailable(err)
 	}
-	return answer{http.StatusOK, rstuf.Response[jsonText]{Data: &task, Message: "Task state."}}
+	return answer{http.StatusOK, jsonText(`{"data":` + string(task) + `,"message":"Task state."}`)}
 }

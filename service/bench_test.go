@@ -200,3 +200,15 @@ func BenchmarkConcurrentClients(b *testing.B) {
 	}
 	b.ReportMetric(float64(total)/time.Since(began).Seconds(), "artifacts/s")
 }
+
+// Asking for a task with 16,384 roles to publish, as those do who wait.
+func BenchmarkTaskOfManyRoles(b *testing.B) {
+	d, _ := newDurable(b, 16384)
+	body := append([]byte(`{"publish_artifacts":false,`), d.artifacts(100_000)[1:]...)
+	path := "/api/v1/task/?task_id=" + d.submit("POST", "/artifacts/", body)
+	b.ReportAllocs()
+	for b.Loop() {
+		answer := call(d.api, "GET", path, nil).Body
+		require.Greater(b, answer.Len(), 16384*len("'bins-0000'"))
+	}
+}

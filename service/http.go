@@ -137,10 +137,14 @@ func absoluteURL(r *http.Request, path string) string {
 	return u.String()
 }
 
+// writeJSON writes an answer; JSON that is made already stays as it is.
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	data, err := json.Marshal(body)
-	if err != nil {
-		status, data = http.StatusInternalServerError, []byte(`{"detail":"the answer could not be encoded"}`)
+	data, made := body.(json.RawMessage)
+	if !made {
+		var err error
+		if data, err = json.Marshal(body); err != nil {
+			status, data = http.StatusInternalServerError, []byte(`{"detail":"the answer could not be encoded"}`)
+		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))

@@ -2,6 +2,7 @@ package service
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -51,14 +52,11 @@ type waiting struct {
 	skip     bool
 	size     int64
 	accepted time.Time
-	// running is set while a publication works on it; roles is then the list
-	// of roles to publish.
+	// running is set while a publication works on it; shown is then the task
+	// with the roles to publish, of which there may be many, for all who ask.
 	running atomic.Bool
-	roles   atomic.Pointer[[]string]
+	shown   atomic.Pointer[json.RawMessage]
 }
-
-// show tells whoever asks for the task which roles are being published.
-func (w *waiting) show(roles []string) { w.roles.Store(&roles) }
 
 // parked tells whether a request waits for somebody else to publish.
 func (w *waiting) parked() bool { return w.skip && w.kind != publishArtifacts }

@@ -170,8 +170,8 @@ func (s *Service) task(text string) (json.RawMessage, error) {
 	if !ok {
 		return json.Marshal(pending)
 	}
-	if task, ok := s.liveTask(id); ok {
-		return json.Marshal(task)
+	if w := s.queue.find(id); w != nil {
+		return s.liveTask(w)
 	}
 	raw, err := s.results.get(id)
 	if err != nil || raw == nil {
@@ -182,36 +182,40 @@ func (s *Service) task(text string) (json.RawMessage, error) {
 }
 
 // liveTask is the task of a request that has not ended.
-func (s *Service) liveTask(id taskID) (task rstuf.Task, ok bool) {
-	w := s.queue.find(id)
-	if w == nil {
-		return task, false
-	}
-	task = rstuf.Task{ID: id.String(), State: rstuf.TaskStarted, Result: &rstuf.TaskResult{}}
+func (s *Service) liveTask(w *waiting) (json.RawMessage, error) {
+	started := rstuf.Task{ID: w.id.String(), State: rstuf.TaskStarted, Result: &rstuf.TaskResult{}}
 	if !w.kind.artifacts() || !w.running.Load() && !w.parked() {
-		return task, true
+		return json.Marshal(started)
 	}
-	var names []string
-	if shown := w.roles.Load(); shown != nil {
-		names = *shown
-	} else if w.parked() {
-		var err error
-		if names, err = s.rolesToPublish(w); err != nil {
-			return task, true // it is being published just now
-		}
-		w.show(names)
+	if shown := w.shown.Load(); shown != nil {
+		return *shown, nil
 	}
-	task.State = rstuf.TaskRunning
-	roles, _ := json.Marshal(printedList(names))
-	task.Result = &rstuf.TaskResult{
+	if !w.parked() {
+		return w.show(nil)
+	}
+	roles, err := s.rolesToPublish(w)
+	if err != nil {
+		return json.Marshal(started) // it is being published just now
+	}
+	return w.show(roles)
+}
+
+// show tells whoever asks for the task which roles are being published.
+func (w *waiting) show(roles []string) (json.RawMessage, error) {
+	list, _ := json.Marshal(printedList(roles))
+	task, err := json.Marshal(rstuf.Task{ID: w.id.String(), State: rstuf.TaskRunning, Result: &rstuf.TaskResult{
 		Message:    "Publishing",
 		LastUpdate: rstuf.Time{Time: w.accepted},
 		Details: &rstuf.TaskDetails{
 			PublishedRoles: rstuf.Names{},
-			Extra:          map[string]json.RawMessage{"roles_to_publish": roles},
+			Extra:          map[string]json.RawMessage{"roles_to_publish": list},
 		},
+	}})
+	shown := json.RawMessage(task)
+	if err == nil && roles != nil {
+		w.shown.Store(&shown)
 	}
-	return task, true
+	return shown, err
 }
 
 // printedList is a list of role names as Python prints it, which is what a
