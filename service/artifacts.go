@@ -24,8 +24,9 @@ type artifactTask struct {
 	w       *waiting
 	paths   []string // of the request, those that belong to a role
 	invalid []string
-	found   []bool // of a removal, by the place in the request
-	roles   []int  // that it changes, in order of first mention
+	hidden  []string // of paths, those that tuf-js does not find
+	found   []bool   // of a removal, by the place in the request
+	roles   []int    // that it changes, in order of first mention
 }
 
 // artifacts gathers artifact requests into the changes of roles.
@@ -106,6 +107,9 @@ func (t *artifactTask) gather(task int32, text string, route *router, changes *c
 		default:
 			note(role, e)
 			t.paths = append(t.paths, path)
+			if form != "" && route.hidesFromTUFJS(role, path) {
+				t.hidden = append(t.hidden, path)
+			}
 		}
 	}
 	if t.w.kind == removeArtifacts {
@@ -217,6 +221,10 @@ func (p *publication) endArtifacts(tasks []artifactTask, route *router, changed 
 			o = success(p.now, addArtifacts, "Artifact(s) Added", &rstuf.TaskDetails{
 				AddedArtifacts: orEmpty(t.paths), InvalidPaths: orEmpty(t.invalid), ArtifactRoles: route.namesOf(t.roles),
 			})
+			if len(t.hidden) > 0 {
+				p.log.Warn("tuf-js clients do not find artifacts with a dot at the start of a part: their role needs a pattern with the dot",
+					"task", t.w.id.String(), "artifacts", len(t.hidden), "first", t.hidden[0])
+			}
 		case removeArtifacts:
 			o = p.endRemoval(t)
 		case publishArtifacts:

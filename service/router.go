@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/metadata"
 )
 
@@ -51,4 +52,10 @@ func (r *router) add(path string) int {
 		return r.bins.Index(path)
 	}
 	return slices.IndexFunc(r.roles, func(role rstuf.DelegatedRole) bool { return metadata.Covers(role, path) })
+}
+
+// hidesFromTUFJS tells whether tuf-js does not find an artifact of a role, though
+// the role covers its path.
+func (r *router) hidesFromTUFJS(role int, path string) bool {
+	return r.bins == nil && rules.HiddenFromTUFJS(r.roles[role].Paths, path)
 }

@@ -99,15 +99,15 @@ func patternSet(set string) string {
 // HiddenFromTUFJS tells whether tuf-js misses a path, since in it a wildcard at
 // the start of a part does not stand for a dot.
 func HiddenFromTUFJS(patterns []string, path string) bool {
+	if !strings.HasPrefix(path, ".") && !strings.Contains(path, "/.") {
+		return false
+	}
 	hidden := false
 	for _, pattern := range patterns {
 		if !Match(pattern, path) {
 			continue
 		}
 		signs, parts := strings.Split(pattern, "/"), strings.Split(path, "/")
-		if !slices.ContainsFunc(parts, func(part string) bool { return strings.HasPrefix(part, ".") }) {
-			return false
-		}
 		missed := false
 		for i, part := range parts {
 			missed = missed || strings.HasPrefix(part, ".") && !strings.HasPrefix(signs[i], ".")
