@@ -157,16 +157,15 @@ func (r *reader) each(name string, read func(name string, raw []byte) error) {
 	}
 }
 
-// readEach calls read for every member of an object.
+// readEach calls read for every member of an object that [Parse] has accepted.
 func readEach(raw []byte, read func(name string, raw []byte) error) error {
 	if raw[0] != '{' {
 		return wrongKind(raw, "an object")
 	}
 	p := canonical.NewParser(raw)
-	p.AllowFloats(true)
 	return p.Object(func(key []byte) error {
 		name := string(key)
-		value, err := p.Raw()
+		value, err := p.Skip()
 		if err != nil {
 			return err
 		}
@@ -177,15 +176,15 @@ func readEach(raw []byte, read func(name string, raw []byte) error) error {
 	})
 }
 
+// readList calls read for every element of a list that [Parse] has accepted.
 func readList(raw []byte, read func(i int, raw []byte) error) error {
 	if raw[0] != '[' {
 		return wrongKind(raw, "a list")
 	}
 	p := canonical.NewParser(raw)
-	p.AllowFloats(true)
 	i := 0
 	return p.Array(func() error {
-		element, err := p.Raw()
+		element, err := p.Skip()
 		if err != nil {
 			return err
 		}

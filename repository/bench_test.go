@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -81,6 +82,7 @@ func serveLarge(b *testing.B) (url string, root []byte) {
 			http.NotFound(w, r)
 			return
 		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(data))) // as web servers do for files
 		w.Write(data)
 	}))
 	b.Cleanup(server.Close)

@@ -52,19 +52,10 @@ func (p *Parser) Value(dst []byte) ([]byte, error) {
 // Raw reads one value and returns it as it stands in the text.
 func (p *Parser) Raw() ([]byte, error) {
 	var err error
-	if p.unused, err = p.outermost(p.spare(), nil); err != nil {
+	if p.unused, err = p.outermost(p.unused[:0], nil); err != nil {
 		return nil, err
 	}
 	return p.Last(), nil
-}
-
-// spare is room for a form that nobody wants. It is made once, rather than
-// grown bit by bit.
-func (p *Parser) spare() []byte {
-	if p.unused == nil {
-		p.unused = make([]byte, 0, min(len(p.in)-p.pos, 1<<20))
-	}
-	return p.unused[:0]
 }
 
 // Last is the value that was read last, as it stands in the text.
