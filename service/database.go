@@ -40,11 +40,23 @@ func (d *database) View(f func(*bolt.Tx) error) error {
 	return d.guard(func() error { return d.DB.View(f) })
 }
 
-// Update changes in one transaction: all of it, or nothing.
+// Update changes in one transaction: all of it, or nothing. After a panic the
+// transaction is left as it is: the library's own Update would go through the
+// damaged file in a goroutine, where the next panic ends the process.
 func (d *database) Update(f func(*bolt.Tx) error) error {
 	d.updating.Lock()
 	defer d.updating.Unlock()
-	return d.guard(func() error { return d.DB.Update(f) })
+	return d.guard(func() error {
+		tx, err := d.DB.Begin(true)
+		if err != nil {
+			return err
+		}
+		if err := f(tx); err != nil {
+			_ = tx.Rollback() // in memory alone
+			return err
+		}
+		return tx.Commit()
+	})
 }
 
 // commit is a change that is a durable step: once it returns, the change

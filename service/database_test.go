@@ -43,7 +43,9 @@ func TestFlippedBits(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, file.Close())
 		}
-		running := i%3 == 0
+		// Over damaged pages that are in use the library reads memory that is
+		// others'. It ends as an error all the same, but the race detector sees it.
+		running := i%3 == 0 && !raceDetector
 		if !running {
 			flip()
 		}
