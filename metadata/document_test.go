@@ -226,6 +226,7 @@ func TestViewsRefuse(t *testing.T) {
 		signed("meta", `{"a.json":{}}`):                                      `read snapshot version 1: meta.a.json.version: the field is missing`,
 		signed("meta", `{"a.json":{"version":1,"length":-1}}`):               `read snapshot version 1: meta.a.json.length: -1 is too low, the least is 0`,
 		signed("meta", `{"a.json":{"version":1,"hashes":[]}}`):               `read snapshot version 1: meta.a.json.hashes: must be an object, not []`,
+		signed("meta", `{"a.json":{"version":1,"hashes":{}}}`):               `read snapshot version 1: meta.a.json.hashes: at least one hash is needed`,
 		signed("_type", `"timestamp"`):                                       `read timestamp version 1: meta: must name snapshot.json and nothing else`,
 		targets("targets", `[]`):                                             `read targets version 1: targets: must be an object, not []`,
 		targets("targets", `{"a":{"length":1}}`):                             `read targets version 1: targets.a.hashes: the field is missing`,

@@ -105,7 +105,9 @@ func readMetaFile(raw []byte) (MetaFile, error) {
 		f.Length = &length
 	}
 	if _, ok := r.rest["hashes"]; ok {
-		f.Hashes = r.stringMap("hashes")
+		if f.Hashes = r.stringMap("hashes"); len(f.Hashes) == 0 {
+			r.fail("hashes", errNoHashes) // section 4.4: one or more
+		}
 	}
 	f.Extra = r.extra()
 	return f, r.err
@@ -138,7 +140,7 @@ func (t *Timestamp) appendCanonical(dst []byte) ([]byte, error) {
 func (w *writer) meta(files map[string]MetaFile) {
 	all := newWriter(nil)
 	for name, f := range files {
-		if f.Length == nil && f.Hashes == nil && f.Extra == nil {
+		if f.Length == nil && len(f.Hashes) == 0 && f.Extra == nil {
 			form := strconv.AppendInt([]byte(versionOnly), f.Version, 10)
 			all.raw(name, append(form, '}'), nil)
 			continue
@@ -148,7 +150,7 @@ func (w *writer) meta(files map[string]MetaFile) {
 		if f.Length != nil {
 			inner.integer("length", *f.Length)
 		}
-		if f.Hashes != nil {
+		if len(f.Hashes) > 0 {
 			inner.stringMap("hashes", f.Hashes)
 		}
 		all.object(name, inner)
