@@ -3,7 +3,8 @@
 //
 //	metadata write DIR   writes DIR/ours/SET/*.json, with *.canonical beside
 //	metadata check DIR   compares DIR/PEER/SET/*.json with it, does the same
-//	                     through go-tuf, and verifies DIR/python-made
+//	                     through go-tuf, verifies DIR/python-made, and
+//	                     reads the repositories that the peers have made
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +27,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
+	reader "example.org/rstuf/repository"
 )
 
 func main() {
@@ -269,7 +272,60 @@ func check(dir string) error {
 		}
 		fmt.Printf("%s: %d documents came back with the same signed bytes and signatures, %d are known not to\n", peer, same, changed)
 	}
-	return checkMade(filepath.Join(dir, "python-made"))
+	if err := checkMade(filepath.Join(dir, "python-made")); err != nil {
+		return err
+	}
+	for _, made := range []string{"python-made", "python-made-bins", "tuf-js-made"} {
+		if err := read(filepath.Join(dir, made)); err != nil {
+			return fmt.Errorf("%s: %w", made, err)
+		}
+	}
+	return nil
+}
+
+// read reads a repository that somebody else has made, from its first root on:
+// it has the artifacts of artifacts.txt.
+func read(dir string) error {
+	root, err := os.ReadFile(filepath.Join(dir, "1.root.json"))
+	if err != nil {
+		return err
+	}
+	list, err := os.ReadFile(filepath.Join(dir, "artifacts.txt"))
+	if err != nil {
+		return err
+	}
+	want := strings.Split(string(list), "\n")
+	slices.Sort(want)
+	url := url.URL{Scheme: "file", Path: filepath.ToSlash(dir)}
+	r, err := reader.New(reader.Config{MetadataURL: url.String()}, reader.TrustRoot(root))
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	if err := r.Refresh(ctx); err != nil {
+		return err
+	}
+	var got []string
+	for artifact, err := range r.Artifacts(ctx) {
+		if err != nil {
+			return err
+		}
+		got = append(got, artifact.Path)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("it has the artifacts %q, not %q", got, want)
+	}
+	for _, path := range want {
+		if _, err := r.Info(ctx, path); err != nil {
+			return err
+		}
+	}
+	if _, err := r.Info(ctx, "none/such"); !errors.Is(err, reader.ErrNotFound) {
+		return fmt.Errorf("an artifact that is not there: %v", err)
+	}
+	fmt.Printf("%s: its %d artifacts are read\n", filepath.Base(dir), len(want))
+	return nil
 }
 
 // known are the documents that a peer cannot keep, and why.
