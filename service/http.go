@@ -105,12 +105,10 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[strin
 		return unreadable(&http.MaxBytesError{Limit: limit})
 	}
 	if r.ContentLength >= largeRequest {
-		s.queue.receiving.Add(1)
+		s.queue.receiving.Add(1) // until it is queued, or refused
+		defer s.queue.receiving.Add(-1)
 	}
 	body, release, refused := s.limits.receive(w, r, limit)
-	if r.ContentLength >= largeRequest {
-		s.queue.receiving.Add(-1)
-	}
 	if refused != nil {
 		return *refused
 	}
