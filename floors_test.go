@@ -67,7 +67,7 @@ var floors = map[string]floor{
 	"rstuf": {
 		ours: []string{
 			".", "bootstrap", "ceremony", "client", "internal/files", "keys", "keys/vault", "metadata",
-			"internal/quote", "internal/transport", "repository", "rstuf/internal/config", "rstuf/internal/terminal", "service",
+			"internal/quote", "internal/rules", "internal/transport", "repository", "rstuf/internal/config", "rstuf/internal/terminal", "service",
 		},
 		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),
 	},

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/repository"
@@ -94,7 +95,13 @@ func (e *examination) examine(role repository.Role) error {
 		return e.examineTop(role.Document)
 	case role.By == rstuf.RoleRoot:
 		e.examineRole(e.h, role.Document, role.Delegation, true)
-		if role.Name == rstuf.RoleTargets && e.skipRoles {
+		if role.Name != rstuf.RoleTargets {
+			return nil
+		}
+		if targets, err := role.Document.Targets(); err == nil { // else the reader says so
+			e.examinePatterns(targets.Delegations)
+		}
+		if e.skipRoles {
 			return errEnough
 		}
 		return nil
@@ -106,6 +113,7 @@ func (e *examination) examine(role repository.Role) error {
 		e.h.find(levelError, role.Name, "%v", err)
 		return nil
 	}
+	e.examinePatterns(targets.Delegations)
 	e.h.Artifacts += len(targets.Targets)
 	for _, file := range targets.Targets {
 		if file.Hashes["sha256"] == "" && file.Hashes["sha512"] == "" {
@@ -113,6 +121,20 @@ func (e *examination) examine(role repository.Role) error {
 		}
 	}
 	return nil
+}
+
+// examinePatterns finds patterns that would be refused today.
+func (e *examination) examinePatterns(delegations *metadata.Delegations) {
+	if delegations == nil {
+		return
+	}
+	for _, role := range delegations.Roles {
+		for _, pattern := range role.Paths {
+			if why := rules.Pattern(pattern); why != "" {
+				e.h.find(levelWarning, role.Name, "clients do not read its pattern %q alike, or never match it: %s", pattern, why)
+			}
+		}
+	}
 }
 
 // examineTop looks at the newest root, and compares it with the API's.

@@ -46,7 +46,7 @@ func newDeployment(t *testing.T, name string) *deployment {
 		}}},
 		Delegations: &metadata.Delegations{
 			Keys:  map[string]rstuf.Key{alice.Public().ID(): alice.Public().Key()},
-			Roles: []rstuf.DelegatedRole{{Name: "dev", KeyIDs: []string{alice.Public().ID()}, Threshold: 1, Paths: []string{d.text + "/*"}, ExpirePolicy: 1}},
+			Roles: []rstuf.DelegatedRole{{Name: "dev", KeyIDs: []string{alice.Public().ID()}, Threshold: 1, Paths: []string{d.text + "/[^a]*"}, ExpirePolicy: 1}},
 		},
 	}
 	targetsFile := tuftest.Document(t, targets, online).Bytes()

@@ -148,3 +148,10 @@ func (d *deployment) run(t *testing.T, args []string) (code int, stdout, stderr 
 	code = run(t.Context(), append([]string{"--config", d.file("none.yml")}, args...), strings.NewReader(""), &out, &errOut)
 	return code, out.String(), errOut.String()
 }
+
+// A pattern that is there already is kept, and the doctor warns of it.
+func TestDoctorWarnsOfPatterns(t *testing.T) {
+	d := newDeployment(t, "plain")
+	_, out, _ := d.run(t, []string{"doctor", "-m", d.url, "-r", d.file("root.json")})
+	assert.Contains(t, out, `warning: dev: clients do not read its pattern "plain/[^a]*" alike`)
+}
