@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
 )
 
@@ -154,4 +155,14 @@ func TestDoctorWarnsOfPatterns(t *testing.T) {
 	d := newDeployment(t, "plain")
 	_, out, _ := d.run(t, []string{"doctor", "-m", d.url, "-r", d.file("root.json")})
 	assert.Contains(t, out, `warning: dev: clients do not read its pattern "plain/[^a]*" alike`)
+}
+
+// The report is whole, whatever waits for signatures.
+func TestDoctorWithUnusablePending(t *testing.T) {
+	d := newDeployment(t, "plain")
+	d.answers["/api/v1/metadata/sign"] = answer(rstuf.PendingMetadata{Roles: map[string]json.RawMessage{"plain": json.RawMessage(`{}`)}})
+	code, out, _ := d.run(t, []string{"doctor", "--api-server", d.url, "-m", d.url, "-r", d.file("root.json")})
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, out, "error: pending: ")
+	assert.Contains(t, out, "timestamp")
 }
