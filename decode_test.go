@@ -146,7 +146,7 @@ func TestDecodeConverts(t *testing.T) {
 	assert.True(t, add.SkipPublish)
 	settings, err := rstuf.Decode[rstuf.SettingsUpdate]([]byte(`{"settings":{"expiration":{"bins":"1","root":365.0,"targets":true}}}`))
 	require.NoError(t, err)
-	assert.Equal(t, map[string]int{"bins": 1, "root": 365, "targets": 1}, settings.Settings.Expiration)
+	assert.Equal(t, map[string]int{"bins": 1, "root": 365, "targets": 1}, settings.Expiration)
 	for body, want := range map[string]string{
 		`{"settings":{"expiration":{"bins":"1.5"}}}`: "int_parsing", `{"settings":{"expiration":{"bins":1.5}}}`: "int_from_float",
 		`{"settings":{"expiration":{"bins":""}}}`: "int_parsing", `{"settings":{"expiration":{"bins":null}}}`: "int_type",

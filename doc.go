@@ -9,6 +9,7 @@
 //   - ceremony turns a policy and people's signatures into a root,
 //   - bootstrap reads, checks and sends the payload that starts a repository,
 //   - client drives the API of any RSTUF deployment,
+//   - repository reads and verifies what was published,
 //   - service is a whole RSTUF in one process, and rstuftest one for tests.
 //
 // Requests ([BootstrapPayload], [AddArtifacts], [Delegations] and so on) have a

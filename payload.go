@@ -2,10 +2,6 @@ package rstuf
 
 import "encoding/json"
 
-// DefaultBootstrapTimeout is the time in seconds that a bootstrap may take
-// before the service lets go of it.
-const DefaultBootstrapTimeout = 300
-
 // BootstrapPayload is the body of POST /bootstrap/: the settings of a new
 // repository and its first root, as the ceremony made it. It holds public data
 // only.
@@ -61,15 +57,32 @@ type MetadataSignDelete struct {
 	Role string `json:"role"`
 }
 
-// SettingsUpdate is the body of PUT /config/: new lives, in days, by role.
+// SettingsUpdate is the body of PUT /config/: {"settings": {"expiration": …}}.
 type SettingsUpdate struct {
-	Settings ExpirationSettings `json:"settings"`
+	// Expiration gives new lives in days by the name of a role; "bins" stands
+	// for all hash bins.
+	Expiration map[string]int
 }
 
-// ExpirationSettings gives days by the name of a role; "bins" stands for all
-// hash bins.
-type ExpirationSettings struct {
-	Expiration map[string]int `json:"expiration"`
+type settingsUpdateWire struct {
+	Settings struct {
+		Expiration map[string]int `json:"expiration"`
+	} `json:"settings"`
+}
+
+// MarshalJSON writes the lives under "settings".
+func (s SettingsUpdate) MarshalJSON() ([]byte, error) {
+	var w settingsUpdateWire
+	w.Settings.Expiration = s.Expiration
+	return json.Marshal(w)
+}
+
+// UnmarshalJSON reads the lives under "settings".
+func (s *SettingsUpdate) UnmarshalJSON(data []byte) error {
+	var w settingsUpdateWire
+	err := json.Unmarshal(data, &w)
+	s.Expiration = w.Settings.Expiration
+	return err
 }
 
 // DelegationsUpdate is the body of POST and PUT /delegations/.
@@ -77,17 +90,40 @@ type DelegationsUpdate struct {
 	Delegations Delegations `json:"delegations"`
 }
 
-// DelegationsDelete is the body of POST /delegations/delete.
+// DelegationsDelete is the body of POST /delegations/delete:
+// {"delegations": {"roles": [{"name": …}]}}.
 type DelegationsDelete struct {
-	Delegations DelegationNames `json:"delegations"`
+	// Roles are the names of the roles.
+	Roles []string
 }
 
-// DelegationNames lists roles by name.
-type DelegationNames struct {
-	Roles []DelegationName `json:"roles"`
+type delegationsDeleteWire struct {
+	Delegations struct {
+		Roles []namedRole `json:"roles"`
+	} `json:"delegations"`
 }
 
-// DelegationName names one delegated role.
-type DelegationName struct {
+type namedRole struct {
 	Name string `json:"name"`
+}
+
+// MarshalJSON writes the names as objects under "delegations".
+func (d DelegationsDelete) MarshalJSON() ([]byte, error) {
+	var w delegationsDeleteWire
+	w.Delegations.Roles = []namedRole{}
+	for _, name := range d.Roles {
+		w.Delegations.Roles = append(w.Delegations.Roles, namedRole{name})
+	}
+	return json.Marshal(w)
+}
+
+// UnmarshalJSON reads the names of the objects under "delegations".
+func (d *DelegationsDelete) UnmarshalJSON(data []byte) error {
+	var w delegationsDeleteWire
+	err := json.Unmarshal(data, &w)
+	d.Roles = nil
+	for _, role := range w.Delegations.Roles {
+		d.Roles = append(d.Roles, role.Name)
+	}
+	return err
 }

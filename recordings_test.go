@@ -12,6 +12,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/wire"
 )
 
 var recordingsDir = flag.String("recordings", "testdata/recordings", "folder with recorded exchanges")
@@ -84,11 +85,11 @@ func TestDecodeEveryRecordedRequest(t *testing.T) {
 func assertRecordedError(t *testing.T, body []byte, err error) {
 	var invalid rstuf.ValidationError
 	require.ErrorAs(t, err, &invalid)
-	ours, err := json.Marshal(rstuf.ErrorBody{Fields: invalid})
+	ours, err := json.Marshal(wire.ErrorBody{Fields: invalid})
 	require.NoError(t, err)
 	if strings.Contains(string(body), "json_invalid") {
 		// The words on what is wrong with the JSON are each parser's own.
-		var recorded rstuf.ErrorBody
+		var recorded wire.ErrorBody
 		require.NoError(t, json.Unmarshal(body, &recorded))
 		assert.Equal(t, recorded.Fields[0].Type, invalid[0].Type)
 		assert.Equal(t, recorded.Fields[0].Msg, invalid[0].Msg)
@@ -122,9 +123,9 @@ func TestDecodeEveryRecordedAnswer(t *testing.T) {
 		path, _, _ := strings.Cut(e.Request.Path, "?")
 		switch {
 		case e.Response.Status == 202:
-			assert.NotEmpty(t, answer[rstuf.Accepted](t, body).TaskID)
+			assert.NotEmpty(t, answer[wire.Accepted](t, body).TaskID)
 		case e.Response.Status >= 400 || strings.Contains(string(body), `"detail"`) && !strings.Contains(string(body), `"data"`):
-			var bad rstuf.ErrorBody
+			var bad wire.ErrorBody
 			require.NoError(t, json.Unmarshal(body, &bad))
 			assert.NotEmpty(t, bad.Error())
 			again, err := json.Marshal(bad)
@@ -148,7 +149,7 @@ func TestDecodeEveryRecordedAnswer(t *testing.T) {
 // returns its data.
 func answer[T any](t *testing.T, body []byte) T {
 	t.Helper()
-	var response rstuf.Response[T]
+	var response wire.Response[T]
 	require.NoError(t, json.Unmarshal(body, &response))
 	again, err := json.Marshal(response)
 	require.NoError(t, err)

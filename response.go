@@ -7,32 +7,12 @@ import (
 	"strings"
 )
 
-// Response is the envelope of every successful answer of the API.
-type Response[T any] struct {
-	Data    *T     `json:"data,omitempty"`
-	Message string `json:"message,omitempty"`
-}
-
-// Accepted is the data of an answer 202: a task was queued.
-type Accepted struct {
-	// Artifacts are the paths of the request, for artifact requests alone.
-	Artifacts  []string `json:"artifacts,omitzero"`
-	TaskID     string   `json:"task_id"`
-	LastUpdate Time     `json:"last_update,omitzero"`
-}
-
-// The states of a bootstrap; before any there is none.
-const (
-	BootstrapPre      = "pre"      // the task runs
-	BootstrapSigning  = "signing"  // root signatures are missing
-	BootstrapFinished = "finished" // the repository exists
-)
-
 // BootstrapState is the data of GET /bootstrap/.
 type BootstrapState struct {
 	// Bootstrap is true once the repository exists.
 	Bootstrap bool `json:"bootstrap"`
-	// State is one of the Bootstrap constants, or empty before any bootstrap.
+	// State is "pre" while the task runs, "signing" while root signatures are
+	// missing, "finished" once the repository exists; empty before any bootstrap.
 	State string `json:"state,omitempty"`
 	// ID is the id of the bootstrap task.
 	ID string `json:"id,omitempty"`
@@ -103,50 +83,16 @@ type RepositorySettings struct {
 	// NumberOfDelegatedBins is 0 where custom delegations are used.
 	NumberOfDelegatedBins int
 	// Delegations are those of the bootstrap payload; nil with hash bins.
-	Delegations      *Delegations
-	OnlineKey        *OnlineKey
+	Delegations *Delegations
+	// OnlineKey is the online key, nil where the service does not tell it, and
+	// OnlineKeyID its id.
+	OnlineKey        *Key
+	OnlineKeyID      string
 	TargetsOnlineKey bool
 	TrustedRoot      json.RawMessage
 	TrustedTargets   json.RawMessage
 	// Extra holds every other setting, byte for byte.
 	Extra map[string]json.RawMessage
-}
-
-// OnlineKey is the online key in the repository settings: a key object with
-// its id.
-type OnlineKey struct {
-	Key
-	KeyID string
-}
-
-// MarshalJSON writes the key object with its id.
-func (k OnlineKey) MarshalJSON() ([]byte, error) {
-	id, err := json.Marshal(k.KeyID)
-	if err != nil {
-		return nil, err
-	}
-	key := k.Key
-	key.Extra = maps.Clone(key.Extra)
-	if key.Extra == nil {
-		key.Extra = map[string]json.RawMessage{}
-	}
-	key.Extra["keyid"] = id
-	return key.MarshalJSON()
-}
-
-// UnmarshalJSON reads a key object with its id.
-func (k *OnlineKey) UnmarshalJSON(data []byte) error {
-	if err := k.Key.UnmarshalJSON(data); err != nil {
-		return err
-	}
-	k.KeyID = ""
-	if raw, ok := k.Extra["keyid"]; ok {
-		if err := json.Unmarshal(raw, &k.KeyID); err != nil {
-			return fmt.Errorf("keyid of the online key: %w", err)
-		}
-		delete(k.Extra, "keyid")
-	}
-	return nil
 }
 
 // MarshalJSON writes the flat object.
@@ -170,7 +116,17 @@ func (s RepositorySettings) MarshalJSON() ([]byte, error) {
 		flat["delegations"] = s.Delegations
 	}
 	if s.OnlineKey != nil {
-		flat["online_key"] = s.OnlineKey
+		key := *s.OnlineKey
+		key.Extra = maps.Clone(key.Extra)
+		if key.Extra == nil {
+			key.Extra = map[string]json.RawMessage{}
+		}
+		id, err := json.Marshal(s.OnlineKeyID)
+		if err != nil {
+			return nil, err
+		}
+		key.Extra["keyid"] = id
+		flat["online_key"] = key
 	}
 	if s.TrustedRoot != nil {
 		flat["trusted_root"] = s.TrustedRoot
@@ -212,7 +168,7 @@ func (s *RepositorySettings) set(name string, raw json.RawMessage) error {
 	case "delegations":
 		return json.Unmarshal(raw, &s.Delegations)
 	case "online_key":
-		return json.Unmarshal(raw, &s.OnlineKey)
+		return s.setOnlineKey(raw)
 	case "trusted_root":
 		if !null {
 			s.TrustedRoot = raw
@@ -242,5 +198,21 @@ func (s *RepositorySettings) set(name string, raw json.RawMessage) error {
 		}
 	}
 	s.Extra[name] = raw
+	return nil
+}
+
+// setOnlineKey takes the online key: a key object with its id.
+func (s *RepositorySettings) setOnlineKey(raw json.RawMessage) error {
+	if err := json.Unmarshal(raw, &s.OnlineKey); err != nil || s.OnlineKey == nil {
+		return err
+	}
+	id, ok := s.OnlineKey.Extra["keyid"]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(id, &s.OnlineKeyID); err != nil {
+		return fmt.Errorf("keyid: %w", err)
+	}
+	delete(s.OnlineKey.Extra, "keyid")
 	return nil
 }

@@ -1,10 +1,6 @@
 package rstuf
 
-import (
-	"encoding/json"
-	"regexp"
-	"strings"
-)
+import "encoding/json"
 
 // Names of the top-level roles (TUF specification, section 2), and of the
 // setting that stands for all hash bins.
@@ -15,37 +11,6 @@ const (
 	RoleTimestamp = "timestamp"
 	RoleBins      = "bins"
 )
-
-// Bounds of the number of hash bins. It is a power of two.
-const (
-	MinHashBins = 2
-	MaxHashBins = 16384
-)
-
-// MaxExpiration bounds the life of every role, in days: a hundred years.
-const MaxExpiration = 36500
-
-// IsTopLevelRole tells whether name is one of TUF's four top-level roles.
-func IsTopLevelRole(name string) bool {
-	switch name {
-	case RoleRoot, RoleTargets, RoleSnapshot, RoleTimestamp:
-		return true
-	}
-	return false
-}
-
-var delegatedName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
-
-// IsDelegatedRoleName tells whether name may be that of a delegated role:
-// letters, digits, "-" and "_", as RSTUF wants it, and neither the name of a
-// top-level role, in whatever case, nor of a device: some file systems do not
-// tell "Root" from "root", and can't have a file "con.json".
-func IsDelegatedRoleName(name string) bool {
-	return len(name) <= 128 && delegatedName.MatchString(name) && !IsTopLevelRole(strings.ToLower(name)) && !deviceName.MatchString(name)
-}
-
-// deviceName matches what Windows takes for a device, also with an extension.
-var deviceName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
 
 // RoleSettings is what a bootstrap payload says of one top-level role.
 type RoleSettings struct {

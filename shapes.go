@@ -1,6 +1,9 @@
 package rstuf
 
-import "example.org/rstuf/internal/shape"
+import (
+	"example.org/rstuf/internal/rules"
+	"example.org/rstuf/internal/shape"
+)
 
 // The shapes of the requests, as the API's OpenAPI document gives them.
 
@@ -16,7 +19,7 @@ var (
 	optObject     = &shape.Shape{Kind: shape.OpenObject, Elem: anyShape, Nullable: true}
 	stringsShape  = &shape.Shape{Kind: shape.List, Elem: stringShape}
 	optStrings    = &shape.Shape{Kind: shape.List, Elem: stringShape, Nullable: true}
-	daysShape     = &shape.Shape{Kind: shape.Int, Gt: bound(0), Lt: bound(MaxExpiration + 1)}
+	daysShape     = &shape.Shape{Kind: shape.Int, Gt: bound(0), Lt: bound(rules.MaxExpiration + 1)}
 	keyMapShape   = &shape.Shape{Kind: shape.OpenObject, Elem: keyShape}
 	roleListShape = &shape.Shape{Kind: shape.List, Elem: delegatedRoleShape}
 
@@ -77,7 +80,7 @@ var (
 		shape.Required("timestamp", roleShape),
 		shape.Optional("bins", &shape.Shape{Kind: shape.Object, Nullable: true, Fields: []shape.Field{
 			shape.Required("expiration", daysShape),
-			shape.Required("number_of_delegated_bins", &shape.Shape{Kind: shape.Int, Gt: bound(MinHashBins - 1), Lt: bound(MaxHashBins + 1)}),
+			shape.Required("number_of_delegated_bins", &shape.Shape{Kind: shape.Int, Gt: bound(rules.MinHashBins - 1), Lt: bound(rules.MaxHashBins + 1)}),
 		}}),
 		shape.Optional("delegations", &shape.Shape{Kind: shape.Object, Nullable: true, Fields: delegationsShape.Fields}),
 	}}

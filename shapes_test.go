@@ -14,10 +14,12 @@ import (
 
 // wires are the structs that stand for others on the wire.
 var wires = map[reflect.Type]reflect.Type{
-	reflect.TypeFor[Key]():             reflect.TypeFor[keyWire[map[string]string]](),
-	reflect.TypeFor[DelegatedRole]():   reflect.TypeFor[delegatedRoleWire](),
-	reflect.TypeFor[AddArtifacts]():    reflect.TypeFor[addArtifactsWire](),
-	reflect.TypeFor[DeleteArtifacts](): reflect.TypeFor[deleteArtifactsWire](),
+	reflect.TypeFor[Key]():               reflect.TypeFor[keyWire[map[string]string]](),
+	reflect.TypeFor[DelegatedRole]():     reflect.TypeFor[delegatedRoleWire](),
+	reflect.TypeFor[AddArtifacts]():      reflect.TypeFor[addArtifactsWire](),
+	reflect.TypeFor[DeleteArtifacts]():   reflect.TypeFor[deleteArtifactsWire](),
+	reflect.TypeFor[SettingsUpdate]():    reflect.TypeFor[settingsUpdateWire](),
+	reflect.TypeFor[DelegationsDelete](): reflect.TypeFor[delegationsDeleteWire](),
 }
 
 // The shapes and the tags of the structs name the same fields, so that nothing
@@ -25,7 +27,7 @@ var wires = map[reflect.Type]reflect.Type{
 func TestShapesFollowTags(t *testing.T) {
 	t.Parallel()
 	for _, request := range []checked{
-		&BootstrapPayload{}, &FirstGenerationPayload{}, &SettingsUpdate{}, &MetadataUpdate{}, &OnlineBump{}, &MetadataSign{},
+		&BootstrapPayload{}, &SettingsUpdate{}, &MetadataUpdate{}, &OnlineBump{}, &MetadataSign{},
 		&MetadataSignDelete{}, &DelegationsUpdate{}, &DelegationsDelete{}, &AddArtifacts{}, &DeleteArtifacts{},
 	} {
 		typ := reflect.TypeOf(request).Elem()

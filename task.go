@@ -11,51 +11,27 @@ import (
 // TaskState is where a task is on its way.
 type TaskState string
 
-// The states of a task. A task id that the service does not know is PENDING
-// for ever.
+// The states of a task that RSTUF's own code names; Celery, which runs it, has
+// more. A task id that the service does not know is PENDING for ever.
 const (
-	TaskPending  TaskState = "PENDING"
-	TaskReceived TaskState = "RECEIVED"
-	TaskPreRun   TaskState = "PRE_RUN"
-	TaskStarted  TaskState = "STARTED"
-	TaskRunning  TaskState = "RUNNING"
-	TaskRetry    TaskState = "RETRY"
-	TaskSuccess  TaskState = "SUCCESS"
+	TaskPending TaskState = "PENDING"
+	TaskStarted TaskState = "STARTED"
+	TaskRunning TaskState = "RUNNING"
+	TaskSuccess TaskState = "SUCCESS"
 	// TaskErrored: RSTUF refused; the result's Error says why.
 	TaskErrored TaskState = "ERRORED"
 	// TaskFailure: the task broke; the result's Message says how.
-	TaskFailure  TaskState = "FAILURE"
-	TaskRevoked  TaskState = "REVOKED"
-	TaskRejected TaskState = "REJECTED"
-	TaskIgnored  TaskState = "IGNORED"
+	TaskFailure TaskState = "FAILURE"
 )
 
 // Terminal tells whether a task in this state has ended.
 func (s TaskState) Terminal() bool {
 	switch s {
-	case TaskSuccess, TaskErrored, TaskFailure, TaskRevoked, TaskRejected, TaskIgnored:
+	case TaskSuccess, TaskErrored, TaskFailure, "REVOKED", "REJECTED", "IGNORED":
 		return true
 	}
 	return false
 }
-
-// TaskName says what a task does.
-type TaskName string
-
-// The tasks of RSTUF.
-const (
-	TaskAddArtifacts       TaskName = "add_artifacts"
-	TaskRemoveArtifacts    TaskName = "remove_artifacts"
-	TaskPublishArtifacts   TaskName = "publish_artifacts"
-	TaskBootstrap          TaskName = "bootstrap"
-	TaskUpdateSettings     TaskName = "update_settings"
-	TaskMetadataUpdate     TaskName = "metadata_update"
-	TaskMetadataDelegation TaskName = "metadata_delegation"
-	TaskSignMetadata       TaskName = "sign_metadata"
-	TaskDeleteSignMetadata TaskName = "delete_sign_metadata"
-	// TaskForceOnlineMetadataUpdate is the bump of online roles.
-	TaskForceOnlineMetadataUpdate TaskName = "force_online_metadata_update"
-)
 
 // Task is a task as GET /task/ tells it.
 type Task struct {
@@ -86,10 +62,14 @@ func (t Task) Reason() string {
 // TaskResult is what a task reports. Any of it may be absent, and while a task
 // runs most of it is.
 type TaskResult struct {
-	Message    string       `json:"message,omitempty"`
-	Error      string       `json:"error,omitempty"`
-	Status     *bool        `json:"status,omitempty"`
-	Task       TaskName     `json:"task,omitempty"`
+	Message string `json:"message,omitempty"`
+	Error   string `json:"error,omitempty"`
+	Status  *bool  `json:"status,omitempty"`
+	// Task is what the task does: add_artifacts, remove_artifacts,
+	// publish_artifacts, bootstrap, update_settings, metadata_update,
+	// metadata_delegation, sign_metadata, delete_sign_metadata or
+	// force_online_metadata_update, the bump of online roles.
+	Task       string       `json:"task,omitempty"`
 	LastUpdate Time         `json:"last_update,omitzero"`
 	Details    *TaskDetails `json:"details,omitempty"`
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math/bits"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -17,23 +16,18 @@ import (
 	"example.org/rstuf/internal/shape"
 )
 
-// valueError is a rule that no shape states; loc starts with "body".
-func valueError(msg string, loc ...any) FieldError {
-	return FieldError{Type: "value_error", Loc: loc, Msg: "Value error, " + msg, Ctx: map[string]any{"error": map[string]any{}}}
-}
-
 // Validate checks the payload against the rules of the API. It does not look
 // at signatures, keys and thresholds of the root: see package bootstrap.
 func (p *BootstrapPayload) Validate() error { return validate(p) }
 
-func (p *BootstrapPayload) rules() (errs ValidationError) {
+func (p *BootstrapPayload) rules() (errs []shape.Error) {
 	roles := p.Settings.Roles
 	at := []any{"body", "settings", "roles"}
 	if (roles.Bins == nil) == (roles.Delegations == nil) {
-		errs = append(errs, valueError("Exactly one of 'bins' and 'delegations' must be set", at...))
+		errs = append(errs, shape.Value("Exactly one of 'bins' and 'delegations' must be set", at...))
 	}
 	if roles.Bins != nil && bits.OnesCount(uint(roles.Bins.NumberOfDelegatedBins)) != 1 {
-		errs = append(errs, valueError("the number of bins must be a power of two", "body", "settings", "roles", "bins", "number_of_delegated_bins"))
+		errs = append(errs, shape.Value("the number of bins must be a power of two", "body", "settings", "roles", "bins", "number_of_delegated_bins"))
 	}
 	if roles.Delegations != nil {
 		errs = append(errs, roles.Delegations.rules(at, "body", "settings", "roles", "delegations")...)
@@ -45,26 +39,26 @@ func (p *BootstrapPayload) rules() (errs ValidationError) {
 // Validate checks the roles and keys against the rules of the API.
 func (d *DelegationsUpdate) Validate() error { return validate(d) }
 
-func (d *DelegationsUpdate) rules() (errs ValidationError) {
+func (d *DelegationsUpdate) rules() (errs []shape.Error) {
 	at := []any{"body", "delegations"}
 	if len(d.Delegations.Roles) == 0 {
-		errs = append(errs, valueError("at least one role is required", "body", "delegations", "roles"))
+		errs = append(errs, shape.Value("at least one role is required", "body", "delegations", "roles"))
 	}
 	return append(errs, d.Delegations.rules(at, at...)...)
 }
 
 // rules checks roles; a bad name is reported at nameAt, as the API does it.
-func (d *Delegations) rules(nameAt []any, at ...any) (errs ValidationError) {
+func (d *Delegations) rules(nameAt []any, at ...any) (errs []shape.Error) {
 	seen := map[string]bool{}
 	for i, role := range d.Roles {
 		here := append(slices.Clone(at), "roles", i)
 		switch {
-		case !delegatedName.MatchString(role.Name):
-			errs = append(errs, valueError(fmt.Sprintf("Delegated custom target name %s not allowed Only a-z, A-Z, 0-9, - and _ characters can be used", quote.Cut(role.Name, 128)), nameAt...))
-		case !IsDelegatedRoleName(role.Name):
-			errs = append(errs, valueError(fmt.Sprintf("the name %s is taken by TUF or a file system, or too long", quote.Cut(role.Name, 40)), append(here, "name")...))
+		case !rules.DelegatedName.MatchString(role.Name):
+			errs = append(errs, shape.Value(fmt.Sprintf("Delegated custom target name %s not allowed Only a-z, A-Z, 0-9, - and _ characters can be used", quote.Cut(role.Name, 128)), nameAt...))
+		case !rules.IsDelegatedRoleName(role.Name):
+			errs = append(errs, shape.Value(fmt.Sprintf("the name %s is taken by TUF or a file system, or too long", quote.Cut(role.Name, 40)), append(here, "name")...))
 		case seen[strings.ToLower(role.Name)]:
-			errs = append(errs, valueError(fmt.Sprintf("role %s stands here twice; upper and lower case do not tell roles apart", role.Name), append(here, "name")...))
+			errs = append(errs, shape.Value(fmt.Sprintf("role %s stands here twice; upper and lower case do not tell roles apart", role.Name), append(here, "name")...))
 		}
 		seen[strings.ToLower(role.Name)] = true
 		errs = append(errs, role.rules(here)...)
@@ -74,11 +68,11 @@ func (d *Delegations) rules(nameAt []any, at ...any) (errs ValidationError) {
 
 // keyRules checks that the key of every key id is there. Only a bootstrap
 // payload has them all; later requests may name keys that the service knows.
-func (d *Delegations) keyRules(at ...any) (errs ValidationError) {
+func (d *Delegations) keyRules(at ...any) (errs []shape.Error) {
 	for i, role := range d.Roles {
 		for _, id := range role.KeyIDs {
 			if _, known := d.Keys[id]; !known {
-				errs = append(errs, valueError(fmt.Sprintf("key %s is not among the keys", quote.Cut(id, 16)), append(slices.Clone(at), "roles", i, "keyids")...))
+				errs = append(errs, shape.Value(fmt.Sprintf("key %s is not among the keys", quote.Cut(id, 16)), append(slices.Clone(at), "roles", i, "keyids")...))
 			}
 		}
 	}
@@ -90,16 +84,16 @@ func (d *Delegations) keyRules(at ...any) (errs ValidationError) {
 // own. Whoever asks for them must not get something else.
 var coming = []string{"x-rstuf-num-bins", "x-rstuf-role-online-key"}
 
-func (r DelegatedRole) rules(at []any) (errs ValidationError) {
+func (r DelegatedRole) rules(at []any) (errs []shape.Error) {
 	fail := func(name, format string, args ...any) {
-		errs = append(errs, valueError(fmt.Sprintf(format, args...), append(slices.Clone(at), name)...))
+		errs = append(errs, shape.Value(fmt.Sprintf(format, args...), append(slices.Clone(at), name)...))
 	}
 	for i, pattern := range r.Paths {
 		switch msg := rules.Pattern(pattern); {
 		case msg != "" && pattern == "":
-			errs = append(errs, valueError(msg, at...)) // as the API has it
+			errs = append(errs, shape.Value(msg, at...)) // as the API has it
 		case msg != "":
-			errs = append(errs, valueError(fmt.Sprintf("pattern %s: %s", quote.Word(quote.Cut(pattern, 80)), msg), append(slices.Clone(at), "paths", i)...))
+			errs = append(errs, shape.Value(fmt.Sprintf("pattern %s: %s", quote.Word(quote.Cut(pattern, 80)), msg), append(slices.Clone(at), "paths", i)...))
 		}
 	}
 	distinct := map[string]bool{}
@@ -133,14 +127,8 @@ var signedFields = map[string]bool{
 	"consistent_snapshot": true, "roles": true, "meta": true, "targets": true, "delegations": true,
 }
 
-var vendorField = regexp.MustCompile(`^x-[^-]+-.+$`)
-
-// IsVendorField tells whether name has the form x-<vendor>-<name>, which RSTUF
-// wants of fields that TUF does not know.
-func IsVendorField(name string) bool { return vendorField.MatchString(name) }
-
 // signedFieldRules checks the names of the fields in a document's "signed".
-func signedFieldRules(document json.RawMessage) (errs ValidationError) {
+func signedFieldRules(document json.RawMessage) (errs []shape.Error) {
 	var w struct {
 		Signed map[string]json.RawMessage `json:"signed"`
 	}
@@ -148,8 +136,8 @@ func signedFieldRules(document json.RawMessage) (errs ValidationError) {
 		return nil // the shape has said so
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Signed)) {
-		if !signedFields[name] && !IsVendorField(name) {
-			errs = append(errs, valueError(fmt.Sprintf("Invalid: `%s` field name, unrecognized_field must use format x-<vendor>-<name>", quote.Cut(name, 128)), "body"))
+		if !signedFields[name] && !rules.IsVendorField(name) {
+			errs = append(errs, shape.Value(fmt.Sprintf("Invalid: `%s` field name, unrecognized_field must use format x-<vendor>-<name>", quote.Cut(name, 128)), "body"))
 		}
 	}
 	return errs
@@ -158,20 +146,20 @@ func signedFieldRules(document json.RawMessage) (errs ValidationError) {
 // Validate checks the next root's form; package metadata checks the rest.
 func (m *MetadataUpdate) Validate() error { return validate(m) }
 
-func (m *MetadataUpdate) rules() ValidationError { return signedFieldRules(m.Metadata[RoleRoot]) }
+func (m *MetadataUpdate) rules() []shape.Error { return signedFieldRules(m.Metadata[RoleRoot]) }
 
 // Validate checks that every life is at least a day.
 func (s *SettingsUpdate) Validate() error { return validate(s) }
 
-func (s *SettingsUpdate) rules() ValidationError { return nil }
+func (s *SettingsUpdate) rules() []shape.Error { return nil }
 
 // Validate checks that no role is named root, which no online key signs.
 func (b *OnlineBump) Validate() error { return validate(b) }
 
-func (b *OnlineBump) rules() (errs ValidationError) {
+func (b *OnlineBump) rules() (errs []shape.Error) {
 	for i, role := range b.Roles {
 		if role == RoleRoot {
-			errs = append(errs, valueError("root is not signed by the online key", "body", "roles", i))
+			errs = append(errs, shape.Value("root is not signed by the online key", "body", "roles", i))
 		}
 	}
 	return errs
@@ -180,9 +168,9 @@ func (b *OnlineBump) rules() (errs ValidationError) {
 // Validate checks the signature's form.
 func (m *MetadataSign) Validate() error { return validate(m) }
 
-func (m *MetadataSign) rules() (errs ValidationError) {
+func (m *MetadataSign) rules() (errs []shape.Error) {
 	if m.Signature.Sig == "" && len(m.Signature.Bundle) == 0 {
-		errs = append(errs, valueError("either sig or bundle is required", "body", "signature"))
+		errs = append(errs, shape.Value("either sig or bundle is required", "body", "signature"))
 	}
 	return errs
 }
@@ -190,14 +178,14 @@ func (m *MetadataSign) rules() (errs ValidationError) {
 // Validate checks that a role is named.
 func (m *MetadataSignDelete) Validate() error { return validate(m) }
 
-func (m *MetadataSignDelete) rules() ValidationError { return nil }
+func (m *MetadataSignDelete) rules() []shape.Error { return nil }
 
 // Validate checks that at least one role is named.
 func (d *DelegationsDelete) Validate() error { return validate(d) }
 
-func (d *DelegationsDelete) rules() (errs ValidationError) {
-	if len(d.Delegations.Roles) == 0 {
-		errs = append(errs, valueError("at least one role is required", "body", "delegations", "roles"))
+func (d *DelegationsDelete) rules() (errs []shape.Error) {
+	if len(d.Roles) == 0 {
+		errs = append(errs, shape.Value("at least one role is required", "body", "delegations", "roles"))
 	}
 	return errs
 }
@@ -205,7 +193,7 @@ func (d *DelegationsDelete) rules() (errs ValidationError) {
 // Validate checks every path, length and hash. An empty list is valid.
 func (a *AddArtifacts) Validate() error { return asError(a.rules()) }
 
-func (a *AddArtifacts) rules() (errs ValidationError) {
+func (a *AddArtifacts) rules() (errs []shape.Error) {
 	for i := range a.Artifacts {
 		if len(errs) >= shape.MaxErrors {
 			return errs
@@ -218,9 +206,9 @@ func (a *AddArtifacts) rules() (errs ValidationError) {
 // Validate checks the artifact's path, length, hashes and custom data.
 func (a *Artifact) Validate() error { return asError(a.rules("body")) }
 
-func (a *Artifact) rules(at ...any) (errs ValidationError) {
+func (a *Artifact) rules(at ...any) (errs []shape.Error) {
 	fail := func(msg string, steps ...any) {
-		errs = append(errs, valueError(msg, append(slices.Clone(at), steps...)...))
+		errs = append(errs, shape.Value(msg, append(slices.Clone(at), steps...)...))
 	}
 	if msg := rules.Path(a.Path); msg != "" {
 		fail(msg, "path")
@@ -263,15 +251,15 @@ func badCustom(custom json.RawMessage) string {
 // can still be removed. An empty list is valid; the task will refuse it.
 func (d *DeleteArtifacts) Validate() error { return asError(d.rules()) }
 
-func (d *DeleteArtifacts) rules() (errs ValidationError) {
+func (d *DeleteArtifacts) rules() (errs []shape.Error) {
 	for i, path := range d.Artifacts {
 		switch {
 		case len(errs) >= shape.MaxErrors:
 			return errs
 		case path == "":
-			errs = append(errs, valueError("a path can't be empty", "body", "artifacts", i))
+			errs = append(errs, shape.Value("a path can't be empty", "body", "artifacts", i))
 		case !utf8.ValidString(path):
-			errs = append(errs, valueError(rules.NotUTF8, "body", "artifacts", i))
+			errs = append(errs, shape.Value(rules.NotUTF8, "body", "artifacts", i))
 		}
 	}
 	return errs

@@ -11,6 +11,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/wire"
 )
 
 const (
@@ -131,8 +132,8 @@ func TestValidateOfRequestsMadeInGo(t *testing.T) {
 	assert.NoError(t, sign.Validate())
 	for _, request := range []interface{ Validate() error }{
 		&rstuf.MetadataSignDelete{Role: "root"}, &rstuf.OnlineBump{Roles: []string{}}, &rstuf.AddArtifacts{}, &rstuf.DeleteArtifacts{},
-		&rstuf.SettingsUpdate{Settings: rstuf.ExpirationSettings{Expiration: map[string]int{"bins": 2}}},
-		&rstuf.DelegationsDelete{Delegations: rstuf.DelegationNames{Roles: []rstuf.DelegationName{{Name: "a"}}}},
+		&rstuf.SettingsUpdate{Expiration: map[string]int{"bins": 2}},
+		&rstuf.DelegationsDelete{Roles: []string{"a"}},
 		&rstuf.MetadataUpdate{Metadata: map[string]json.RawMessage{"root": json.RawMessage(root)}},
 		&rstuf.Artifact{Path: "a", Info: rstuf.ArtifactInfo{Hashes: map[string]string{"sha256": digest}}},
 	} {
@@ -163,40 +164,6 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 func TestFieldsThatDifferByCaseAreRefused(t *testing.T) {
 	err := json.Unmarshal([]byte(`{"keytype":"a","KeyType":"b","scheme":"c","keyval":{}}`), new(rstuf.Key))
 	assert.EqualError(t, err, `field "KeyType" is not written "keytype"`)
-}
-
-func TestFirstGenerationPayload(t *testing.T) {
-	body := []byte(`{"settings":{"expiration":{"root":365,"targets":365,"snapshot":1,"timestamp":1,"bins":2},` +
-		`"services":{"number_of_delegated_bins":1024,"targets_base_url":"https://example.com/files/","targets_online_key":true}},` +
-		`"metadata":{"root":` + root + `},"timeout":300}`)
-	require.True(t, rstuf.IsFirstGeneration(body))
-	first, err := rstuf.Decode[rstuf.FirstGenerationPayload](body)
-	require.NoError(t, err)
-	payload := first.Payload()
-	require.NoError(t, payload.Validate())
-	assert.Equal(t, &rstuf.BinsSettings{Expiration: 2, NumberOfDelegatedBins: 1024}, payload.Settings.Roles.Bins)
-	assert.JSONEq(t, root, string(payload.Root()))
-
-	today, err := json.Marshal(payload)
-	require.NoError(t, err)
-	assert.False(t, rstuf.IsFirstGeneration(today))
-	_, err = rstuf.Decode[rstuf.FirstGenerationPayload]([]byte(strings.Replace(string(body), "/files/", "/files", 1)))
-	assert.EqualError(t, err, `settings.services.targets_base_url: the base URL must end in /, got "https://example.com/files"`)
-}
-
-func TestErrorBodyForms(t *testing.T) {
-	for body, want := range map[string]string{
-		`{"detail":{"message":"Task not accepted.","error":"It requires bootstrap finished. State: None"}}`: "Task not accepted: It requires bootstrap finished. State: None",
-		`{"detail":{"error":"System already has a Metadata. State: finished"}}`:                             "System already has a Metadata. State: finished",
-		`{"detail":"Not Found"}`: "Not Found",
-		`{"detail":[{"type":"missing","loc":["query","task_id"],"msg":"Field required","input":null}]}`: "query.task_id: Field required",
-		`{"detail":7}`: "7",
-	} {
-		var parsed rstuf.ErrorBody
-		require.NoError(t, json.Unmarshal([]byte(body), &parsed))
-		assert.Equal(t, want, parsed.Error())
-	}
-	assert.Error(t, json.Unmarshal([]byte(`{"message":"hello"}`), new(rstuf.ErrorBody)))
 }
 
 func TestTimes(t *testing.T) {
@@ -241,9 +208,8 @@ func FuzzDecode(f *testing.F) {
 			_, err = decode(again)
 			require.NoError(t, err, name)
 		}
-		rstuf.IsFirstGeneration(body)
-		_ = json.Unmarshal(body, new(rstuf.Response[rstuf.Task]))
-		_ = json.Unmarshal(body, new(rstuf.Response[rstuf.RepositorySettings]))
-		_ = json.Unmarshal(body, new(rstuf.ErrorBody))
+		_ = json.Unmarshal(body, new(wire.Response[rstuf.Task]))
+		_ = json.Unmarshal(body, new(wire.Response[rstuf.RepositorySettings]))
+		_ = json.Unmarshal(body, new(wire.ErrorBody))
 	})
 }

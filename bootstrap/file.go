@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"example.org/rstuf"
+	"example.org/rstuf/bootstrap/firstgen"
 	"example.org/rstuf/internal/files"
 )
 
@@ -63,23 +64,23 @@ func read(r io.Reader) (*File, error) {
 	if err := files.CheckJSON(data); err != nil {
 		return nil, err
 	}
-	if !rstuf.IsFirstGeneration(data) {
+	if !firstgen.Is(data) {
 		payload, err := rstuf.DecodeStrict[rstuf.BootstrapPayload](data)
 		if err != nil {
 			return nil, err
 		}
 		return &File{Payload: payload}, nil
 	}
-	first, err := rstuf.DecodeStrict[rstuf.FirstGenerationPayload](data)
+	first, err := firstgen.DecodeStrict(data)
 	if err != nil {
 		return nil, fmt.Errorf("first-generation payload: %w", err)
 	}
-	return &File{Payload: first.Payload(), FirstGeneration: true, TargetsBaseURL: first.Settings.Services.TargetsBaseURL}, nil
+	return &File{Payload: first.Today(), FirstGeneration: true, TargetsBaseURL: first.Settings.Services.TargetsBaseURL}, nil
 }
 
 // Payload is a payload of either generation, as [WriteFile] takes it.
 type Payload interface {
-	*rstuf.BootstrapPayload | *rstuf.FirstGenerationPayload
+	*rstuf.BootstrapPayload | *firstgen.Payload
 	Validate() error
 }
 

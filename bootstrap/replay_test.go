@@ -16,6 +16,7 @@ import (
 	"example.org/rstuf/bootstrap"
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/wire"
 )
 
 // replay answers as a recorded deployment did: one set of answers until the
@@ -109,21 +110,21 @@ func TestReplay(t *testing.T) {
 			"distributed-signing",
 			map[string]string{state: "bootstrap.get.after-delete", post: "bootstrap.post"},
 			map[string]string{state: "bootstrap.get.signing", pending: "sign.get"},
-			"bootstrap.task", true, rstuf.BootstrapSigning,
+			"bootstrap.task", true, wire.BootstrapSigning,
 		},
 		"signatures are missing, again": {
 			"distributed-signing", map[string]string{state: "bootstrap.get.signing", pending: "sign.get"}, nil,
-			"", false, rstuf.BootstrapSigning,
+			"", false, wire.BootstrapSigning,
 		},
 		"all signatures": {
 			"hash-bins",
 			map[string]string{state: "pre.bootstrap.get", post: "bootstrap.post"},
 			map[string]string{state: "bootstrap.get.locked", settings: "config.get"},
-			"bootstrap.task", true, rstuf.BootstrapFinished,
+			"bootstrap.task", true, wire.BootstrapFinished,
 		},
 		"custom delegations, again": {
 			"custom-delegations", map[string]string{state: "bootstrap.get", settings: "config.get"}, nil,
-			"", false, rstuf.BootstrapFinished,
+			"", false, wire.BootstrapFinished,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +136,7 @@ func TestReplay(t *testing.T) {
 			assert.Equal(t, c.sent, result.Sent)
 			assert.Equal(t, c.state, result.State)
 			assert.NotEmpty(t, result.TaskID)
-			assert.Equal(t, c.state == rstuf.BootstrapFinished, result.Signed.OK())
+			assert.Equal(t, c.state == wire.BootstrapFinished, result.Signed.OK())
 			if c.sent {
 				require.Len(t, r.payloads, 1)
 				assert.JSONEq(t, string(recorded(t, c.recording)["bootstrap.post"]), string(r.payloads[0]))

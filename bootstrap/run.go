@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/metadata"
 )
 
@@ -29,7 +30,7 @@ var ErrOtherRoot = errors.New("the deployment has another root")
 
 // Result is the outcome of [Run].
 type Result struct {
-	// State is [rstuf.BootstrapFinished], or [rstuf.BootstrapSigning] if root
+	// State is [wire.BootstrapFinished], or [wire.BootstrapSigning] if root
 	// signatures are missing.
 	State string `json:"state"`
 	// TaskID is the id of the bootstrap task.
@@ -44,7 +45,7 @@ type Result struct {
 
 // String says in a sentence what the state is and what happens next.
 func (r Result) String() string {
-	if r.State == rstuf.BootstrapFinished {
+	if r.State == wire.BootstrapFinished {
 		if !r.Sent {
 			return "the repository was bootstrapped with this root before; nothing was sent"
 		}
@@ -119,7 +120,7 @@ func (r *runner) run(ctx context.Context) (Result, error) {
 			return Result{}, err
 		}
 	}
-	if state.State == rstuf.BootstrapPre {
+	if state.State == wire.BootstrapPre {
 		if state, err = r.wait(ctx, state.ID); err != nil {
 			return Result{}, err
 		}
@@ -134,7 +135,7 @@ func (r *runner) send(ctx context.Context) (rstuf.BootstrapState, error) {
 	}
 	id, err := r.api.SubmitBootstrap(ctx, r.payload)
 	if err == nil {
-		return rstuf.BootstrapState{State: rstuf.BootstrapPre, ID: id}, nil
+		return rstuf.BootstrapState{State: wire.BootstrapPre, ID: id}, nil
 	}
 	// The payload may have arrived all the same, or another one before it.
 	state, stateErr := r.api.BootstrapState(ctx)
@@ -175,21 +176,21 @@ func (r *runner) outcome(ctx context.Context, state rstuf.BootstrapState, sent b
 	result := Result{State: state.State, TaskID: state.ID, Sent: sent}
 	var held json.RawMessage
 	switch {
-	case state.State == rstuf.BootstrapSigning:
+	case state.State == wire.BootstrapSigning:
 		pending, err := r.api.Pending(ctx)
 		if err != nil {
 			return result, fmt.Errorf("ask for the pending root: %w", err)
 		}
 		held = pending.Roles[rstuf.RoleRoot]
-	case state.State == rstuf.BootstrapFinished || state.Bootstrap:
-		result.State = rstuf.BootstrapFinished
+	case state.State == wire.BootstrapFinished || state.Bootstrap:
+		result.State = wire.BootstrapFinished
 		settings, err := r.api.Settings(ctx)
 		if err != nil {
 			return result, fmt.Errorf("ask for the trusted root: %w", err)
 		}
 		held = settings.TrustedRoot
 	default:
-		return result, fmt.Errorf("the deployment is in state %q after the task, not %q or %q", state.State, rstuf.BootstrapSigning, rstuf.BootstrapFinished)
+		return result, fmt.Errorf("the deployment is in state %q after the task, not %q or %q", state.State, wire.BootstrapSigning, wire.BootstrapFinished)
 	}
 	var err error
 	result.Signed, err = r.compare(held)

@@ -13,6 +13,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/bootstrap"
 	"example.org/rstuf/internal/tuftest"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -61,7 +62,7 @@ func (d *deployment) SubmitBootstrap(_ context.Context, payload *rstuf.Bootstrap
 		return "", d.refuse
 	}
 	d.root = payload.Root()
-	d.state = rstuf.BootstrapState{State: rstuf.BootstrapPre, ID: "task-1"}
+	d.state = rstuf.BootstrapState{State: wire.BootstrapPre, ID: "task-1"}
 	if d.loseAnswer {
 		return "", errors.New("connection reset")
 	}
@@ -92,9 +93,9 @@ func (d *deployment) finish() {
 	document, _ := metadata.Parse(d.root)
 	root, _ := document.Root()
 	delegation, _ := root.Delegation("root")
-	d.state.State = rstuf.BootstrapSigning
+	d.state.State = wire.BootstrapSigning
 	if delegation.Verify(document).OK() {
-		d.state = rstuf.BootstrapState{Bootstrap: true, State: rstuf.BootstrapFinished, ID: d.state.ID}
+		d.state = rstuf.BootstrapState{Bootstrap: true, State: wire.BootstrapFinished, ID: d.state.ID}
 	}
 }
 
@@ -115,7 +116,7 @@ func TestRun(t *testing.T) {
 	var states []rstuf.TaskState
 	result, err := bootstrap.Run(t.Context(), api, payload, bootstrap.WithProgress(func(task rstuf.Task) { states = append(states, task.State) }))
 	require.NoError(t, err)
-	assert.Equal(t, rstuf.BootstrapFinished, result.State)
+	assert.Equal(t, wire.BootstrapFinished, result.State)
 	assert.Equal(t, "task-1", result.TaskID)
 	assert.True(t, result.Sent)
 	assert.True(t, result.Signed.OK())
@@ -145,7 +146,7 @@ func TestRunWithMissingSignatures(t *testing.T) {
 	for _, sent := range []bool{true, false} {
 		result, err := bootstrap.Run(t.Context(), api, payload)
 		require.NoError(t, err)
-		assert.Equal(t, rstuf.BootstrapSigning, result.State)
+		assert.Equal(t, wire.BootstrapSigning, result.State)
 		assert.Equal(t, sent, result.Sent)
 		assert.Equal(t, 1, result.Signed.Needed())
 		assert.Contains(t, result.String(), "the root waits for 1 more signature")
@@ -161,7 +162,7 @@ func TestRunWithMissingSignatures(t *testing.T) {
 func TestRunJoins(t *testing.T) {
 	t.Parallel()
 	payload := recordedPayload(t, "hash-bins")
-	api := &deployment{root: payload.Root(), state: rstuf.BootstrapState{State: rstuf.BootstrapPre, ID: "task-7"}}
+	api := &deployment{root: payload.Root(), state: rstuf.BootstrapState{State: wire.BootstrapPre, ID: "task-7"}}
 	result, err := bootstrap.Run(t.Context(), api, payload, bootstrap.WithNow(recordedAt))
 	require.NoError(t, err)
 	assert.False(t, result.Sent)
@@ -176,7 +177,7 @@ func TestLostAnswer(t *testing.T) {
 	api := &deployment{loseAnswer: true}
 	result, err := bootstrap.Run(t.Context(), api, payload, bootstrap.WithNow(recordedAt))
 	require.NoError(t, err)
-	assert.Equal(t, rstuf.BootstrapFinished, result.State)
+	assert.Equal(t, wire.BootstrapFinished, result.State)
 	assert.Equal(t, 1, api.submissions)
 
 	refused := errors.New("no such host")
@@ -219,12 +220,12 @@ func TestRunFails(t *testing.T) {
 	require.NoError(t, err)
 	second, err := metadata.New(root.Next())
 	require.NoError(t, err)
-	api = &deployment{root: second.Bytes(), state: rstuf.BootstrapState{Bootstrap: true, State: rstuf.BootstrapFinished}}
+	api = &deployment{root: second.Bytes(), state: rstuf.BootstrapState{Bootstrap: true, State: wire.BootstrapFinished}}
 	_, err = bootstrap.Run(t.Context(), api, first)
 	assert.ErrorIs(t, err, bootstrap.ErrOtherRoot)
 	assert.ErrorContains(t, err, "it is at version 2 and the payload has version 1")
 
-	api = &deployment{state: rstuf.BootstrapState{Bootstrap: true, State: rstuf.BootstrapFinished}}
+	api = &deployment{state: rstuf.BootstrapState{Bootstrap: true, State: wire.BootstrapFinished}}
 	_, err = bootstrap.Run(t.Context(), api, first)
 	assert.ErrorIs(t, err, bootstrap.ErrOtherRoot)
 	api.root = json.RawMessage("{")

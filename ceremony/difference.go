@@ -130,7 +130,7 @@ func describeKey(id string, object rstuf.Key) string {
 		name = quote.Word(object.DisplayName())
 	}
 	text := fmt.Sprintf("%s, %s, key id %s", name, quote.Word(object.KeyType), quote.Word(id))
-	if object.KeyType == rstuf.KeyTypeSigstore {
+	if object.KeyType == keys.KeyTypeSigstore {
 		text += fmt.Sprintf(", identity %s, issuer %s", quote.Word(object.Value["identity"]), quote.Word(object.Value["issuer"]))
 	}
 	if object.OnlineURI != "" {

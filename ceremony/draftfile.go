@@ -10,6 +10,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/files"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/metadata"
 )
 
@@ -161,7 +162,7 @@ func (d *Draft) checkRoot() error {
 
 func (d *Draft) checkDelegated() error {
 	switch {
-	case rstuf.IsTopLevelRole(d.role):
+	case rules.IsTopLevelRole(d.role):
 		return fmt.Errorf("role: %s is signed by the online key", d.role)
 	case d.document.Type() != rstuf.RoleTargets:
 		return fmt.Errorf("document: it is of type %s, and role %q must be of type targets", d.document.Type(), d.role)

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/rstuf"
 	"example.org/rstuf/bootstrap"
+	"example.org/rstuf/bootstrap/firstgen"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
@@ -59,9 +59,9 @@ func TestFirstGeneration(t *testing.T) {
 
 	payload := draft.FirstGenerationPayload()
 	require.NoError(t, payload.Validate())
-	assert.Equal(t, rstuf.FirstGenerationSettings{
+	assert.Equal(t, firstgen.Settings{
 		Expiration: map[string]int{"root": 365, "targets": 365, "snapshot": 1, "timestamp": 1, "bins": 1},
-		Services:   rstuf.FirstGenerationServices{NumberOfDelegatedBins: 8, TargetsBaseURL: "http://example.com/files/", TargetsOnlineKey: true},
+		Services:   firstgen.Services{NumberOfDelegatedBins: 8, TargetsBaseURL: "http://example.com/files/", TargetsOnlineKey: true},
 	}, payload.Settings)
 	document, err := metadata.Parse(payload.Metadata["root"])
 	require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.org/rstuf"
+	"example.org/rstuf/bootstrap/firstgen"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -39,17 +40,17 @@ func (d *Draft) Payload() *rstuf.BootstrapPayload {
 // is nil unless the policy asked for the first generation, since then the root
 // itself differs: key objects have "name" in place of x-rstuf-key-name, and
 // key ids are those of that time.
-func (d *Draft) FirstGenerationPayload() *rstuf.FirstGenerationPayload {
+func (d *Draft) FirstGenerationPayload() *firstgen.Payload {
 	if d.bootstrap == nil || !d.bootstrap.FirstGeneration {
 		return nil
 	}
 	roles := d.bootstrap.Settings.Roles
-	payload := &rstuf.FirstGenerationPayload{Metadata: d.signedRoot(), Timeout: d.bootstrap.Timeout}
+	payload := &firstgen.Payload{Metadata: d.signedRoot(), Timeout: d.bootstrap.Timeout}
 	payload.Settings.Expiration = map[string]int{
 		rstuf.RoleRoot: roles.Root.Expiration, rstuf.RoleTargets: roles.Targets.Expiration,
 		rstuf.RoleSnapshot: roles.Snapshot.Expiration, rstuf.RoleTimestamp: roles.Timestamp.Expiration,
 	}
-	payload.Settings.Services = rstuf.FirstGenerationServices{TargetsBaseURL: d.bootstrap.TargetsBaseURL, TargetsOnlineKey: true}
+	payload.Settings.Services = firstgen.Services{TargetsBaseURL: d.bootstrap.TargetsBaseURL, TargetsOnlineKey: true}
 	if roles.Bins != nil {
 		payload.Settings.Expiration[rstuf.RoleBins] = roles.Bins.Expiration
 		payload.Settings.Services.NumberOfDelegatedBins = roles.Bins.NumberOfDelegatedBins

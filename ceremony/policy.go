@@ -16,6 +16,7 @@ const (
 	DefaultTargetsDays = 365
 	DefaultOnlineDays  = 1 // snapshot, timestamp and bins
 	DefaultHashBins    = 256
+	DefaultTimeout     = 300 // seconds that a bootstrap may take
 )
 
 // Policy is all that people decide before the first root exists: who holds the
@@ -95,7 +96,7 @@ func (p Policy) withDefaults() Policy {
 	if p.TargetsBaseURL != "" && !strings.HasSuffix(p.TargetsBaseURL, "/") {
 		p.TargetsBaseURL += "/"
 	}
-	p.Timeout = cmp.Or(p.Timeout, rstuf.DefaultBootstrapTimeout)
+	p.Timeout = cmp.Or(p.Timeout, DefaultTimeout)
 	if p.Now.IsZero() {
 		p.Now = time.Now()
 	}

@@ -303,12 +303,12 @@ func (e keyEntry) read(dir string) (keys.Public, error) {
 		return keys.LoadPublic(path)
 	case e.Sigstore != nil:
 		return keys.FromKey(rstuf.Key{
-			KeyType: rstuf.KeyTypeSigstore, Scheme: rstuf.SchemeFulcio,
+			KeyType: keys.KeyTypeSigstore, Scheme: keys.SchemeFulcio,
 			Value: map[string]string{"identity": e.Sigstore.Identity, "issuer": e.Sigstore.Issuer},
 		})
 	case len(e.Public) == 64:
 		return keys.FromKey(rstuf.Key{
-			KeyType: rstuf.KeyTypeEd25519, Scheme: rstuf.SchemeEd25519,
+			KeyType: keys.KeyTypeEd25519, Scheme: keys.SchemeEd25519,
 			Value: map[string]string{"public": e.Public},
 		})
 	}

@@ -22,6 +22,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -105,7 +106,7 @@ func (r recording) sentRoot(step string) *metadata.Document {
 
 // pending is a recorded answer to GET /metadata/sign.
 func (r recording) pending(step string) rstuf.PendingMetadata {
-	var answer rstuf.Response[rstuf.PendingMetadata]
+	var answer wire.Response[rstuf.PendingMetadata]
 	require.NoError(r.t, json.Unmarshal(r.steps[step].Response.Body, &answer))
 	require.NotNil(r.t, answer.Data)
 	return *answer.Data

@@ -132,10 +132,7 @@ func (c RoleChange) requests() *RolePlan {
 		plan.Update = &rstuf.DelegationsUpdate{Delegations: *delegations(c.Update)}
 	}
 	if len(c.Remove) > 0 {
-		plan.Remove = &rstuf.DelegationsDelete{}
-		for _, name := range c.Remove {
-			plan.Remove.Delegations.Roles = append(plan.Remove.Delegations.Roles, rstuf.DelegationName{Name: name})
-		}
+		plan.Remove = &rstuf.DelegationsDelete{Roles: slices.Clone(c.Remove)}
 	}
 	return plan
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"example.org/rstuf"
 	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/keys"
 )
@@ -92,7 +91,7 @@ func checkKey(found *problems, at string, key keys.Public) bool {
 	}
 	k := key.Key()
 	allowed := []string{"public"}
-	if k.KeyType == rstuf.KeyTypeSigstore {
+	if k.KeyType == keys.KeyTypeSigstore {
 		allowed = []string{"identity", "issuer"}
 	} else if !key.Verifiable() {
 		found.add("%s (%s): a key of type %q and scheme %q can't be used", at, key, k.KeyType, k.Scheme)
@@ -137,7 +136,7 @@ func checkOnlineKey(found *problems, key keys.Public) {
 	if key.Name() == "" {
 		key = key.WithName("online") // a name is not needed here
 	}
-	if key.Key().KeyType == rstuf.KeyTypeSigstore {
+	if key.Key().KeyType == keys.KeyTypeSigstore {
 		found.add("online key (%s): a Sigstore key needs a person and can't be online", key)
 		return
 	}
@@ -153,8 +152,8 @@ func (p Policy) checkTargets(found *problems) {
 	switch n := p.HashBins; {
 	case n != 0 && len(p.Delegations) > 0:
 		found.add("hash bins and delegations: only one of the two is possible")
-	case n != 0 && (n < rstuf.MinHashBins || n > rstuf.MaxHashBins || bits.OnesCount(uint(n)) != 1):
-		found.add("hash bins: %d is not a power of two from %d to %d", n, rstuf.MinHashBins, rstuf.MaxHashBins)
+	case n != 0 && (n < rules.MinHashBins || n > rules.MaxHashBins || bits.OnesCount(uint(n)) != 1):
+		found.add("hash bins: %d is not a power of two from %d to %d", n, rules.MinHashBins, rules.MaxHashBins)
 	}
 	checkRoles(found, p.Delegations, p.OnlineKey)
 	checkBaseURL(found, p.TargetsBaseURL)
@@ -187,8 +186,8 @@ func (p Policy) checkDays(found *problems) {
 }
 
 func checkDays(found *problems, at string, days int) {
-	if days < 1 || days > rstuf.MaxExpiration {
-		found.add("%s: %d days, but it must be from 1 to %d", at, days, rstuf.MaxExpiration)
+	if days < 1 || days > rules.MaxExpiration {
+		found.add("%s: %d days, but it must be from 1 to %d", at, days, rules.MaxExpiration)
 	}
 }
 
@@ -219,7 +218,7 @@ func checkRoles(found *problems, roles []Role, online keys.Public) {
 		case role.Name == "":
 			at = fmt.Sprintf("delegation %d", i+1)
 			found.add("%s: it has no name", at)
-		case !rstuf.IsDelegatedRoleName(role.Name):
+		case !rules.IsDelegatedRoleName(role.Name):
 			found.add("%s: a name has letters, digits, - and _, and is not that of a top-level role", at)
 		case seen[strings.ToLower(role.Name)]:
 			found.add("%s: the name stands there twice", at)

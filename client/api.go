@@ -53,7 +53,7 @@ func (c *Client) Settings(ctx context.Context) (*rstuf.RepositorySettings, error
 // back in the task's InvalidRoles.
 func (c *Client) UpdateSettings(ctx context.Context, expiration map[string]int) (*Task, error) {
 	return queue(ctx, c, call{method: http.MethodPut, path: configPath, repeat: true},
-		&rstuf.SettingsUpdate{Settings: rstuf.ExpirationSettings{Expiration: expiration}})
+		&rstuf.SettingsUpdate{Expiration: expiration})
 }
 
 // UpdateMetadata sends the next root, the whole signed document (POST
@@ -128,11 +128,7 @@ func delegationsBody(roles rstuf.Delegations) *rstuf.DelegationsUpdate {
 // DeleteDelegations removes custom delegated roles (POST /delegations/delete);
 // for the task see [Client.AddDelegations]. Their names can't be used again.
 func (c *Client) DeleteDelegations(ctx context.Context, names ...string) (*Task, error) {
-	body := rstuf.DelegationsDelete{Delegations: rstuf.DelegationNames{Roles: []rstuf.DelegationName{}}}
-	for _, name := range names {
-		body.Delegations.Roles = append(body.Delegations.Roles, rstuf.DelegationName{Name: name})
-	}
-	return queue(ctx, c, call{method: http.MethodPost, path: deleteDelegationsPath}, &body)
+	return queue(ctx, c, call{method: http.MethodPost, path: deleteDelegationsPath}, &rstuf.DelegationsDelete{Roles: names})
 }
 
 // AddArtifacts adds artifacts or replaces those of the same path (POST

@@ -134,10 +134,10 @@ type addResult struct {
 	ID     string          `json:"task_id"`
 	State  rstuf.TaskState `json:"state"`
 	Result struct {
-		Message string         `json:"message"`
-		Error   string         `json:"error"`
-		Status  *bool          `json:"status"`
-		Task    rstuf.TaskName `json:"task"`
+		Message string `json:"message"`
+		Error   string `json:"error"`
+		Status  *bool  `json:"status"`
+		Task    string `json:"task"`
 		Details struct {
 			Added   *countStrings `json:"added_artifacts"`
 			Invalid []string      `json:"invalid_paths"`

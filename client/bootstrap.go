@@ -10,6 +10,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/internal/canonical"
 	"example.org/rstuf/internal/transport"
+	"example.org/rstuf/internal/wire"
 )
 
 // A request whose answer was lost may still be on its way through a proxy:
@@ -50,13 +51,13 @@ func (c *Client) findBootstrap(ctx context.Context, payload *rstuf.BootstrapPayl
 // the task still runs there is nothing to compare.
 func (c *Client) isOurs(ctx context.Context, state rstuf.BootstrapState, sent json.RawMessage) (bool, error) {
 	switch state.State {
-	case rstuf.BootstrapFinished:
+	case wire.BootstrapFinished:
 		settings, err := c.Settings(ctx)
 		if err != nil {
 			return false, err
 		}
 		return sameSigned(sent, settings.TrustedRoot), nil
-	case rstuf.BootstrapSigning:
+	case wire.BootstrapSigning:
 		pending, err := c.Pending(ctx)
 		if err != nil {
 			return false, err

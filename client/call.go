@@ -10,9 +10,9 @@ import (
 	"net/url"
 	"strings"
 
-	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/internal/transport"
+	"example.org/rstuf/internal/wire"
 )
 
 // call is one request to the API.
@@ -139,7 +139,7 @@ const maxPlain = 200
 
 func newError(call call, resp *http.Response, body []byte) error {
 	e := &Error{Method: call.method, Path: call.path, Status: resp.StatusCode, RetryAfter: transport.RetryAfter(resp)}
-	var known rstuf.ErrorBody
+	var known wire.ErrorBody
 	if json.Unmarshal(body, &known) == nil {
 		e.Message, e.Detail, e.Fields = known.Message, known.Reason, known.Fields
 	} else {

@@ -9,6 +9,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/internal/transport"
+	"example.org/rstuf/internal/wire"
 )
 
 // What an answer means, for errors.Is.
@@ -46,7 +47,7 @@ type Error struct {
 
 // Error is one line: the call, the status, and what the service said.
 func (e *Error) Error() string {
-	text := rstuf.ErrorBody{Message: e.Message, Reason: e.Detail, Fields: e.Fields}.Error()
+	text := wire.ErrorBody{Message: e.Message, Reason: e.Detail, Fields: e.Fields}.Error()
 	return strings.TrimSuffix(fmt.Sprintf("%s %s: status %d: %s", e.Method, e.Path, e.Status, quote.OneLine(text, maxLine)), ": ")
 }
 
@@ -76,14 +77,14 @@ func (e *Error) classify() {
 		e.kinds = []error{ErrNotFound}
 	case e.Path == bootstrapPath:
 		e.kinds = []error{ErrAlreadyBootstrapped}
-		if state == rstuf.BootstrapSigning {
+		if state == wire.BootstrapSigning {
 			e.kinds = append(e.kinds, ErrSigningPending)
 		}
-	case state == rstuf.BootstrapFinished:
+	case state == wire.BootstrapFinished:
 		e.kinds = []error{ErrNotFound}
 	default:
 		e.kinds = []error{ErrNotBootstrapped}
-		if state == rstuf.BootstrapSigning {
+		if state == wire.BootstrapSigning {
 			e.kinds = append(e.kinds, ErrSigningPending)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/wire"
 )
 
 func TestMain(m *testing.M) {
@@ -102,7 +103,7 @@ func (f *fakeAPI) queue(w http.ResponseWriter, end rstuf.Task) {
 	f.tasks[end.ID] = &fakeTask{result: end}
 	f.open++
 	f.mostOpen = max(f.mostOpen, f.open)
-	f.reply(w, 202, rstuf.Accepted{TaskID: end.ID})
+	f.reply(w, 202, wire.Accepted{TaskID: end.ID})
 }
 
 func (f *fakeAPI) bootstrap(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +114,7 @@ func (f *fakeAPI) bootstrap(w http.ResponseWriter, r *http.Request) {
 	}
 	f.root = payload.Root()
 	f.queue(w, rstuf.Task{State: rstuf.TaskSuccess})
-	f.state = rstuf.BootstrapState{Bootstrap: true, State: rstuf.BootstrapFinished, ID: fmt.Sprintf("task-%d", len(f.tasks)-1)}
+	f.state = rstuf.BootstrapState{Bootstrap: true, State: wire.BootstrapFinished, ID: fmt.Sprintf("task-%d", len(f.tasks)-1)}
 }
 
 func (f *fakeAPI) add(w http.ResponseWriter, r *http.Request) {
@@ -140,7 +141,7 @@ func (f *fakeAPI) add(w http.ResponseWriter, r *http.Request) {
 		f.artifacts[a.Path]++
 		details.AddedArtifacts = append(details.AddedArtifacts, a.Path)
 	}
-	f.queue(w, rstuf.Task{State: rstuf.TaskSuccess, Result: &rstuf.TaskResult{Task: rstuf.TaskAddArtifacts, Details: details}})
+	f.queue(w, rstuf.Task{State: rstuf.TaskSuccess, Result: &rstuf.TaskResult{Task: wire.TaskAddArtifacts, Details: details}})
 }
 
 func (f *fakeAPI) task(w http.ResponseWriter, r *http.Request) {

@@ -21,6 +21,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/wire"
 )
 
 // fault is one way for an exchange to go wrong. Some let the service act
@@ -352,7 +353,7 @@ func TestLostBootstrapOfSomeoneElse(t *testing.T) {
 	payload := recordedPayload(t)
 	inBubble(t, func(t *testing.T) {
 		api, _, fake := faulty(t, lostRequest)
-		fake.state = rstuf.BootstrapState{Bootstrap: true, State: rstuf.BootstrapFinished, ID: "theirs"}
+		fake.state = rstuf.BootstrapState{Bootstrap: true, State: wire.BootstrapFinished, ID: "theirs"}
 		fake.root = []byte(`{"signed": {"_type": "root", "version": 1}}`)
 		_, err := api.SubmitBootstrap(t.Context(), payload)
 		require.ErrorIs(t, err, client.ErrAlreadyBootstrapped)
@@ -370,13 +371,13 @@ func TestLostBootstrapInEachState(t *testing.T) {
 		root  []byte
 		ours  bool
 	}{
-		"running":           {rstuf.BootstrapPre, nil, true},
-		"signing":           {rstuf.BootstrapSigning, payload.Root(), true},
-		"signing another":   {rstuf.BootstrapSigning, other, false},
-		"signing nothing":   {rstuf.BootstrapSigning, []byte("null"), false},
-		"finished":          {rstuf.BootstrapFinished, payload.Root(), true},
-		"finished another":  {rstuf.BootstrapFinished, other, false},
-		"finished nonsense": {rstuf.BootstrapFinished, []byte(`{"signed": 1.5}`), false},
+		"running":           {wire.BootstrapPre, nil, true},
+		"signing":           {wire.BootstrapSigning, payload.Root(), true},
+		"signing another":   {wire.BootstrapSigning, other, false},
+		"signing nothing":   {wire.BootstrapSigning, []byte("null"), false},
+		"finished":          {wire.BootstrapFinished, payload.Root(), true},
+		"finished another":  {wire.BootstrapFinished, other, false},
+		"finished nonsense": {wire.BootstrapFinished, []byte(`{"signed": 1.5}`), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/wire"
 )
 
 // IncompleteError is a task that ended in success and has left out some of what
@@ -56,13 +57,13 @@ func mayWait(task rstuf.Task) bool {
 	}
 	details := task.Result.Details
 	switch task.Result.Task {
-	case rstuf.TaskAddArtifacts, rstuf.TaskPublishArtifacts:
+	case wire.TaskAddArtifacts, wire.TaskPublishArtifacts:
 		return details != nil && len(details.ArtifactRoles) > 0
-	case rstuf.TaskRemoveArtifacts:
+	case wire.TaskRemoveArtifacts:
 		return details != nil && len(details.DeletedArtifacts) > 0
-	case rstuf.TaskMetadataDelegation:
+	case wire.TaskMetadataDelegation:
 		return details != nil && len(details.DelegatedRoles) > 0
-	case rstuf.TaskMetadataUpdate:
+	case wire.TaskMetadataUpdate:
 		return true
 	}
 	return false
@@ -72,11 +73,11 @@ func mayWait(task rstuf.Task) bool {
 func waitingRoles(task rstuf.Task, pending rstuf.PendingMetadata) []string {
 	details := task.Result.Details
 	switch task.Result.Task {
-	case rstuf.TaskAddArtifacts, rstuf.TaskPublishArtifacts:
+	case wire.TaskAddArtifacts, wire.TaskPublishArtifacts:
 		return details.ArtifactRoles
-	case rstuf.TaskRemoveArtifacts:
+	case wire.TaskRemoveArtifacts:
 		return pending.RolesOf(details.DeletedArtifacts)
-	case rstuf.TaskMetadataDelegation:
+	case wire.TaskMetadataDelegation:
 		return details.DelegatedRoles
 	}
 	return []string{rstuf.RoleRoot}

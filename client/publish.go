@@ -15,6 +15,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/wire"
 )
 
 // Publisher adds any number of artifacts in requests of many, with bounded
@@ -169,7 +170,7 @@ func (u *upload) incomplete(ctx context.Context) error {
 			left, left+u.report.Added+u.report.Skipped, quote.Word(first.Path), first.Err))
 	}
 	task := rstuf.Task{State: rstuf.TaskSuccess, Result: &rstuf.TaskResult{
-		Task: rstuf.TaskAddArtifacts, Details: &rstuf.TaskDetails{ArtifactRoles: slices.Sorted(maps.Keys(u.roles))},
+		Task: wire.TaskAddArtifacts, Details: &rstuf.TaskDetails{ArtifactRoles: slices.Sorted(maps.Keys(u.roles))},
 	}}
 	var missing *IncompleteError
 	switch err := u.Client.incomplete(ctx, task); {

@@ -23,6 +23,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/wire"
 )
 
 var recordingsDir = flag.String("recordings", testdir.Recordings, "folder with recorded exchanges")
@@ -140,7 +141,7 @@ func checkTask(t *testing.T, ctx context.Context, api *client.Client, e testdir.
 	var want []rstuf.TaskState
 	var last rstuf.Task
 	for _, state := range e.TaskStates {
-		var body rstuf.Response[rstuf.Task]
+		var body wire.Response[rstuf.Task]
 		require.NoError(t, json.Unmarshal(state.Body, &body))
 		require.NotNil(t, body.Data)
 		last = *body.Data
@@ -212,7 +213,7 @@ var typed = map[string]func(ctx context.Context, api *client.Client, body []byte
 		return api.Task(id), err
 	}),
 	"PUT /config/": with(func(ctx context.Context, api *client.Client, p rstuf.SettingsUpdate) (any, error) {
-		return api.UpdateSettings(ctx, p.Settings.Expiration)
+		return api.UpdateSettings(ctx, p.Expiration)
 	}),
 	"POST /metadata/": with(func(ctx context.Context, api *client.Client, p rstuf.MetadataUpdate) (any, error) {
 		return api.UpdateMetadata(ctx, p.Metadata[rstuf.RoleRoot])
@@ -233,11 +234,7 @@ var typed = map[string]func(ctx context.Context, api *client.Client, body []byte
 		return api.UpdateDelegations(ctx, p.Delegations)
 	}),
 	"POST /delegations/delete": with(func(ctx context.Context, api *client.Client, p rstuf.DelegationsDelete) (any, error) {
-		var names []string
-		for _, role := range p.Delegations.Roles {
-			names = append(names, role.Name)
-		}
-		return api.DeleteDelegations(ctx, names...)
+		return api.DeleteDelegations(ctx, p.Roles...)
 	}),
 	"POST /artifacts/": with(func(ctx context.Context, api *client.Client, p rstuf.AddArtifacts) (any, error) {
 		return api.AddArtifacts(ctx, p)
@@ -311,7 +308,7 @@ func checkData(t *testing.T, e testdir.Exchange, got any) {
 	switch got := got.(type) {
 	case nil:
 	case *client.Task:
-		var accepted rstuf.Accepted
+		var accepted wire.Accepted
 		require.NoError(t, json.Unmarshal(w.Data, &accepted))
 		assert.Equal(t, accepted.TaskID, got.ID())
 	case rstuf.BootstrapState:
@@ -342,7 +339,7 @@ func checkError(t *testing.T, e testdir.Exchange, err error) {
 	require.ErrorAs(t, err, &got)
 	assert.Equal(t, e.Response.Status, got.Status)
 	assert.NotContains(t, err.Error(), "\n")
-	var body rstuf.ErrorBody
+	var body wire.ErrorBody
 	if json.Unmarshal(e.Response.Body, &body) != nil {
 		// Not the API's own words; of those of a proxy the start is shown.
 		first, _, _ := strings.Cut(e.Response.Text, "\n")

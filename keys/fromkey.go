@@ -27,11 +27,11 @@ func FromKey(k rstuf.Key) (Public, error) {
 	switch {
 	case k.KeyType == "" || k.Scheme == "" || len(k.Value) == 0 && k.Extra["keyval"] == nil:
 		return Public{}, fmt.Errorf("key: keytype, scheme and keyval must all be set")
-	case k.KeyType == rstuf.KeyTypeEd25519 && k.Scheme == rstuf.SchemeEd25519:
+	case k.KeyType == KeyTypeEd25519 && k.Scheme == SchemeEd25519:
 		p.crypto, err = parseHexEd25519(k.Public())
 	case isKnownPublic(k):
 		p.crypto, err = parseKnown(k)
-	case k.KeyType == rstuf.KeyTypeSigstore:
+	case k.KeyType == KeyTypeSigstore:
 		if k.Value["identity"] == "" || k.Value["issuer"] == "" {
 			err = fmt.Errorf("keyval: identity and issuer must be set")
 		}
@@ -55,10 +55,10 @@ func parseHexEd25519(public string) (crypto.PublicKey, error) {
 // specification's older names for "ecdsa".
 func isKnownPublic(k rstuf.Key) bool {
 	switch k.Scheme {
-	case rstuf.SchemeRSAPSS256:
-		return k.KeyType == rstuf.KeyTypeRSA
-	case rstuf.SchemeECDSAP256, rstuf.SchemeECDSAP384:
-		return k.KeyType == rstuf.KeyTypeECDSA || k.KeyType == k.Scheme
+	case SchemeRSAPSS256:
+		return k.KeyType == KeyTypeRSA
+	case SchemeECDSAP256, SchemeECDSAP384:
+		return k.KeyType == KeyTypeECDSA || k.KeyType == k.Scheme
 	}
 	return false
 }
@@ -74,7 +74,7 @@ func parseKnown(k rstuf.Key) (crypto.PublicKey, error) {
 	scheme := ""
 	switch pub := pub.(type) {
 	case *rsa.PublicKey:
-		scheme = rstuf.SchemeRSAPSS256
+		scheme = SchemeRSAPSS256
 	case *ecdsa.PublicKey:
 		scheme = ecdsaScheme(pub.Curve)
 	}
@@ -92,9 +92,9 @@ func parseKnownPublic(k rstuf.Key) (crypto.PublicKey, error) {
 	}
 	if point, err := hex.DecodeString(k.Public()); err == nil {
 		switch k.Scheme {
-		case rstuf.SchemeECDSAP256:
+		case SchemeECDSAP256:
 			return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
-		case rstuf.SchemeECDSAP384:
+		case SchemeECDSAP384:
 			return ecdsa.ParseUncompressedPublicKey(elliptic.P384(), point)
 		}
 	}
@@ -107,8 +107,8 @@ func parseKnownPublic(k rstuf.Key) (crypto.PublicKey, error) {
 // identity. An empty identity or issuer gives the zero key.
 func Sigstore(identity, issuer, name string) Public {
 	k := rstuf.Key{
-		KeyType: rstuf.KeyTypeSigstore,
-		Scheme:  rstuf.SchemeFulcio,
+		KeyType: KeyTypeSigstore,
+		Scheme:  SchemeFulcio,
 		Value:   map[string]string{"identity": identity, "issuer": issuer},
 		Name:    name,
 	}

@@ -3,8 +3,6 @@ package keys
 import (
 	"crypto/x509"
 	"fmt"
-
-	"example.org/rstuf"
 )
 
 // Identity is a text that is the same for two keys if whoever signs with one
@@ -19,7 +17,7 @@ func (p Public) Identity() string {
 	switch {
 	case p.id == "":
 		return ""
-	case p.key.KeyType == rstuf.KeyTypeSigstore:
+	case p.key.KeyType == KeyTypeSigstore:
 		return fmt.Sprintf("%q/%q: %q at %q", p.key.KeyType, p.key.Scheme, p.key.Value["identity"], p.key.Value["issuer"])
 	case p.crypto == nil:
 		return p.id

@@ -25,7 +25,7 @@ import (
 // KeyID works for any kind of key; only text that is not UTF-8, or a keyval
 // that has no canonical form, is an error.
 func KeyID(k rstuf.Key) (string, error) {
-	if k.KeyType == rstuf.KeyTypeSigstore && k.Scheme == rstuf.SchemeFulcio {
+	if k.KeyType == KeyTypeSigstore && k.Scheme == SchemeFulcio {
 		return hashKey(k, "", `,"x-rstuf-key-name":`+string(canonical.AppendString(nil, k.Value["identity"])))
 	}
 	return hashKey(k, "", "")
@@ -74,7 +74,7 @@ func canonicalKeyval(k rstuf.Key) ([]byte, error) {
 // also covers keyid_hash_algorithms, and an RSA key's PEM without the line
 // feed at its end.
 func legacyKeyID(k rstuf.Key) (string, error) {
-	if k.KeyType == rstuf.KeyTypeRSA {
+	if k.KeyType == KeyTypeRSA {
 		k.Value = maps.Clone(k.Value)
 		k.Value["public"] = strings.TrimSpace(k.Value["public"])
 	}

@@ -83,8 +83,8 @@ func TestIdentity(t *testing.T) {
 	spaced.Value["public"] = "\n" + strings.TrimSpace(pem.Key().Public())
 	for name, object := range map[string]rstuf.Key{
 		"white space": spaced,
-		"older type":  {KeyType: rstuf.SchemeECDSAP256, Scheme: rstuf.SchemeECDSAP256, Value: map[string]string{"public": pem.Key().Public()}},
-		"a point":     {KeyType: "ecdsa", Scheme: rstuf.SchemeECDSAP256, Value: map[string]string{"public": hex.EncodeToString(point)}},
+		"older type":  {KeyType: keys.SchemeECDSAP256, Scheme: keys.SchemeECDSAP256, Value: map[string]string{"public": pem.Key().Public()}},
+		"a point":     {KeyType: "ecdsa", Scheme: keys.SchemeECDSAP256, Value: map[string]string{"public": hex.EncodeToString(point)}},
 		"a name":      named.Key(),
 	} {
 		other, err := keys.FromKey(object)
@@ -121,9 +121,9 @@ func TestPoints(t *testing.T) {
 		_, err := keys.FromKey(rstuf.Key{KeyType: "ecdsa", Scheme: scheme, Value: map[string]string{"public": public}})
 		return err
 	}
-	assert.NoError(t, parse(rstuf.SchemeECDSAP384, hex.EncodeToString(long)))
-	assert.Error(t, parse(rstuf.SchemeECDSAP256, hex.EncodeToString(long)), "of another curve")
-	assert.Error(t, parse(rstuf.SchemeECDSAP256, "04"+strings.Repeat("11", 64)), "not on the curve")
-	assert.Error(t, parse(rstuf.SchemeECDSAP256, "00"), "infinity")
-	assert.Error(t, parse(rstuf.SchemeECDSAP256, ""))
+	assert.NoError(t, parse(keys.SchemeECDSAP384, hex.EncodeToString(long)))
+	assert.Error(t, parse(keys.SchemeECDSAP256, hex.EncodeToString(long)), "of another curve")
+	assert.Error(t, parse(keys.SchemeECDSAP256, "04"+strings.Repeat("11", 64)), "not on the curve")
+	assert.Error(t, parse(keys.SchemeECDSAP256, "00"), "infinity")
+	assert.Error(t, parse(keys.SchemeECDSAP256, ""))
 }

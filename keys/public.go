@@ -142,12 +142,12 @@ func FromCrypto(pub crypto.PublicKey, name string) (Public, error) {
 	var public string
 	switch pub := pub.(type) {
 	case ed25519.PublicKey:
-		k.KeyType, k.Scheme = rstuf.KeyTypeEd25519, rstuf.SchemeEd25519
+		k.KeyType, k.Scheme = KeyTypeEd25519, SchemeEd25519
 		public = hex.EncodeToString(pub)
 	case *ecdsa.PublicKey:
-		k.KeyType, k.Scheme = rstuf.KeyTypeECDSA, ecdsaScheme(pub.Curve)
+		k.KeyType, k.Scheme = KeyTypeECDSA, ecdsaScheme(pub.Curve)
 	case *rsa.PublicKey:
-		k.KeyType, k.Scheme = rstuf.KeyTypeRSA, rstuf.SchemeRSAPSS256
+		k.KeyType, k.Scheme = KeyTypeRSA, SchemeRSAPSS256
 	}
 	if public == "" {
 		der, err := x509.MarshalPKIXPublicKey(pub)
@@ -202,9 +202,9 @@ func checkRSABits(bits int) error {
 func ecdsaScheme(curve elliptic.Curve) string {
 	switch curve {
 	case elliptic.P256():
-		return rstuf.SchemeECDSAP256
+		return SchemeECDSAP256
 	case elliptic.P384():
-		return rstuf.SchemeECDSAP384
+		return SchemeECDSAP384
 	}
 	return ""
 }
@@ -237,7 +237,7 @@ func (p Public) Verify(message, sig []byte) error {
 
 // digest hashes a message as the key's scheme wants it signed.
 func (p Public) digest(message []byte) (crypto.Hash, []byte) {
-	if p.key.Scheme == rstuf.SchemeECDSAP384 {
+	if p.key.Scheme == SchemeECDSAP384 {
 		sum := sha512.Sum384(message)
 		return crypto.SHA384, sum[:]
 	}

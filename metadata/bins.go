@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/rules"
 )
 
 // HashBins spreads paths over a power of two of delegated roles, by the first
@@ -22,8 +23,8 @@ type HashBins struct {
 // NewHashBins returns RSTUF's hash bins, "bins-…". The count is a power of two
 // from 2 to 16384.
 func NewHashBins(count int) (HashBins, error) {
-	if count < rstuf.MinHashBins || count > rstuf.MaxHashBins || bits.OnesCount(uint(count)) != 1 {
-		return HashBins{}, fmt.Errorf("%d hash bins: the number must be a power of two from %d to %d", count, rstuf.MinHashBins, rstuf.MaxHashBins)
+	if count < rules.MinHashBins || count > rules.MaxHashBins || bits.OnesCount(uint(count)) != 1 {
+		return HashBins{}, fmt.Errorf("%d hash bins: the number must be a power of two from %d to %d", count, rules.MinHashBins, rules.MaxHashBins)
 	}
 	return HashBins{bits.Len(uint(count)) - 1, rstuf.RoleBins}, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/rules"
 )
 
 // Delegations are the roles that a targets role delegates to, either named
@@ -102,7 +103,7 @@ func readRole(raw []byte) (role rstuf.DelegatedRole, err error) {
 	if err := readRoleName(role.Name); err != nil {
 		return role, atField("name", err)
 	}
-	if rstuf.IsTopLevelRole(role.Name) {
+	if rules.IsTopLevelRole(role.Name) {
 		return role, atField("name", fmt.Errorf("%q is a top-level role", role.Name))
 	}
 	if (role.Paths == nil) == (role.PathHashPrefixes == nil) {

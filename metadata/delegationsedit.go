@@ -9,6 +9,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/keys"
 )
 
@@ -97,7 +98,7 @@ func CheckDelegations(d *rstuf.Delegations, known map[string]rstuf.Key, root *Ro
 
 // checkRole checks a role whose keys are given or known.
 func checkRole(role rstuf.DelegatedRole, given, known map[string]rstuf.Key, online keys.Public) error {
-	if !rstuf.IsDelegatedRoleName(role.Name) {
+	if !rules.IsDelegatedRoleName(role.Name) {
 		return fmt.Errorf("the role name %q is not allowed: use letters, digits, - and _", quote.Cut(role.Name, maxShown))
 	}
 	if len(role.Paths)+len(role.PathHashPrefixes) == 0 {

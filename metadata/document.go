@@ -11,6 +11,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/internal/canonical"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/rules"
 )
 
 // MaxSize is the largest document in bytes that [Parse] takes. A targets role
@@ -139,7 +140,7 @@ func readHeader(r *reader) (h header, err error) {
 	if r.err != nil {
 		return h, r.err
 	}
-	if !rstuf.IsTopLevelRole(h.typ) {
+	if !rules.IsTopLevelRole(h.typ) {
 		return h, atField("_type", fmt.Errorf("%q is not a type of TUF metadata", quote.Cut(h.typ, maxShown)))
 	}
 	if !specVersion1.MatchString(h.specVersion) {

@@ -36,7 +36,7 @@ func readRoleName(name string) error {
 }
 
 // checkRoleName refuses names, for what is written here, that could be taken for
-// a way out of a folder. RSTUF's own rule, [rstuf.IsDelegatedRoleName], is
+// a way out of a folder. RSTUF's own rule, [rules.IsDelegatedRoleName], is
 // stricter, but deployments have published such names as "a/b".
 func checkRoleName(name string) error {
 	if err := readRoleName(name); err != nil {

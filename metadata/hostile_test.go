@@ -91,7 +91,7 @@ func TestManyRoles(t *testing.T) {
 func TestOnePersonIsOneKey(t *testing.T) {
 	t.Parallel()
 	person := func(note string) keys.Public {
-		key, err := keys.FromKey(rstuf.Key{KeyType: rstuf.KeyTypeSigstore, Scheme: rstuf.SchemeFulcio, Value: map[string]string{
+		key, err := keys.FromKey(rstuf.Key{KeyType: keys.KeyTypeSigstore, Scheme: keys.SchemeFulcio, Value: map[string]string{
 			"identity": "dan@example.com", "issuer": "https://accounts.example.com", "note": note,
 		}})
 		require.NoError(t, err)

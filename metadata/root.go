@@ -8,6 +8,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/rules"
 )
 
 // Root is the content of a root document (TUF specification, section 4.3).
@@ -43,7 +44,7 @@ func (d *Document) Root() (*Root, error) {
 		}
 		root.Keys = r.keys()
 		r.each("roles", func(name string, raw []byte) (err error) {
-			if !rstuf.IsTopLevelRole(name) {
+			if !rules.IsTopLevelRole(name) {
 				return errors.New("root delegates to the four top-level roles only")
 			}
 			root.Roles[name], err = readRoleKeys(raw)

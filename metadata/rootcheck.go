@@ -10,6 +10,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/keys"
 )
 
@@ -82,7 +83,7 @@ func (root *Root) problems() (problems []error) {
 		problems = append(problems, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(root.Extra)) {
-		if !rstuf.IsVendorField(name) {
+		if !rules.IsVendorField(name) {
 			problems = append(problems, atField(name, errors.New("the field is not known: fields of your own are named x-<vendor>-<name>")))
 		}
 	}

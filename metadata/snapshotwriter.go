@@ -12,6 +12,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/internal/canonical"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/rules"
 )
 
 // NextSnapshot makes the next version of a snapshot, unsigned. It patches the
@@ -86,7 +87,7 @@ func metaEntries(changed map[string]int64) ([]metaEntry, error) {
 		err := checkRoleName(role)
 		switch {
 		case err != nil:
-		case rstuf.IsTopLevelRole(role) && role != rstuf.RoleTargets:
+		case rules.IsTopLevelRole(role) && role != rstuf.RoleTargets:
 			err = errors.New("it is not among the roles that a snapshot lists")
 		case version < 1:
 			err = fmt.Errorf("version %d is below 1", version)

@@ -8,6 +8,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/rules"
 )
 
 // ErrThreshold is the error of a document that too few keys have signed.
@@ -128,7 +129,7 @@ func (d Delegation) oncePerKey(missing []KeyRef, counted map[string]bool) []KeyR
 
 // documentType is the "_type" of a role's documents.
 func documentType(role string) string {
-	if rstuf.IsTopLevelRole(role) {
+	if rules.IsTopLevelRole(role) {
 		return role
 	}
 	return rstuf.RoleTargets

@@ -8,11 +8,13 @@ import (
 	"os"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"example.org/rstuf"
 	"example.org/rstuf/bootstrap"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
-	"github.com/spf13/cobra"
+	"example.org/rstuf/internal/wire"
 )
 
 // ceremonyCommand is what the flags of rstuf admin ceremony say.
@@ -62,7 +64,7 @@ Without a server --dry-run is needed. "-b -u FILE" sends a payload file.`,
 	flags.StringVar(&c.policyFile, "policy", "", "answers in advance: a policy `FILE` (YAML or JSON)")
 	flags.BoolVar(&c.defaults, "defaults", false, "take the defaults for lives and hash bins that the policy leaves open, unasked")
 	flags.BoolVar(&c.unsafeOne, "allow-threshold-one-unsafe", false, "allow a single root key to decide alone, as the first releases did")
-	flags.IntVarP(&c.timeout, "timeout", "t", rstuf.DefaultBootstrapTimeout, "`SECONDS` that the bootstrap may take")
+	flags.IntVarP(&c.timeout, "timeout", "t", ceremony.DefaultTimeout, "`SECONDS` that the bootstrap may take")
 	flags.BoolVarP(&c.bootstrap, "bootstrap", "b", false, "send the payload, even while signatures are missing")
 	optionalString(cmd, &c.upload, "upload", "u", "payload.json", "with -b: send the payload `FILE` of an earlier ceremony (without a value: payload.json)")
 	c.drafting.add(cmd, "the ceremony", "ceremony-payload.json")
@@ -241,7 +243,7 @@ func (a *app) sendBootstrapFile(ctx context.Context, path string) error {
 
 // waitingFor is the error of a bootstrap that waits for signatures.
 func waitingFor(result bootstrap.Result) error {
-	if result.State != rstuf.BootstrapSigning {
+	if result.State != wire.BootstrapSigning {
 		return nil
 	}
 	return waitingError{"the bootstrap waits for signatures: see rstuf admin metadata sign"}

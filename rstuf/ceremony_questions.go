@@ -11,6 +11,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/rstuf/internal/terminal"
 )
@@ -120,8 +121,8 @@ func (c *ceremonyCommand) askSpread(ctx context.Context, t *terminal.Terminal, p
 	}
 	if choice == 0 {
 		p.HashBins, err = t.Number(ctx, "Number of hash bins", ceremony.DefaultHashBins, func(n int) error {
-			if n < rstuf.MinHashBins || n > rstuf.MaxHashBins || n&(n-1) != 0 {
-				return fmt.Errorf("please enter a power of two from %d to %d", rstuf.MinHashBins, rstuf.MaxHashBins)
+			if n < rules.MinHashBins || n > rules.MaxHashBins || n&(n-1) != 0 {
+				return fmt.Errorf("please enter a power of two from %d to %d", rules.MinHashBins, rules.MaxHashBins)
 			}
 			return nil
 		})
@@ -298,7 +299,7 @@ func askRoles(ctx context.Context, t *terminal.Terminal) (roles []ceremony.Role,
 
 func askRole(ctx context.Context, t *terminal.Terminal, others []ceremony.Role) (role ceremony.Role, err error) {
 	role.Name, err = t.Ask(ctx, "Name of the role", "", func(name string) error {
-		if !rstuf.IsDelegatedRoleName(name) {
+		if !rules.IsDelegatedRoleName(name) {
 			return errors.New("please use letters, digits, - and _, and no name of TUF's own roles")
 		}
 		if slices.ContainsFunc(others, func(r ceremony.Role) bool { return r.Name == name }) {

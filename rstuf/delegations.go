@@ -179,7 +179,7 @@ func sendPlan(ctx context.Context, api *client.Client, plan *ceremony.RolePlan) 
 	case plan.Update != nil:
 		return api.UpdateDelegations(ctx, plan.Update.Delegations)
 	}
-	return api.DeleteDelegations(ctx, roleNames(plan.Remove)...)
+	return api.DeleteDelegations(ctx, plan.Remove.Roles...)
 }
 
 func (c *delegationsCommand) confirm(ctx context.Context, plan *ceremony.RolePlan) error {

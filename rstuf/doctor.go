@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/transport"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/metadata"
-	"github.com/spf13/cobra"
 )
 
 // doctorCommand is what the flags of rstuf doctor say.
@@ -206,7 +208,7 @@ func (c *doctorCommand) examineAPI(ctx context.Context, h *health) (*rstuf.Repos
 	h.Bootstrap = state.State
 	var settings *rstuf.RepositorySettings
 	switch {
-	case state.State == rstuf.BootstrapSigning:
+	case state.State == wire.BootstrapSigning:
 		h.find(levelWarning, "bootstrap", "it waits for root signatures")
 	case !state.Bootstrap:
 		h.find(levelError, "bootstrap", "there is no repository yet")

@@ -16,6 +16,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/tuftest"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -53,10 +54,10 @@ func newDeployment(t *testing.T, name string) *deployment {
 	snapshot := &metadata.Snapshot{Version: 1, Expires: time.Now().AddDate(0, 1, 0), Meta: map[string]metadata.MetaFile{"targets.json": {Version: 1}}}
 	timestamp := &metadata.Timestamp{Version: 1, Expires: time.Now().AddDate(0, 1, 0), Meta: map[string]metadata.MetaFile{"snapshot.json": {Version: 1}}}
 
-	failed := false
+	failed, inSettings := false, onlineKey.Key()
 	settings := rstuf.RepositorySettings{
 		Bootstrap: d.text, Expiration: map[string]int{"root": 1, d.text: 2}, TrustedRoot: rootFile, TrustedTargets: targetsFile,
-		OnlineKey: &rstuf.OnlineKey{Key: onlineKey.Key(), KeyID: onlineKey.ID()},
+		OnlineKey: &inSettings, OnlineKeyID: onlineKey.ID(),
 	}
 	pending := rstuf.PendingMetadata{Roles: map[string]json.RawMessage{"root": rootPending, d.text: targetsFile}, TrustedTargets: targetsFile}
 	d.answers = map[string]any{
@@ -69,7 +70,7 @@ func newDeployment(t *testing.T, name string) *deployment {
 				FailedRoles: []rstuf.FailedRole{{Role: d.text, Reason: d.text}}, Bootstrap: d.text, Update: d.text,
 			},
 		}}),
-		"/api/v1/bootstrap/":    answer(rstuf.BootstrapState{Bootstrap: true, State: rstuf.BootstrapFinished}),
+		"/api/v1/bootstrap/":    answer(rstuf.BootstrapState{Bootstrap: true, State: wire.BootstrapFinished}),
 		"/api/v1/config/":       answer(settings),
 		"/api/v1/metadata/sign": answer(pending),
 	}
@@ -110,7 +111,7 @@ func (d *deployment) write(t *testing.T, name string, data []byte) {
 	require.NoError(t, os.WriteFile(d.file(name), data, 0o600))
 }
 
-func answer[T any](data T) rstuf.Response[T] { return rstuf.Response[T]{Data: &data} }
+func answer[T any](data T) wire.Response[T] { return wire.Response[T]{Data: &data} }
 
 func mustJSON(t *testing.T, value any) []byte {
 	t.Helper()

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"example.org/rstuf"
-	"example.org/rstuf/keys"
 	"github.com/spf13/cobra"
+
+	"example.org/rstuf/keys"
 )
 
 // clientSupport is one TUF client and whether it verifies signatures of a key.
@@ -24,15 +24,15 @@ func clientsOf(key keys.Public) []clientSupport {
 	k := key.Key()
 	python, gotuf, tough, js := clientSupport{Name: "python-tuf"}, clientSupport{Name: "go-tuf"}, clientSupport{Name: "tough"}, clientSupport{Name: "tuf-js"}
 	switch {
-	case k.KeyType == rstuf.KeyTypeEd25519,
-		k.KeyType == rstuf.KeyTypeECDSA && k.Scheme == rstuf.SchemeECDSAP256,
-		k.KeyType == rstuf.KeyTypeRSA && k.Scheme == rstuf.SchemeRSAPSS256:
+	case k.KeyType == keys.KeyTypeEd25519,
+		k.KeyType == keys.KeyTypeECDSA && k.Scheme == keys.SchemeECDSAP256,
+		k.KeyType == keys.KeyTypeRSA && k.Scheme == keys.SchemeRSAPSS256:
 		python.Works, gotuf.Works, tough.Works, js.Works = true, true, true, true
-	case k.KeyType == rstuf.KeyTypeECDSA && k.Scheme == rstuf.SchemeECDSAP384:
+	case k.KeyType == keys.KeyTypeECDSA && k.Scheme == keys.SchemeECDSAP384:
 		python.Works, gotuf.Works = true, true
 		tough.Note = "it knows P-256 alone"
 		js.Note = "it hashes with SHA-256 where P-384 signs SHA-384"
-	case k.KeyType == rstuf.KeyTypeSigstore:
+	case k.KeyType == keys.KeyTypeSigstore:
 		python.Works, python.Note = true, "with securesystemslib's sigstore extra and the key type registered"
 		gotuf.Note, tough.Note, js.Note = "it does not know the key type", "it refuses the whole document", "it does not know the key type"
 	default:

@@ -8,12 +8,14 @@ import (
 	"os"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/files"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/metadata"
-	"github.com/spf13/cobra"
 )
 
 func newMetadataCommand(a *app) *cobra.Command {
@@ -134,7 +136,7 @@ func readPending(path string) (pendingFile, error) {
 	if err != nil {
 		return pendingFile{}, inFile(path, err)
 	}
-	var answer rstuf.Response[rstuf.PendingMetadata]
+	var answer wire.Response[rstuf.PendingMetadata]
 	if err := json.Unmarshal(data, &answer); err != nil {
 		return pendingFile{}, inFile(path, err)
 	}

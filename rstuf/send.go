@@ -121,7 +121,7 @@ those to remove.`,
 					return err
 				}
 				return a.perform(cmd.Context(), func(ctx context.Context, api *client.Client) (*client.Task, error) {
-					return api.DeleteDelegations(ctx, roleNames(request)...)
+					return api.DeleteDelegations(ctx, request.Roles...)
 				})
 			}
 			request, err := readRequest[rstuf.DelegationsUpdate](args[0])
@@ -139,14 +139,6 @@ those to remove.`,
 	cmd.Flags().BoolVar(&update, "update", false, "the roles exist and are to be replaced")
 	cmd.Flags().BoolVar(&remove, "delete", false, "the file names roles to remove")
 	return cmd
-}
-
-func roleNames(request *rstuf.DelegationsDelete) []string {
-	var names []string
-	for _, role := range request.Delegations.Roles {
-		names = append(names, role.Name)
-	}
-	return names
 }
 
 // perform sends a request, waits for its task and prints it. The error says what

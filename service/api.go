@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -24,7 +25,7 @@ func (s *Service) bootstrapState() string {
 	case state != "":
 		return state
 	case waits:
-		return rstuf.BootstrapPre
+		return wire.BootstrapPre
 	}
 	return "None"
 }
@@ -39,7 +40,7 @@ func (s *Service) current() *repository {
 // needs answers a request that comes before the bootstrap has finished; nil if
 // it has.
 func (s *Service) needs(text, reason string) *answer {
-	if state := s.bootstrapState(); state != rstuf.BootstrapFinished {
+	if state := s.bootstrapState(); state != wire.BootstrapFinished {
 		a := notFound(text, reason+" State: "+state)
 		return &a
 	}
@@ -60,11 +61,11 @@ func decode[T rstuf.Request](r *http.Request) (*T, []byte, *answer) {
 }
 
 func (s *Service) getBootstrap(*http.Request) answer {
-	out := rstuf.Response[rstuf.BootstrapState]{Data: &rstuf.BootstrapState{}, Message: "System available for bootstrap."}
+	out := wire.Response[rstuf.BootstrapState]{Data: &rstuf.BootstrapState{}, Message: "System available for bootstrap."}
 	if state := s.bootstrapState(); state != "None" {
 		out.Message = "System LOCKED for bootstrap."
 		out.Data.State = state
-		out.Data.Bootstrap = state == rstuf.BootstrapFinished
+		out.Data.Bootstrap = state == wire.BootstrapFinished
 		out.Data.ID = s.current().state.BootstrapID
 		if out.Data.ID == "" {
 			out.Data.ID, _ = s.queue.bootstrap()
@@ -161,7 +162,7 @@ func (s *Service) getConfig(*http.Request) answer {
 	if err != nil {
 		return message(http.StatusInternalServerError, err.Error())
 	}
-	return answer{http.StatusOK, rstuf.Response[rstuf.RepositorySettings]{Data: settings, Message: "Current Settings"}}
+	return answer{http.StatusOK, wire.Response[rstuf.RepositorySettings]{Data: settings, Message: "Current Settings"}}
 }
 
 func (s *Service) putConfig(r *http.Request) answer {
@@ -204,7 +205,7 @@ func (s *Service) postOnline(r *http.Request) answer {
 // signatures.
 func (s *Service) started() (string, bool) {
 	state := s.bootstrapState()
-	return state, state == rstuf.BootstrapFinished || state == rstuf.BootstrapSigning
+	return state, state == wire.BootstrapFinished || state == wire.BootstrapSigning
 }
 
 func (s *Service) getSign(*http.Request) answer {
@@ -214,7 +215,7 @@ func (s *Service) getSign(*http.Request) answer {
 	}
 	repo := s.current()
 	if len(repo.signing) == 0 {
-		return answer{http.StatusOK, rstuf.Response[rstuf.PendingMetadata]{Message: none}}
+		return answer{http.StatusOK, wire.Response[rstuf.PendingMetadata]{Message: none}}
 	}
 	pending := &rstuf.PendingMetadata{Roles: map[string]jsonText{}}
 	for role, doc := range repo.signing {
@@ -227,7 +228,7 @@ func (s *Service) getSign(*http.Request) answer {
 			pending.TrustedTargets = repo.targets.Bytes()
 		}
 	}
-	return answer{http.StatusOK, rstuf.Response[rstuf.PendingMetadata]{Data: pending, Message: "Metadata role(s) pending signing"}}
+	return answer{http.StatusOK, wire.Response[rstuf.PendingMetadata]{Data: pending, Message: "Metadata role(s) pending signing"}}
 }
 
 func (s *Service) postSign(r *http.Request) answer {

@@ -16,6 +16,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/internal/tuftest"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
@@ -67,7 +68,7 @@ func TestBadPayloads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			code, text := f.call("POST", "/bootstrap/", edit(t, draft.Payload(), c.change))
 			assert.Equal(t, http.StatusUnprocessableEntity, code, text)
-			var body rstuf.ErrorBody
+			var body wire.ErrorBody
 			require.NoError(t, json.Unmarshal([]byte(text), &body))
 			require.Len(t, body.Fields, 1, text)
 			assert.Contains(t, fmt.Sprint(body.Fields[0].Loc...), c.field)
@@ -143,7 +144,7 @@ func TestBadArtifacts(t *testing.T) {
 			body := fmt.Sprintf(`{"artifacts":[{"path":"good","info":{"length":1,"hashes":{"sha256":"%s"}}},{"path":"%s","info":{"length":%s,"hashes":%s}}]}`, digest, c.path, c.length, c.hashes)
 			code, text := f.call("POST", "/artifacts/", []byte(body))
 			assert.Equal(t, http.StatusUnprocessableEntity, code, text)
-			var errs rstuf.ErrorBody
+			var errs wire.ErrorBody
 			require.NoError(t, json.Unmarshal([]byte(text), &errs))
 			require.Len(t, errs.Fields, 1, text)
 			assert.Equal(t, c.field, errs.Fields[0].Field())
@@ -264,7 +265,7 @@ func TestDelegations(t *testing.T) {
 	// name is used up.
 	client := tufClient(t, f.svc.MetadataHandler(), f.clock())
 	require.NoError(t, client.Refresh())
-	details = f.ok(f.post("/delegations/delete", rstuf.DelegationsDelete{Delegations: rstuf.DelegationNames{Roles: []rstuf.DelegationName{{Name: "one"}}}}))
+	details = f.ok(f.post("/delegations/delete", rstuf.DelegationsDelete{Roles: []string{"one"}}))
 	assert.Equal(t, rstuf.Names{"one"}, details.DelegatedRoles)
 	assert.Contains(t, f.audit().Roles, "one")
 	assert.Len(t, f.ok(f.post("/delegations/", request(nil, role("one")))).FailedRoles, 1)

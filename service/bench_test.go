@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/service"
 )
@@ -57,7 +57,7 @@ func benchKey(b testing.TB, name string) *keys.Private {
 // submit sends a request and returns its task's id.
 func (d *durable) submit(method, path string, body []byte) string {
 	got := call(d.api, method, "/api/v1"+path, body)
-	var accepted rstuf.Response[rstuf.Accepted]
+	var accepted wire.Response[wire.Accepted]
 	require.NoError(d, json.Unmarshal(got.Body.Bytes(), &accepted))
 	require.Equal(d, http.StatusAccepted, got.Code, got.Body)
 	return accepted.Data.TaskID

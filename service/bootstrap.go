@@ -6,20 +6,22 @@ import (
 	"slices"
 
 	"example.org/rstuf"
+	"example.org/rstuf/bootstrap/firstgen"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/metadata"
 )
 
 // decodePayload reads a bootstrap payload of today's form or of the first
 // generation's.
 func decodePayload(body []byte) (*rstuf.BootstrapPayload, error) {
-	if !rstuf.IsFirstGeneration(body) {
+	if !firstgen.Is(body) {
 		return rstuf.Decode[rstuf.BootstrapPayload](body)
 	}
-	old, err := rstuf.Decode[rstuf.FirstGenerationPayload](body)
+	old, err := firstgen.Decode(body)
 	if err != nil {
 		return nil, err
 	}
-	return old.Payload(), nil
+	return old.Today(), nil
 }
 
 const bootstrapFailed = "Bootstrap Failed"
@@ -58,7 +60,7 @@ func (p *publication) bootstrap(ctx context.Context, w *waiting, body []byte) (o
 		}
 		details.Bootstrap = "Bootstrap finished " + w.id.String()
 	} else {
-		p.next.state.Bootstrap = rstuf.BootstrapSigning
+		p.next.state.Bootstrap = wire.BootstrapSigning
 		p.park(rstuf.RoleRoot, doc)
 		details.Bootstrap = fmt.Sprintf("Root v%d is pending signature", doc.Version())
 	}
@@ -88,7 +90,7 @@ func newState(roles rstuf.RolesSettings, id taskID) state {
 func (p *publication) createRepository(ctx context.Context, root *metadata.Document, message string) error {
 	p.next.root = trusted(root)
 	p.next.state.FirstRoot = root.Version()
-	p.next.state.Bootstrap = rstuf.BootstrapFinished
+	p.next.state.Bootstrap = wire.BootstrapFinished
 	online, err := p.online(ctx)
 	if err != nil {
 		return refuse(message, "%v", err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/rules"
 )
 
 // bumpOnline signs online roles anew on request. Each pulls along what names
@@ -26,7 +27,7 @@ func (p *publication) bumpOnline(ctx context.Context, body []byte) (outcome, err
 			case slices.Contains(all, role):
 				roles = append(roles, role)
 			case role == rstuf.RoleBins && p.old.state.Bins > 0:
-				roles = append(roles, slices.DeleteFunc(slices.Clone(all), rstuf.IsTopLevelRole)...)
+				roles = append(roles, slices.DeleteFunc(slices.Clone(all), rules.IsTopLevelRole)...)
 			default:
 				return outcome{}, refuse(failed, "%s is not a role that the online key signs", role)
 			}

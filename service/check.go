@@ -12,6 +12,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/durable"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/metadata"
 )
 
@@ -273,7 +274,7 @@ func (c *contentCheck) delegated(ctx context.Context, doc *metadata.Document) er
 		return nil
 	}
 	for role := range c.repo.roles.all() {
-		if rstuf.IsTopLevelRole(role) {
+		if rules.IsTopLevelRole(role) {
 			continue
 		}
 		by, err := targets.Delegation(role)

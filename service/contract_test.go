@@ -15,7 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
@@ -97,21 +99,19 @@ func has(body any, name string) bool {
 // names that RSTUF allows.
 func namesAllowed(body []byte) bool {
 	for _, name := range roleNames(body) {
-		if !rstuf.IsDelegatedRoleName(name) {
+		if !rules.IsDelegatedRoleName(name) {
 			return false
 		}
 	}
 	return true
 }
 
-func roleNames(body []byte) (names []string) {
+func roleNames(body []byte) []string {
 	var request rstuf.DelegationsDelete // the names stand at the same place
-	if json.Unmarshal(body, &request) == nil {
-		for _, role := range request.Delegations.Roles {
-			names = append(names, role.Name)
-		}
+	if json.Unmarshal(body, &request) != nil {
+		return nil
 	}
-	return names
+	return request.Roles
 }
 
 // Each deviation has a row in the table of differences.
@@ -353,7 +353,7 @@ func (r *replay) resign(e *exchange, body []byte) []byte {
 	if e.endpoint() != "POST /metadata/sign" || json.Unmarshal(body, &request) != nil || request.Role == rstuf.RoleRoot || !r.succeeds(e) {
 		return body
 	}
-	var pending rstuf.Response[rstuf.PendingMetadata]
+	var pending wire.Response[rstuf.PendingMetadata]
 	require.NoError(r, json.Unmarshal(call(r.api, "GET", "/api/v1/metadata/sign", nil).Body.Bytes(), &pending))
 	require.NotNil(r, pending.Data, "%s: nothing waits for signatures", e.Step)
 	doc, err := metadata.Parse(pending.Data.Roles[request.Role])

@@ -29,7 +29,7 @@ func TestCrashAtEveryStepOfSigning(t *testing.T) {
 
 	extra := rstuf.DelegatedRole{Name: "extra", Threshold: 1, Terminating: true, Paths: []string{"extra/*"}, ExpirePolicy: 30}
 	adding := rstuf.DelegationsUpdate{Delegations: rstuf.Delegations{Keys: map[string]rstuf.Key{}, Roles: []rstuf.DelegatedRole{extra}}}
-	removing := rstuf.DelegationsDelete{Delegations: rstuf.DelegationNames{Roles: []rstuf.DelegationName{{Name: "extra"}}}}
+	removing := rstuf.DelegationsDelete{Roles: []string{"extra"}}
 	public, publicEffect := add(map[string]int{"pub/a": 1, "pub/b": 2})
 	offline, _ := add(map[string]int{"dev/c": 3})
 	last, lastEffect := add(map[string]int{"extra/d": 4})

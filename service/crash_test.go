@@ -21,6 +21,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/internal/durable"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service/internal/audit"
@@ -150,7 +151,7 @@ func (r *crashRun) send(method, path string, body any, effect map[string]int) bo
 		<-r.crash.crashed // nothing else may be refused
 		return false
 	}
-	var accepted rstuf.Response[rstuf.Accepted]
+	var accepted wire.Response[wire.Accepted]
 	require.NoError(r, json.Unmarshal(w.Body.Bytes(), &accepted))
 	r.acked = append(r.acked, accepted.Data.TaskID)
 	r.want = r.maybe
@@ -212,7 +213,7 @@ func (r *crashRun) script(draft *ceremony.Draft, next json.RawMessage) bool {
 		r.send("POST", "/artifacts/", two, twoEffect) &&
 		r.park(parked, parkedEffect) &&
 		r.send("POST", "/artifacts/delete", rstuf.DeleteArtifacts{Artifacts: []string{"a"}}, map[string]int{"a": -1}) &&
-		r.send("PUT", "/config/", rstuf.SettingsUpdate{Settings: rstuf.ExpirationSettings{Expiration: map[string]int{"bins": 2}}}, nil) &&
+		r.send("PUT", "/config/", rstuf.SettingsUpdate{Expiration: map[string]int{"bins": 2}}, nil) &&
 		r.send("POST", "/metadata/", rstuf.MetadataUpdate{Metadata: map[string]json.RawMessage{"root": next}}, nil) &&
 		r.send("POST", "/metadata/online", rstuf.OnlineBump{Roles: []string{}}, nil)
 }

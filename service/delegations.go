@@ -100,19 +100,19 @@ func (p *publication) deleteDelegations(ctx context.Context, body []byte) (outco
 		return outcome{}, &failure{"Delegations already using hash-bins, cannot delete custom roles"}
 	}
 	details := &rstuf.TaskDetails{DelegatedRoles: rstuf.Names{}, FailedRoles: []rstuf.FailedRole{}}
-	for _, role := range request.Delegations.Roles {
-		if _, ok := p.next.delegated(role.Name); !ok {
-			details.FailedRoles = append(details.FailedRoles, rstuf.FailedRole{Role: role.Name, Reason: fmt.Sprintf("Role '%s' does not exists", role.Name)})
+	for _, name := range request.Roles {
+		if _, ok := p.next.delegated(name); !ok {
+			details.FailedRoles = append(details.FailedRoles, rstuf.FailedRole{Role: name, Reason: fmt.Sprintf("Role '%s' does not exists", name)})
 			continue
 		}
 		next := p.next.delegations.Clone()
-		if err := next.Remove(role.Name); err != nil {
+		if err := next.Remove(name); err != nil {
 			return outcome{}, err
 		}
 		p.next.delegations = next
-		delete(p.next.signing, role.Name)
-		delete(p.next.state.Expiration, role.Name)
-		details.DelegatedRoles = append(details.DelegatedRoles, role.Name)
+		delete(p.next.signing, name)
+		delete(p.next.state.Expiration, name)
+		details.DelegatedRoles = append(details.DelegatedRoles, name)
 	}
 	return p.endDelegations(ctx, details)
 }

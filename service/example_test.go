@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/service"
 )
 
@@ -37,7 +38,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var answer rstuf.Response[rstuf.BootstrapState]
+	var answer wire.Response[rstuf.BootstrapState]
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		log.Fatal(err)
 	}

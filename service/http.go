@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/wire"
 )
 
 // prefix is where the API is.
@@ -152,20 +153,20 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 
 // message is an answer with a text alone.
 func message(status int, text string) answer {
-	return answer{status, rstuf.ErrorBody{Message: text}}
+	return answer{status, wire.ErrorBody{Message: text}}
 }
 
 // notFound is the answer to a request that the repository is not in the state
 // for.
 func notFound(text, reason string) answer {
-	return answer{http.StatusNotFound, rstuf.ErrorBody{Message: text, Reason: reason}}
+	return answer{http.StatusNotFound, wire.ErrorBody{Message: text, Reason: reason}}
 }
 
 // invalid is the answer to a body that is not as it must be.
 func invalid(err error) answer {
 	var fields rstuf.ValidationError
 	if errors.As(err, &fields) {
-		return answer{http.StatusUnprocessableEntity, rstuf.ErrorBody{Fields: fields}}
+		return answer{http.StatusUnprocessableEntity, wire.ErrorBody{Fields: fields}}
 	}
 	return unreadable(err)
 }
@@ -190,8 +191,8 @@ func (s *Service) submit(ctx context.Context, id taskID, r record, text string, 
 		attrs = append(attrs, "token", token.Name)
 	}
 	s.cfg.Logger.Info("request accepted", attrs...)
-	return answer{http.StatusAccepted, rstuf.Response[rstuf.Accepted]{
-		Data:    &rstuf.Accepted{Artifacts: paths, TaskID: id.String(), LastUpdate: rstuf.Time{Time: s.cfg.Now()}},
+	return answer{http.StatusAccepted, wire.Response[wire.Accepted]{
+		Data:    &wire.Accepted{Artifacts: paths, TaskID: id.String(), LastUpdate: rstuf.Time{Time: s.cfg.Now()}},
 		Message: text,
 	}}
 }

@@ -36,7 +36,7 @@ func TestKeysWithOtherIDs(t *testing.T) {
 	require.True(t, f.waits("root"))
 	f.ok(f.sign("root", f.alice))
 	assert.False(t, f.waits("root"))
-	assert.Equal(t, otherwise(f.online.Public()).ID(), f.settings().OnlineKey.KeyID)
+	assert.Equal(t, otherwise(f.online.Public()).ID(), f.settings().OnlineKeyID)
 
 	f.ok(f.post("/artifacts/", adding("a/b")))
 	assert.Contains(t, f.audit().Artifacts, "a/b")
@@ -65,5 +65,5 @@ func TestOnlineKeyOfARole(t *testing.T) {
 	assert.Equal(t, "ERRORED", string(task.State))
 	assert.Contains(t, task.Reason(), "is a key of the role dev")
 	assert.Equal(t, string(before), string(f.settings().TrustedTargets))
-	assert.Equal(t, f.online.Public().ID(), f.settings().OnlineKey.KeyID)
+	assert.Equal(t, f.online.Public().ID(), f.settings().OnlineKeyID)
 }

@@ -36,7 +36,7 @@ func TestConfusableNames(t *testing.T) {
 	}
 	failed := f.ok(f.post("/delegations/", request("ALL"))).FailedRoles
 	assert.Len(t, failed, 1, "it was named all before")
-	f.ok(f.post("/delegations/delete", rstuf.DelegationsDelete{Delegations: rstuf.DelegationNames{Roles: []rstuf.DelegationName{{Name: "all"}}}}))
+	f.ok(f.post("/delegations/delete", rstuf.DelegationsDelete{Roles: []string{"all"}}))
 	failed = f.ok(f.post("/delegations/", request("All"))).FailedRoles
 	assert.Len(t, failed, 1, "also when that role is gone")
 	f.ok(f.post("/delegations/", request("confused", "company")))

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/metadata"
 )
 
@@ -92,7 +93,7 @@ func (p *publication) sign(ctx context.Context, role string, doc *metadata.Docum
 		return err
 	}
 	for i, signer := range signers {
-		if i > 0 && !rstuf.IsTopLevelRole(role) {
+		if i > 0 && !rules.IsTopLevelRole(role) {
 			break
 		}
 		if err := signer.sign(ctx, doc); err != nil {

@@ -10,7 +10,7 @@ import (
 	"iter"
 	"strings"
 
-	"example.org/rstuf"
+	"example.org/rstuf/internal/wire"
 )
 
 // taskID names a task. It begins with the request's number, so that the ids
@@ -61,28 +61,28 @@ const (
 func (k kind) artifacts() bool { return k >= addArtifacts && k <= publishArtifacts }
 
 // name is the name of the task.
-func (k kind) name() rstuf.TaskName {
+func (k kind) name() string {
 	switch k {
 	case addArtifacts:
-		return rstuf.TaskAddArtifacts
+		return wire.TaskAddArtifacts
 	case removeArtifacts:
-		return rstuf.TaskRemoveArtifacts
+		return wire.TaskRemoveArtifacts
 	case publishArtifacts:
-		return rstuf.TaskPublishArtifacts
+		return wire.TaskPublishArtifacts
 	case bootstrapRepository:
-		return rstuf.TaskBootstrap
+		return wire.TaskBootstrap
 	case updateSettings:
-		return rstuf.TaskUpdateSettings
+		return wire.TaskUpdateSettings
 	case updateMetadata:
-		return rstuf.TaskMetadataUpdate
+		return wire.TaskMetadataUpdate
 	case bumpOnline:
-		return rstuf.TaskForceOnlineMetadataUpdate
+		return wire.TaskForceOnlineMetadataUpdate
 	case signMetadata:
-		return rstuf.TaskSignMetadata
+		return wire.TaskSignMetadata
 	case deleteSign:
-		return rstuf.TaskDeleteSignMetadata
+		return wire.TaskDeleteSignMetadata
 	}
-	return rstuf.TaskMetadataDelegation
+	return wire.TaskMetadataDelegation
 }
 
 // record is an accepted request as it waits on disk: two bytes, then the

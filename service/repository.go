@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/rules"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/metadata"
 )
 
@@ -66,7 +68,7 @@ func (r *repository) clone() *repository {
 }
 
 // bootstrapped tells whether the repository exists.
-func (r *repository) bootstrapped() bool { return r.state.Bootstrap == rstuf.BootstrapFinished }
+func (r *repository) bootstrapped() bool { return r.state.Bootstrap == wire.BootstrapFinished }
 
 // expires is when a version of a role that is made now ends.
 func (r *repository) expires(role string, now time.Time) time.Time {
@@ -78,7 +80,7 @@ func (r *repository) expires(role string, now time.Time) time.Time {
 }
 
 func (r *repository) isBin(role string) bool {
-	return r.state.Bins > 0 && !rstuf.IsTopLevelRole(role)
+	return r.state.Bins > 0 && !rules.IsTopLevelRole(role)
 }
 
 // delegated finds a delegated role that is not a bin.
@@ -95,7 +97,7 @@ func (r *repository) delegated(name string) (rstuf.DelegatedRole, bool) {
 
 // online tells whether the online key signs a role.
 func (r *repository) online(role string, onlineID string) bool {
-	if rstuf.IsTopLevelRole(role) {
+	if rules.IsTopLevelRole(role) {
 		return role != rstuf.RoleRoot
 	}
 	if r.state.Bins > 0 {

@@ -16,6 +16,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/internal/tuftest"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
@@ -111,7 +112,7 @@ func (f *fixture) post(path string, body any) string { return f.accepted("POST",
 func (f *fixture) accepted(method, path string, body any) string {
 	code, text := f.call(method, path, body)
 	require.Equal(f, http.StatusAccepted, code, text)
-	var answer rstuf.Response[rstuf.Accepted]
+	var answer wire.Response[wire.Accepted]
 	require.NoError(f, json.Unmarshal([]byte(text), &answer))
 	return answer.Data.TaskID
 }
@@ -120,7 +121,7 @@ func (f *fixture) accepted(method, path string, body any) string {
 func (f *fixture) task(id string) rstuf.Task {
 	code, text := f.call("GET", "/task/?task_id="+id, nil)
 	require.Equal(f, http.StatusOK, code)
-	var answer rstuf.Response[rstuf.Task]
+	var answer wire.Response[rstuf.Task]
 	require.NoError(f, json.Unmarshal([]byte(text), &answer))
 	return *answer.Data
 }
@@ -167,7 +168,7 @@ func (f *fixture) waits(role string) bool { return f.pending().Roles[role] != ni
 
 func (f *fixture) pending() rstuf.PendingMetadata {
 	_, text := f.call("GET", "/metadata/sign", nil)
-	var answer rstuf.Response[rstuf.PendingMetadata]
+	var answer wire.Response[rstuf.PendingMetadata]
 	require.NoError(f, json.Unmarshal([]byte(text), &answer))
 	if answer.Data == nil {
 		return rstuf.PendingMetadata{}
@@ -207,7 +208,7 @@ func (f *fixture) nextRoot(change func(*metadata.Root), signers ...*keys.Private
 func (f *fixture) settings() *rstuf.RepositorySettings {
 	code, text := f.call("GET", "/config/", nil)
 	require.Equal(f, http.StatusOK, code, text)
-	var answer rstuf.Response[rstuf.RepositorySettings]
+	var answer wire.Response[rstuf.RepositorySettings]
 	require.NoError(f, json.Unmarshal([]byte(text), &answer))
 	return answer.Data
 }
@@ -375,7 +376,7 @@ func TestOnlineKeyRotationLeavesNoGap(t *testing.T) {
 	f.ok(f.post("/artifacts/", adding("a")))
 	old := f.settings().TrustedRoot
 	f.ok(f.update(f.nextRoot(func(r *metadata.Root) { setOnline(r, other.Public()) }, f.alice, f.bob)))
-	assert.Equal(t, other.Public().ID(), f.settings().OnlineKey.KeyID)
+	assert.Equal(t, other.Public().ID(), f.settings().OnlineKeyID)
 	assert.Len(t, f.audit().Artifacts, 1)
 
 	beforeRoot := func(name string) ([]byte, error) {

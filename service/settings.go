@@ -20,7 +20,7 @@ func (p *publication) updateSettings(body []byte) (outcome, error) {
 			details.InvalidRoles = append(details.InvalidRoles, role)
 			continue
 		}
-		p.next.state.Expiration[role] = request.Settings.Expiration[role]
+		p.next.state.Expiration[role] = request.Expiration[role]
 		details.UpdatedRoles = append(details.UpdatedRoles, role)
 	}
 	return success(p.now, updateSettings, "Update Settings Succeded", details), nil
@@ -86,6 +86,7 @@ func (r *repository) settings() (*rstuf.RepositorySettings, error) {
 		}
 	}
 	id := root.Roles[rstuf.RoleTimestamp].KeyIDs[0]
-	out.OnlineKey = &rstuf.OnlineKey{Key: root.Keys[id], KeyID: id}
+	key := root.Keys[id]
+	out.OnlineKey, out.OnlineKeyID = &key, id
 	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/rules"
 )
 
 // Status is how a service is doing.
@@ -43,7 +44,7 @@ func (s *Service) Status() Status {
 func (r *repository) firstEnd() (time.Time, string) {
 	end, name := r.root.Expires(), rstuf.RoleRoot
 	for role, info := range r.roles.all() {
-		if _, delegated := r.delegated(role); !delegated && !r.isBin(role) && !rstuf.IsTopLevelRole(role) {
+		if _, delegated := r.delegated(role); !delegated && !r.isBin(role) && !rules.IsTopLevelRole(role) {
 			continue // it was removed
 		}
 		if info.expires.Before(end) || info.expires.Equal(end) && role < name {

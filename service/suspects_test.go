@@ -16,6 +16,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/internal/durable"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 )
 
@@ -108,7 +109,7 @@ func (l *life) post(path string, body any) string {
 	w := httptest.NewRecorder()
 	l.s.Handler().ServeHTTP(w, jsonRequest("POST", "/api/v1"+path, raw))
 	require.Equal(l, 202, w.Code, w.Body.String())
-	var accepted rstuf.Response[rstuf.Accepted]
+	var accepted wire.Response[wire.Accepted]
 	require.NoError(l, json.Unmarshal(w.Body.Bytes(), &accepted))
 	return accepted.Data.TaskID
 }

@@ -66,7 +66,7 @@ type Error struct {
 	Type  string
 	Loc   []any
 	Msg   string
-	Input any
+	Input json.RawMessage // nil if it is long
 	Ctx   map[string]any
 }
 
@@ -91,7 +91,7 @@ type walker struct {
 }
 
 func (w *walker) fail(kind string, loc []any, msg string, value any, ctx map[string]any) {
-	w.errs = append(w.errs, Error{Type: kind, Loc: slices.Clone(loc), Msg: msg, Input: value, Ctx: ctx})
+	w.errs = append(w.errs, Error{Type: kind, Loc: slices.Clone(loc), Msg: msg, Input: input(value), Ctx: ctx})
 }
 
 // check returns the value as it is converted. Objects and lists are changed in

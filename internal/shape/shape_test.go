@@ -52,7 +52,7 @@ func TestConversions(t *testing.T) {
 				if assert.Len(t, errs, 1, "%s", input) {
 					assert.Equal(t, want, errs[0].Type, "%s", input)
 					assert.NotEmpty(t, errs[0].Msg)
-					assert.Equal(t, value, errs[0].Input)
+					assert.Equal(t, input, string(errs[0].Input))
 				}
 				continue
 			}

@@ -26,7 +26,6 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/sigstore/sigstore/pkg/signature/options"
 
-	"example.org/rstuf"
 	"example.org/rstuf/keys"
 )
 
@@ -53,9 +52,9 @@ func NewSigner(ctx context.Context, s signature.Signer, name string) (keys.Signe
 // hashOf is what the key's scheme hashes the message with.
 func hashOf(pub keys.Public) crypto.Hash {
 	switch pub.Key().Scheme {
-	case rstuf.SchemeEd25519:
+	case keys.SchemeEd25519:
 		return crypto.Hash(0)
-	case rstuf.SchemeECDSAP384:
+	case keys.SchemeECDSAP384:
 		return crypto.SHA384
 	}
 	return crypto.SHA256

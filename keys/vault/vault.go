@@ -123,7 +123,7 @@ func (cfg Config) readKey(ctx context.Context, name string, version int) (keys.P
 	if err != nil {
 		return keys.Public{}, errors.New("the server's ed25519 key is not base64")
 	}
-	return keys.FromKey(rstuf.Key{KeyType: rstuf.KeyTypeEd25519, Scheme: rstuf.SchemeEd25519,
+	return keys.FromKey(rstuf.Key{KeyType: keys.KeyTypeEd25519, Scheme: keys.SchemeEd25519,
 		Value: map[string]string{"public": fmt.Sprintf("%x", raw)}})
 }
 
@@ -136,13 +136,13 @@ func (cfg Config) sign(ctx context.Context, name string, version int, pub keys.P
 		"marshaling_algorithm": "asn1",
 	}
 	switch pub.Key().Scheme {
-	case rstuf.SchemeRSAPSS256:
+	case keys.SchemeRSAPSS256:
 		request["signature_algorithm"] = "pss"
 		request["salt_length"] = "hash"
 		request["hash_algorithm"] = "sha2-256"
-	case rstuf.SchemeECDSAP256:
+	case keys.SchemeECDSAP256:
 		request["hash_algorithm"] = "sha2-256"
-	case rstuf.SchemeECDSAP384:
+	case keys.SchemeECDSAP384:
 		request["hash_algorithm"] = "sha2-384"
 	}
 	var answer struct {

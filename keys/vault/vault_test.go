@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/rstuf"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/keys/vault"
 )
@@ -66,7 +65,7 @@ func (d double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // publicKey is in base64 for ed25519 and PEM for the others.
 func publicKey(key *keys.Private) string {
 	public := key.Public().Key().Public()
-	if key.Public().Key().KeyType != rstuf.KeyTypeEd25519 {
+	if key.Public().Key().KeyType != keys.KeyTypeEd25519 {
 		return public
 	}
 	var raw []byte

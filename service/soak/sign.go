@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/metadata"
 )
 
@@ -31,7 +32,7 @@ func (s *soak) sign(c *life) bool {
 		return false
 	}
 	defer resp.Body.Close()
-	var answer rstuf.Response[rstuf.PendingMetadata]
+	var answer wire.Response[rstuf.PendingMetadata]
 	if json.NewDecoder(resp.Body).Decode(&answer) != nil {
 		return false
 	}

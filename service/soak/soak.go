@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/service/internal/audit"
 )
 
@@ -258,7 +259,7 @@ func (s *soak) state(c *life, task string) (rstuf.TaskState, error) {
 		return "", err
 	}
 	defer resp.Body.Close()
-	var out rstuf.Response[rstuf.Task]
+	var out wire.Response[rstuf.Task]
 	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
 		return "", err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/wire"
 )
 
 // work sends random requests until the service ends. The first worker also
@@ -77,7 +78,7 @@ func (s *soak) govern(c *life, random *rand.Rand) bool {
 		return false
 	}
 	defer resp.Body.Close()
-	var settings rstuf.Response[rstuf.RepositorySettings]
+	var settings wire.Response[rstuf.RepositorySettings]
 	if resp.StatusCode == http.StatusNotFound {
 		return s.send(c, 0, "POST", "/bootstrap/", s.people.payload, nil)
 	}
@@ -89,9 +90,7 @@ func (s *soak) govern(c *life, random *rand.Rand) bool {
 	}
 	switch random.IntN(4) {
 	case 0:
-		return s.send(c, 0, "PUT", "/config/", rstuf.SettingsUpdate{Settings: rstuf.ExpirationSettings{
-			Expiration: map[string]int{"targets": 1 + random.IntN(400)},
-		}}, nil)
+		return s.send(c, 0, "PUT", "/config/", rstuf.SettingsUpdate{Expiration: map[string]int{"targets": 1 + random.IntN(400)}}, nil)
 	case 1:
 		return s.send(c, 0, "POST", "/metadata/online", rstuf.OnlineBump{Roles: []string{}}, nil)
 	case 2:
@@ -114,7 +113,7 @@ func (s *soak) govern(c *life, random *rand.Rand) bool {
 	if random.IntN(2) == 0 {
 		return true
 	}
-	return s.send(c, 0, "POST", "/delegations/delete", rstuf.DelegationsDelete{Delegations: rstuf.DelegationNames{Roles: []rstuf.DelegationName{{Name: name}}}}, nil)
+	return s.send(c, 0, "POST", "/delegations/delete", rstuf.DelegationsDelete{Roles: []string{name}}, nil)
 }
 
 // send sends a request and notes what became of it. It returns false if no
@@ -155,7 +154,7 @@ func (s *soak) submit(c *life, method, path string, body any) (task string, ok b
 	if resp.StatusCode == http.StatusNotFound {
 		return "", true // before the bootstrap
 	}
-	var accepted rstuf.Response[rstuf.Accepted]
+	var accepted wire.Response[wire.Accepted]
 	if json.NewDecoder(resp.Body).Decode(&accepted) != nil || accepted.Data == nil {
 		return "", false
 	}

@@ -9,7 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"example.org/rstuf"
+	"example.org/rstuf/internal/rules"
 )
 
 // peer is a program with another TUF client that works off jobs.
@@ -53,7 +53,7 @@ func startPeers(ctx context.Context, dir string) ([]*peer, error) {
 	js.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(dir, "npm/node_modules"))
 	var peers []*peer
 	for _, p := range []*peer{
-		{name: "python-tuf", maxBins: rstuf.MaxHashBins, cmd: python},
+		{name: "python-tuf", maxBins: rules.MaxHashBins, cmd: python},
 		{name: "tuf-js", maxBins: 1024, cmd: js},
 	} {
 		p.cmd.Stderr = os.Stderr

@@ -24,6 +24,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/service"
 	"example.org/rstuf/service/bucket"
@@ -115,7 +116,7 @@ func (l *life) call(method, path string, body any) *httptest.ResponseRecorder {
 func (l *life) send(path string, body any) bool {
 	w := l.call(http.MethodPost, "/api/v1"+path, body)
 	require.Equal(l, http.StatusAccepted, w.Code, w.Body.String())
-	var accepted rstuf.Response[rstuf.Accepted]
+	var accepted wire.Response[wire.Accepted]
 	require.NoError(l, json.Unmarshal(w.Body.Bytes(), &accepted))
 	l.acked = append(l.acked, accepted.Data.TaskID)
 	return l.await(accepted.Data.TaskID)
@@ -126,7 +127,7 @@ func (l *life) await(id string) bool {
 	defer tick.Stop()
 	for end := time.After(2 * time.Minute); ; {
 		w := l.call(http.MethodGet, "/api/v1/task/?task_id="+id, nil)
-		var task rstuf.Response[rstuf.Task]
+		var task wire.Response[rstuf.Task]
 		require.NoError(l, json.Unmarshal(w.Body.Bytes(), &task), w.Body.String())
 		if task.Data.State.Terminal() {
 			require.Equal(l, rstuf.TaskSuccess, task.Data.State, w.Body.String())
