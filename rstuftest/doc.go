@@ -1,7 +1,27 @@
 // Package rstuftest gives tests a whole RSTUF: an embedded service, its root
-// and keys, a client, and a server for metadata and artifacts, on loopback
-// ports, bootstrapped, in a few milliseconds.
+// and keys, a client, and a server for metadata and artifacts, bootstrapped, in
+// a few milliseconds.
 //
 // Start with [New], which needs nothing but the test. Everything ends with the
-// test; any number of repositories may run at once.
+// test; any number of repositories may run at once. [Repository.Reader] reads
+// what is published as a client does.
+//
+// # Time
+//
+// Inside a [testing/synctest] bubble the servers are on a network in memory that
+// [Repository.HTTPClient] reaches, and time passes as soon as everything waits:
+// 400 days in some seconds. Give the code under test that client; a real
+// connection stops the bubble's clock for good. Bubbles begin in the year 2000, so
+// that documents made outside have other dates. A bubble holds one test function:
+// [testing.T.Run] is called outside, around it.
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		repo := rstuftest.New(t)
+//		updater := newUpdater(repo.MetadataURL, repo.HTTPClient())
+//		time.Sleep(400 * 24 * time.Hour)
+//		// root has expired, and the updater must say so
+//	})
+//
+// Outside a bubble the servers are on loopback ports, and [WithClock] sets the
+// clock.
 package rstuftest

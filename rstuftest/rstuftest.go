@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/repository"
 	"example.org/rstuf/service"
 )
 
@@ -39,34 +39,9 @@ type Repository struct {
 	// Service is the service itself.
 	Service *service.Service
 
-	api, web  *httptest.Server
+	network   *network
+	now       func() time.Time
 	artifacts artifactStore
-}
-
-// Option changes the repository that [New] makes.
-type Option func(*options)
-
-type options struct {
-	policy      func(*ceremony.Policy)
-	config      func(*service.Config)
-	noBootstrap bool
-}
-
-// WithPolicy changes the policy of the ceremony, such as the number of hash
-// bins (4 unless changed) or custom delegations.
-func WithPolicy(change func(*ceremony.Policy)) Option {
-	return func(o *options) { o.policy = change }
-}
-
-// WithConfig changes the configuration of the service, such as its clock.
-func WithConfig(change func(*service.Config)) Option {
-	return func(o *options) { o.config = change }
-}
-
-// WithoutBootstrap leaves the bootstrap to the test: [Repository.Draft] is
-// signed and its payload is ready to be sent.
-func WithoutBootstrap() Option {
-	return func(o *options) { o.noBootstrap = true }
 }
 
 // New starts a repository with two root keys of two, one online key and four
@@ -114,31 +89,72 @@ func (r *Repository) start(ctx context.Context, dir string, o options) error {
 		r.RootKeys = append(r.RootKeys, key)
 	}
 	r.RootKeys, r.OnlineKey = r.RootKeys[:2], r.RootKeys[2]
-	cfg := service.Config{Dir: dir, OnlineKeys: []keys.Signer{r.OnlineKey}, UnsafeNoSync: true}
+	r.network = newNetwork()
+	cfg := service.Config{Dir: dir, OnlineKeys: []keys.Signer{r.OnlineKey}, UnsafeNoSync: true, Now: o.now}
+	switch {
+	case r.network.pipes != nil:
+		cfg.BumpEvery = timersAreExact
+	case o.now != nil:
+		cfg.BumpEvery = clockMayBeSet
+	}
 	o.config(&cfg)
-	if err := r.makeRoot(ctx, o.policy, cfg.Now); err != nil {
+	if r.now = cfg.Now; r.now == nil {
+		r.now = time.Now
+	}
+	if err := r.makeRoot(ctx, o.policy); err != nil {
 		return err
 	}
 	var err error
 	if r.Service, err = service.Open(ctx, cfg); err != nil {
 		return err
 	}
-	r.api = httptest.NewServer(r.Service.Handler())
+	r.APIURL = r.network.serve("api.rstuf.test", r.Service.Handler())
 	files := http.NewServeMux()
 	files.Handle("/metadata/", http.StripPrefix("/metadata", r.Service.MetadataHandler()))
 	files.Handle("/artifacts/", http.StripPrefix("/artifacts/", &r.artifacts))
-	r.web = httptest.NewServer(files)
-	r.APIURL, r.MetadataURL, r.ArtifactsURL = r.api.URL, r.web.URL+"/metadata/", r.web.URL+"/artifacts/"
-	r.Client, err = client.New(r.APIURL, client.Config{})
+	web := r.network.serve("files.rstuf.test", files)
+	r.MetadataURL, r.ArtifactsURL = web+"/metadata/", web+"/artifacts/"
+	r.Client, err = client.New(r.APIURL, client.Config{HTTPClient: r.HTTPClient()})
 	return err
+}
+
+// How often the service looks at the clock: it is either that of a bubble, whose
+// timers agree with it, or one that a test may set at any time.
+const (
+	timersAreExact = 12 * time.Hour
+	clockMayBeSet  = 20 * time.Millisecond
+)
+
+// HTTPClient reaches the servers of the repository. Inside a testing/synctest
+// bubble nothing else does: give it to the code under test.
+func (r *Repository) HTTPClient() *http.Client { return r.network.client }
+
+// Now is the time by the clock of the repository: see [WithClock].
+func (r *Repository) Now() time.Time { return r.now() }
+
+// Reader makes a reader of the repository that trusts its first root, with the
+// network and the clock of the test. Changes, if any, are made in its settings
+// before.
+func (r *Repository) Reader(t testing.TB, changes ...func(*repository.Config)) *repository.Reader {
+	t.Helper()
+	cfg := repository.Config{
+		MetadataURL: r.MetadataURL, ArtifactsURL: r.ArtifactsURL, Now: r.now,
+		HTTP: repository.HTTPConfig{HTTPClient: r.HTTPClient()},
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	reader, err := repository.New(cfg, repository.TrustRoot(r.RootJSON))
+	if err != nil {
+		t.Fatalf("rstuftest: reader: %v", err)
+	}
+	return reader
 }
 
 // Close ends the repository. What [New] made ends with its test.
 func (r *Repository) Close() error {
-	for _, server := range []*httptest.Server{r.api, r.web} {
-		if server != nil {
-			server.Close()
-		}
+	if r.network != nil {
+		r.network.close()
 	}
 	if r.Service == nil {
 		return nil
@@ -147,13 +163,10 @@ func (r *Repository) Close() error {
 }
 
 // makeRoot holds the ceremony.
-func (r *Repository) makeRoot(ctx context.Context, change func(*ceremony.Policy), now func() time.Time) error {
-	policy := ceremony.Policy{Threshold: len(r.RootKeys), OnlineKey: r.OnlineKey.Public(), HashBins: 4}
+func (r *Repository) makeRoot(ctx context.Context, change func(*ceremony.Policy)) error {
+	policy := ceremony.Policy{Threshold: len(r.RootKeys), OnlineKey: r.OnlineKey.Public(), HashBins: 4, Now: r.now()}
 	for _, key := range r.RootKeys {
 		policy.RootKeys = append(policy.RootKeys, key.Public())
-	}
-	if now != nil {
-		policy.Now = now()
 	}
 	change(&policy)
 	if len(policy.Delegations) > 0 {

@@ -63,6 +63,20 @@ func (p *publication) due(before time.Time) []string {
 	return slices.DeleteFunc(p.onlineRoles(), func(role string) bool { return p.old.roles.get(role).expires.After(before) })
 }
 
+// firstDue is when the first online role is to be signed anew, so long before its
+// end; zero if there is none.
+func (p *publication) firstDue(before time.Duration) (first time.Time) {
+	for _, role := range p.onlineRoles() {
+		if end := p.old.roles.get(role).expires; first.IsZero() || end.Before(first) {
+			first = end
+		}
+	}
+	if first.IsZero() {
+		return first
+	}
+	return first.Add(-before)
+}
+
 // bump signs roles anew.
 func (p *publication) bump(ctx context.Context, roles []string) error {
 	var targets []string

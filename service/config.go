@@ -58,8 +58,9 @@ type Config struct {
 	// BumpBefore is how long before its end an online role is signed anew; 0
 	// means an hour, as a deployed RSTUF does it.
 	BumpBefore time.Duration
-	// BumpEvery is how often the service looks for such roles; 0 means five
-	// minutes.
+	// BumpEvery is how often the service looks for such roles at least; 0 means
+	// five minutes. It looks at the right time by itself, unless the clock is
+	// set or the machine sleeps.
 	BumpEvery time.Duration
 	// KeepVersions is how long a version that the current snapshot does not
 	// reach stays available. 0 means for ever. Roots always stay.

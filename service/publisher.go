@@ -25,9 +25,13 @@ func (s *Service) publishAll(ctx context.Context) {
 	defer s.stop()
 	timer := time.NewTimer(0) // look for roles to bump right away
 	defer timer.Stop()
-	for {
+	for timed := false; ; {
 		if !s.publishWaiting(ctx) {
 			return
+		}
+		if !timed && s.repo.bootstrapped() {
+			timed = true
+			timer.Reset(0) // the first roles are there: find out when they end
 		}
 		select {
 		case <-s.queue.wake:
@@ -199,7 +203,9 @@ func (p *publication) run(ctx context.Context, w *waiting, body []byte) (outcome
 }
 
 // maintain does what is due without a request: roles that end soon are signed
-// anew, and old versions are removed. It returns when to do it again.
+// anew. It returns when to do it again: when the next of them does, and after
+// Config.BumpEvery at the latest, for the clock may be set, and a timer stands
+// still while the machine sleeps.
 func (s *Service) maintain(ctx context.Context) time.Duration {
 	if !s.repo.bootstrapped() {
 		return s.cfg.BumpEvery
@@ -222,7 +228,17 @@ func (s *Service) maintain(ctx context.Context) time.Duration {
 		s.setPaused(nil)
 		s.cfg.Logger.Info("signed roles anew before their end", "roles", len(due))
 	}
-	return s.cfg.BumpEvery
+	return s.untilDue(s.newPublication().firstDue(s.cfg.BumpBefore))
+}
+
+// untilDue is how long to wait for a time at which a role is due. One that is due
+// already, since its life is short, has to wait for its turn.
+func (s *Service) untilDue(due time.Time) time.Duration {
+	left := due.Sub(s.cfg.Now())
+	if due.IsZero() || left <= 0 {
+		return s.cfg.BumpEvery
+	}
+	return min(s.cfg.BumpEvery, max(left, firstPause))
 }
 
 // logTask says how a task ended.

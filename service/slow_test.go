@@ -10,13 +10,14 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf/internal/testpipes"
 
 	"example.org/rstuf/service"
 )
@@ -88,32 +89,25 @@ func addingMany(n int) []byte {
 	return []byte(b.String())
 }
 
-// pipeListener is a network in memory, for time that a test decides on.
-type pipeListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
+// pipes is a host on a network in memory, for time that a test decides on.
+type pipes struct {
+	net.Listener
+	network *testpipes.Network
 }
 
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
-func (l *pipeListener) dial() net.Conn {
-	ours, theirs := net.Pipe()
-	l.conns <- theirs
-	return ours
+func newPipes() *pipes {
+	network := &testpipes.Network{}
+	return &pipes{network.Listen("host"), network}
 }
 
-func serveInMemory(h http.Handler) (*pipeListener, func()) {
-	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+func (p *pipes) dial(t *testing.T) net.Conn {
+	conn, err := p.network.Dial(t.Context(), "tcp", "host:80")
+	require.NoError(t, err)
+	return conn
+}
+
+func serveInMemory(h http.Handler) (*pipes, func()) {
+	l := newPipes()
 	server := &http.Server{Handler: h}
 	done := make(chan struct{})
 	go func() { defer close(done); server.Serve(l) }()
@@ -130,7 +124,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 		})))
 		defer stop()
 		read := func(rate int) (total int, took time.Duration) {
-			conn := l.dial()
+			conn := l.dial(t)
 			defer conn.Close()
 			begun := time.Now()
 			_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -158,7 +152,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 // one ends.
 func TestLimitListener(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inner := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+		inner := newPipes()
 		l := service.LimitListener(inner, 2)
 		accepted := make(chan net.Conn, 10)
 		ended := make(chan error, 1)
@@ -174,10 +168,10 @@ func TestLimitListener(t *testing.T) {
 		}()
 		var clients []net.Conn
 		for range 2 {
-			clients = append(clients, inner.dial())
+			clients = append(clients, inner.dial(t))
 		}
 		third := make(chan net.Conn, 1)
-		go func() { third <- inner.dial() }()
+		go func() { third <- inner.dial(t) }()
 		synctest.Wait()
 		assert.Len(t, accepted, 2)
 		first := <-accepted
