@@ -11,45 +11,31 @@ import (
 
 var errNoPayload = errors.New("there is no payload: only the draft of a first root has one")
 
-// ErrUnsigned: the payload's root has no signature, and the service
-// wants at least one.
-var ErrUnsigned = errors.New("the root has no signature")
-
 // Check tells whether a service can take the payload: the API's rules, RSTUF's
-// rules of a root ([metadata.CheckRoot]) and of custom roles
-// ([metadata.CheckDelegations]), version 1, not expired at now, at least one
-// signature and none that is wrong. The verification says who has
-// signed the root and how many are missing; missing ones are not an error,
+// rules of a first root at now ([metadata.CheckFirstRoot]), whose version is 1,
+// and of custom roles ([metadata.CheckDelegations]). The verification says who
+// has signed the root and how many are missing; missing ones are not an error,
 // since they can be sent after the bootstrap.
 func Check(payload *rstuf.BootstrapPayload, now time.Time) (metadata.Verification, error) {
-	signed, err := check(payload, now)
+	_, signed, err := check(payload, now)
 	if err != nil {
 		return signed, fmt.Errorf("check payload: %w", err)
 	}
 	return signed, nil
 }
 
-func check(payload *rstuf.BootstrapPayload, now time.Time) (metadata.Verification, error) {
+// check returns the payload's root too.
+func check(payload *rstuf.BootstrapPayload, now time.Time) (*metadata.Document, metadata.Verification, error) {
+	var none metadata.Verification
 	if payload == nil {
-		return metadata.Verification{}, errNoPayload
+		return nil, none, errNoPayload
 	}
 	if err := payload.Validate(); err != nil {
-		return metadata.Verification{}, err
+		return nil, none, err
 	}
 	document, err := metadata.Parse(payload.Root())
 	if err != nil {
-		return metadata.Verification{}, err
-	}
-	signers, err := metadata.RootSigners(document)
-	if err != nil {
-		return metadata.Verification{}, err
-	}
-	signed := signers[0].Verify(document)
-	if document.Version() != 1 {
-		return signed, fmt.Errorf("root version %d: a repository starts with version 1", document.Version())
-	}
-	if err := metadata.CheckRoot(document, now); err != nil {
-		return signed, err
+		return nil, none, err
 	}
 	if custom := payload.Settings.Roles.Delegations; custom != nil {
 		root, err := document.Root()
@@ -57,16 +43,12 @@ func check(payload *rstuf.BootstrapPayload, now time.Time) (metadata.Verificatio
 			err = metadata.CheckDelegations(custom, nil, root)
 		}
 		if err != nil {
-			return signed, fmt.Errorf("settings.roles.delegations: %w", err)
+			return nil, none, fmt.Errorf("settings.roles.delegations: %w", err)
 		}
 	}
-	// What the worker wants: at least one signature, and none that is wrong. A
-	// Sigstore signature can only be checked by the worker.
-	if err := document.CheckSignatures(signers...); err != nil {
-		return signed, err
+	signed, err := metadata.CheckFirstRoot(document, now)
+	if version := document.Version(); version != 1 {
+		err = fmt.Errorf("root version %d: a repository starts with version 1", version)
 	}
-	if len(document.Signatures()) == 0 {
-		return signed, fmt.Errorf("%w: the service wants at least one, and %d in the end", ErrUnsigned, signed.Threshold)
-	}
-	return signed, nil
+	return document, signed, err
 }

@@ -19,6 +19,7 @@ import (
 	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
 )
 
 // recordedAt is when the recordings were made.
@@ -93,7 +94,7 @@ func TestRecordedFailures(t *testing.T) {
 	file, err := bootstrap.Read(bytes.NewReader(steps["fail.bootstrap.no-signatures"]))
 	require.NoError(t, err)
 	_, err = bootstrap.Check(file.Payload, recordedAt)
-	assert.ErrorIs(t, err, bootstrap.ErrUnsigned)
+	assert.ErrorIs(t, err, metadata.ErrUnsigned)
 	file, err = bootstrap.Read(bytes.NewReader(steps["fail.bootstrap.bad-signature"]))
 	require.NoError(t, err)
 	_, err = bootstrap.Check(file.Payload, recordedAt)

@@ -105,6 +105,7 @@ func Run(ctx context.Context, api API, payload *rstuf.BootstrapPayload, options 
 type runner struct {
 	api      API
 	payload  *rstuf.BootstrapPayload
+	root     *metadata.Document // the payload's
 	progress func(rstuf.Task)
 	now      time.Time
 }
@@ -130,8 +131,9 @@ func (r *runner) run(ctx context.Context) (Result, error) {
 
 // send checks and sends the payload and returns the state thereafter.
 func (r *runner) send(ctx context.Context) (rstuf.BootstrapState, error) {
-	if _, err := Check(r.payload, r.now); err != nil {
-		return rstuf.BootstrapState{}, err
+	var err error
+	if r.root, _, err = check(r.payload, r.now); err != nil {
+		return rstuf.BootstrapState{}, fmt.Errorf("check payload: %w", err)
 	}
 	id, err := r.api.SubmitBootstrap(ctx, r.payload)
 	if err == nil {
@@ -207,9 +209,11 @@ func (r *runner) compare(held json.RawMessage) (metadata.Verification, error) {
 	if err != nil {
 		return metadata.Verification{}, fmt.Errorf("the deployment's root: %w", err)
 	}
-	ours, err := metadata.Parse(r.payload.Root())
-	if err != nil {
-		return metadata.Verification{}, err
+	ours := r.root
+	if ours == nil { // nothing was sent
+		if ours, err = metadata.Parse(r.payload.Root()); err != nil {
+			return metadata.Verification{}, err
+		}
 	}
 	if theirs.Type() == rstuf.RoleRoot && theirs.Version() > ours.Version() {
 		return metadata.Verification{}, fmt.Errorf("%w: it is at version %d and the payload has version %d; if they belong together there is nothing left to do",

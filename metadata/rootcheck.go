@@ -14,6 +14,28 @@ import (
 	"example.org/rstuf/keys"
 )
 
+// ErrUnsigned: a root has no signature, and a service wants at least one.
+var ErrUnsigned = errors.New("the root has no signature")
+
+// CheckFirstRoot tells whether a service starts a repository with this root:
+// [CheckRoot], at least one signature ([ErrUnsigned]) and none that is wrong
+// ([Document.CheckSignatures]). It returns who has signed; missing signatures are
+// not an error, since they can follow.
+func CheckFirstRoot(doc *Document, now time.Time) (Verification, error) {
+	by, err := RootSigners(doc)
+	if err != nil {
+		return Verification{}, err
+	}
+	signed := by[0].Verify(doc)
+	if err := CheckRoot(doc, now); err != nil {
+		return signed, err
+	}
+	if len(doc.Signatures()) == 0 {
+		return signed, fmt.Errorf("%w: the service wants at least one, and %d in the end", ErrUnsigned, signed.Threshold)
+	}
+	return signed, doc.CheckSignatures(by...)
+}
+
 // CheckRoot checks a root against the rules of RSTUF: it has not expired, has
 // consistent snapshots, thresholds that its keys can reach, key ids that fit
 // the keys, one online key for timestamp, snapshot and targets which is not a

@@ -2,12 +2,14 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"example.org/rstuf"
 	"example.org/rstuf/bootstrap/firstgen"
 	"example.org/rstuf/internal/wire"
+	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
 
@@ -36,25 +38,21 @@ func (p *publication) bootstrap(ctx context.Context, w *waiting, body []byte) (o
 		return outcome{}, refuse(bootstrapFailed, "System already has a Metadata. State: %s", p.old.state.Bootstrap)
 	}
 	doc, err := metadata.Parse(payload.Root())
-	if err == nil {
-		err = metadata.CheckRoot(doc, p.now)
-	}
 	if err != nil {
 		return outcome{}, refuse(bootstrapFailed, "%v", err)
 	}
-	by, err := metadata.RootSigners(doc)
-	if err != nil {
-		return outcome{}, refuse(bootstrapFailed, "%v", err)
-	}
-	if len(doc.Signatures()) == 0 {
+	signed, err := metadata.CheckFirstRoot(doc, p.now)
+	switch {
+	case errors.Is(err, metadata.ErrUnsigned):
 		return outcome{}, refuse(bootstrapFailed, "Metadata requires at least one valid signature")
-	}
-	if err := doc.CheckSignatures(by...); err != nil {
+	case errors.Is(err, keys.ErrBadSignature), errors.Is(err, metadata.ErrNotSigner):
 		return outcome{}, refuse(bootstrapFailed, "Bootstrap has invalid signature(s)")
+	case err != nil:
+		return outcome{}, refuse(bootstrapFailed, "%v", err)
 	}
 	p.next.state = newState(payload.Settings.Roles, w.id)
 	details := &rstuf.TaskDetails{}
-	if by[0].Verify(doc).OK() {
+	if signed.OK() {
 		if err := p.createRepository(ctx, doc, bootstrapFailed); err != nil {
 			return outcome{}, err
 		}
