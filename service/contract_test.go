@@ -17,11 +17,11 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
-	"example.org/rstuf/service/internal/audit"
 )
 
 // deviation is where the service does not answer as the recorded deployment
@@ -315,7 +315,7 @@ func (r *replay) task(e *exchange) {
 	last := e.TaskStates[len(e.TaskStates)-1]
 	r.same(e.Step, last.Body.(map[string]any)["data"], any(got))
 	if call(r.files, "GET", "/timestamp.json", nil).Code == http.StatusOK {
-		_, err := audit.Verify(r.read, audit.Options{Now: r.now(), Unsigned: func(string) bool { return true }})
+		_, err := tuftest.ReadPublished(r.read, tuftest.Expected{Now: r.now(), Unsigned: func(string) bool { return true }})
 		require.NoError(r, err, e.Step)
 	}
 }
@@ -439,7 +439,7 @@ func (r *replay) succeeds(e *exchange) bool {
 func (r *replay) repository() {
 	dir := filepath.Join(testdir.Find(r, *recordings), r.name+".repository")
 	theirs := r.readRepository(dir)
-	ours, err := audit.Verify(r.read, audit.Options{Now: r.now(), Unsigned: func(role string) bool { return theirs.snapshot[role] == nil }})
+	ours, err := tuftest.ReadPublished(r.read, tuftest.Expected{Now: r.now(), Unsigned: func(role string) bool { return theirs.snapshot[role] == nil }})
 	require.NoError(r, err)
 	for role := range ours.Roles {
 		if !r.gone[role] { // removed roles stay in the snapshot

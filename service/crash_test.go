@@ -21,10 +21,10 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/internal/durable"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
-	"example.org/rstuf/service/internal/audit"
 )
 
 var errCrash = errors.New("the process has ended here")
@@ -235,7 +235,7 @@ func (r *crashRun) park(request rstuf.AddArtifacts, effect map[string]int) bool 
 
 // published verifies the repository; nil before the bootstrap is done. What
 // clients have seen once must stay as it is.
-func (r *crashRun) published() *audit.Repository {
+func (r *crashRun) published() *tuftest.Published {
 	var mu sync.Mutex // roles are read beside one another
 	read := func(name string) ([]byte, error) {
 		mu.Lock()
@@ -254,12 +254,12 @@ func (r *crashRun) published() *audit.Repository {
 	if _, err := read("1.root.json"); errors.Is(err, os.ErrNotExist) {
 		return nil // the crash came in the middle of the bootstrap
 	}
-	repo, err := audit.Verify(read, audit.Options{Now: r.now, Unsigned: func(role string) bool { return role == "dev" }})
+	repo, err := tuftest.ReadPublished(read, tuftest.Expected{Now: r.now, Unsigned: func(role string) bool { return role == "dev" }})
 	require.NoError(r, err, "crash %s", r.crash.at)
 	return repo
 }
 
-func (r *crashRun) lengths(repo *audit.Repository) map[string]int {
+func (r *crashRun) lengths(repo *tuftest.Published) map[string]int {
 	out := map[string]int{}
 	if repo == nil {
 		return out

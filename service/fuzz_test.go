@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf/internal/testdir"
-	"example.org/rstuf/service/internal/audit"
+	"example.org/rstuf/internal/tuftest"
 )
 
 // Whatever is sent, the service neither breaks nor publishes what does not
@@ -35,7 +35,7 @@ func FuzzAPI(f *testing.F) {
 		got := call(fix.svc.Handler(), method, r.URL.RequestURI(), body)
 		assert.Less(t, got.Code, 500, "%s", got.Body)
 		fix.restart() // which finishes what was accepted
-		_, err = audit.Verify(fix.file, audit.Options{Now: fix.clock()})
+		_, err = tuftest.ReadPublished(fix.file, tuftest.Expected{Now: fix.clock()})
 		require.NoError(t, err)
 	})
 }

@@ -20,7 +20,6 @@ import (
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
-	"example.org/rstuf/service/internal/audit"
 )
 
 // fixture is a service in a folder, the people around it, and a clock.
@@ -157,8 +156,8 @@ func (f *fixture) file(name string) ([]byte, error) {
 }
 
 // audit verifies everything that is published.
-func (f *fixture) audit() *audit.Repository {
-	repo, err := audit.Verify(f.file, audit.Options{Now: f.clock(), Unsigned: f.waits})
+func (f *fixture) audit() *tuftest.Published {
+	repo, err := tuftest.ReadPublished(f.file, tuftest.Expected{Now: f.clock(), Unsigned: f.waits})
 	require.NoError(f, err)
 	return repo
 }
@@ -385,7 +384,7 @@ func TestOnlineKeyRotationLeavesNoGap(t *testing.T) {
 		}
 		return f.file(name)
 	}
-	repo, err := audit.Verify(beforeRoot, audit.Options{FirstRoot: old, Now: f.clock()})
+	repo, err := tuftest.ReadPublished(beforeRoot, tuftest.Expected{FirstRoot: old, Now: f.clock()})
 	require.NoError(t, err, "a client that has not seen the new root")
 	assert.Len(t, repo.Artifacts, 1)
 	f.ok(f.post("/artifacts/", adding("b")))

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/internal/wire"
-	"example.org/rstuf/service/internal/audit"
 )
 
 const workers = 4
@@ -142,7 +142,7 @@ func (s *soak) life(dir string, number int) error {
 }
 
 // verify verifies the repository in its folder; nil if there is none yet.
-func (s *soak) verify(dir string) (*audit.Repository, error) {
+func (s *soak) verify(dir string) (*tuftest.Published, error) {
 	read := func(name string) ([]byte, error) {
 		return os.ReadFile(filepath.Join(dir, "service", "metadata", name))
 	}
@@ -151,7 +151,7 @@ func (s *soak) verify(dir string) (*audit.Repository, error) {
 			return nil, nil
 		}
 	}
-	repo, err := audit.Verify(read, audit.Options{Now: time.Now(), Unsigned: func(role string) bool { return role == devRole }})
+	repo, err := tuftest.ReadPublished(read, tuftest.Expected{Now: time.Now(), Unsigned: func(role string) bool { return role == devRole }})
 	if err != nil {
 		return nil, fmt.Errorf("the repository does not verify: %w", err)
 	}
@@ -205,7 +205,7 @@ func (s *soak) account(c *life, settle bool) error {
 // compare compares what is published with the requests since the last time: of
 // each path, with the last acknowledged request or one after it whose answer
 // never came.
-func (s *soak) compare(repo *audit.Repository) error {
+func (s *soak) compare(repo *tuftest.Published) error {
 	found := map[string]int64{}
 	for path, form := range repo.Artifacts {
 		var info rstuf.ArtifactInfo

@@ -24,11 +24,11 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/service"
 	"example.org/rstuf/service/bucket"
-	"example.org/rstuf/service/internal/audit"
 )
 
 const prefix = "tuf/"
@@ -187,7 +187,7 @@ func (l *life) published() map[string]int64 {
 			return nil // not bootstrapped, or in the middle of it
 		}
 	}
-	repository, err := audit.Verify(read, audit.Options{Now: time.Now()})
+	repository, err := tuftest.ReadPublished(read, tuftest.Expected{Now: time.Now()})
 	require.NoError(l, err)
 	out := map[string]int64{}
 	for path, form := range repository.Artifacts {

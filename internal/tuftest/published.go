@@ -1,7 +1,4 @@
-// Package audit reads all that a service has published, by package repository,
-// and sums it up for tests: versions and artifacts. Anything that a client
-// could not use is an error.
-package audit
+package tuftest
 
 import (
 	"bytes"
@@ -19,8 +16,8 @@ import (
 	"example.org/rstuf/repository"
 )
 
-// Repository is what was found.
-type Repository struct {
+// Published sums up what a service has published: versions and artifacts.
+type Published struct {
 	Root      *metadata.Document
 	Timestamp int64 // versions
 	Snapshot  int64
@@ -31,8 +28,8 @@ type Repository struct {
 	ByRole map[string][]string
 }
 
-// Options says what is expected of a repository.
-type Options struct {
+// Expected is what is expected of a published repository.
+type Expected struct {
 	// FirstRoot is the file of the root that is trusted; nil means 1.root.json.
 	FirstRoot []byte
 	Now       time.Time
@@ -41,8 +38,9 @@ type Options struct {
 	Unsigned func(role string) bool
 }
 
-// Verify reads and verifies a repository.
-func Verify(read func(name string) ([]byte, error), opts Options) (*Repository, error) {
+// ReadPublished reads all that a service has published, as package repository
+// does. Anything that a client could not use is an error.
+func ReadPublished(read func(name string) ([]byte, error), opts Expected) (*Published, error) {
 	first := opts.FirstRoot
 	if first == nil {
 		var err error
@@ -58,7 +56,7 @@ func Verify(read func(name string) ([]byte, error), opts Options) (*Repository, 
 	if err != nil {
 		return nil, err
 	}
-	out := &Repository{Roles: map[string]int64{}, Artifacts: map[string]string{}, ByRole: map[string][]string{}}
+	out := &Published{Roles: map[string]int64{}, Artifacts: map[string]string{}, ByRole: map[string][]string{}}
 	for role, err := range reader.Roles(context.Background()) {
 		if err == nil {
 			err = out.add(role, opts)
@@ -85,7 +83,7 @@ func (read server) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // add sums up one role. What repository leaves to its caller is checked here:
 // that nothing has expired and that root keeps RSTUF's rules.
-func (out *Repository) add(role repository.Role, opts Options) error {
+func (out *Published) add(role repository.Role, opts Expected) error {
 	if role.Err != nil {
 		if role.By != rstuf.RoleRoot && opts.Unsigned != nil && opts.Unsigned(role.Name) {
 			return nil // also if its keys changed and it waits to be signed by the new ones
@@ -118,7 +116,7 @@ func (out *Repository) add(role repository.Role, opts Options) error {
 	return nil
 }
 
-func (out *Repository) artifacts(name string, doc *metadata.Document) error {
+func (out *Published) artifacts(name string, doc *metadata.Document) error {
 	files, err := doc.TargetFiles()
 	if err != nil {
 		return err
