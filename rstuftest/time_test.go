@@ -59,6 +59,7 @@ func TestYearWithBot(t *testing.T) {
 				}
 			}
 		}()
+		time.Sleep(time.Hour) // so that the bot and the client do not meet
 		reader := repo.Reader(t)
 		for today := range 400 {
 			require.NoError(t, reader.Refresh(t.Context()), "day %d", today)
