@@ -1,7 +1,6 @@
 package rstuftest_test
 
 import (
-	"context"
 	"slices"
 	"testing"
 
@@ -11,23 +10,15 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
-	"example.org/rstuf/keys"
-	"example.org/rstuf/metadata"
 	"example.org/rstuf/rstuftest"
 )
 
 // What was not done, or waits for people, is an error of whoever waits for it.
 func TestSuccessMeansDone(t *testing.T) {
 	t.Parallel()
-	carol, err := keys.Generate(keys.Ed25519, "carol")
-	require.NoError(t, err)
-	r := rstuftest.New(t, rstuftest.WithPolicy(func(p *ceremony.Policy) {
-		p.HashBins = 0
-		p.Delegations = []ceremony.Role{
-			{Name: "base", Paths: []string{"base/*"}, Days: 7},
-			{Name: "people", Paths: []string{"people/*"}, Keys: []keys.Public{carol.Public()}, Threshold: 1, Days: 7},
-		}
-	}))
+	r := rstuftest.New(t,
+		rstuftest.WithRole(ceremony.Role{Name: "base", Paths: []string{"base/*"}}),
+		rstuftest.WithRole(ceremony.Role{Name: "people", Paths: []string{"people/*"}}, "carol"))
 	ctx := t.Context()
 	artifact := func(path string) rstuf.AddArtifacts {
 		return rstuf.AddArtifacts{Artifacts: []rstuf.Artifact{{Path: path, Info: rstuf.ArtifactInfo{
@@ -63,14 +54,14 @@ func TestSuccessMeansDone(t *testing.T) {
 		assert.Equal(t, []rstuf.WaitingRole{{Role: "people", Signed: signed, Threshold: 1, Unsigned: []string{"carol"}}}, missing.Waiting)
 	}
 	waits(r.Add(ctx, "people/p", []byte("p")), 0)
-	sign(t, r, carol)
+	r.Sign(t, "people", "carol")
 	missing = incomplete(r.Client.DeleteArtifacts(ctx, rstuf.DeleteArtifacts{Artifacts: []string{"people/p"}}))
 	waits(missing, 0)
 	removed, err := r.Client.DeleteArtifacts(ctx, rstuf.DeleteArtifacts{Artifacts: []string{"base/a"}})
 	require.NoError(t, err)
 	_, err = removed.Wait(ctx)
 	assert.NoError(t, err, "that another role waits is not this task's matter")
-	sign(t, r, carol)
+	r.Sign(t, "people", "carol")
 
 	publisher := client.Publisher{Client: r.Client}
 	report, err := publisher.Publish(ctx, slices.Values(append(artifact("base/b").Artifacts, artifact("people/q").Artifacts...)))
@@ -79,18 +70,4 @@ func TestSuccessMeansDone(t *testing.T) {
 	report, err = publisher.Publish(ctx, slices.Values(append(artifact("base/c").Artifacts, artifact("x/z").Artifacts...)))
 	assert.ErrorContains(t, err, "1 of 2 were not published, the first: x/z")
 	assert.Equal(t, int64(1), report.Invalid)
-}
-
-// sign has a person sign what waits.
-func sign(t *testing.T, r *rstuftest.Repository, key *keys.Private) {
-	t.Helper()
-	drafts, err := ceremony.Pending(t.Context(), r.Client)
-	require.NoError(t, err)
-	require.Len(t, drafts, 1)
-	root, err := metadata.Parse(r.RootJSON)
-	require.NoError(t, err)
-	require.NoError(t, drafts[0].Pin(root))
-	require.NoError(t, drafts[0].Sign(context.Background(), key))
-	_, err = drafts[0].Send(t.Context(), r.Client)
-	require.NoError(t, err)
 }
