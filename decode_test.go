@@ -69,7 +69,7 @@ func TestDecodeCostsLittle(t *testing.T) {
 		var invalid rstuf.ValidationError
 		require.ErrorAs(t, err, &invalid, name)
 		assert.LessOrEqual(t, len(invalid), 110, name)
-		assert.Less(t, time.Since(start), 5*time.Second, name)
+		assert.Less(t, time.Since(start), time.Minute, name) // a second or so, but for machines that do much else
 		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(100*size), name)
 	}
 }

@@ -159,7 +159,7 @@ func TestPruningBesidePublications(t *testing.T) {
 	f := newFixture(t, func(c *service.Config) { c.Storage, c.KeepVersions = slow, time.Hour })
 	f.bootstrap()
 	f.ok(f.post("/artifacts/", adding("a")))
-	require.Eventually(t, func() bool { return f.svc.Replaced() > 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.svc.Replaced() > 0 }, time.Minute, time.Millisecond)
 	f.pass(2 * time.Hour)
 	<-slow.started // and it does not end
 	f.ok(f.post("/artifacts/", adding("b")))

@@ -134,7 +134,7 @@ func TestFailedPublicationLeavesItsNumber(t *testing.T) {
 	f.bootstrap()
 	disk.full.Store(true)
 	id := f.post("/artifacts/", adding("a"))
-	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, time.Minute, time.Millisecond)
 	entries, err := filepath.Glob(filepath.Join(folder, "2.bins-*.json"))
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
@@ -152,7 +152,7 @@ func TestFailedPublicationLeavesItsNumber(t *testing.T) {
 	f.svc.MetadataHandler().ServeHTTP(w, httptest.NewRequest("GET", "/"+left, nil))
 	assert.Equal(t, http.StatusNotFound, w.Code, "it was never published")
 	assert.FileExists(t, filepath.Join(folder, strings.Replace(left, "2.", "3.", 1)))
-	require.Eventually(t, func() bool { _, err := os.Stat(entries[0]); return os.IsNotExist(err) }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(entries[0]); return os.IsNotExist(err) }, time.Minute, time.Millisecond)
 }
 
 // noSnapshots is a storage with room for anything but snapshots while full.

@@ -353,7 +353,7 @@ func (r *crashRun) recover() {
 	at := r.crash.at
 	require.NoError(r, r.open(newCrasher(-1)), "crash %s", at)
 	for _, id := range r.acked {
-		require.Eventually(r, func() bool { return r.state(id) == rstuf.TaskSuccess }, 5*time.Second, time.Millisecond, "task %s", id)
+		require.Eventually(r, func() bool { return r.state(id) == rstuf.TaskSuccess }, time.Minute, time.Millisecond, "task %s", id)
 	}
 	if r.s.current().bootstrapped() {
 		r.flush()
@@ -368,7 +368,7 @@ func (r *crashRun) recover() {
 func (r *crashRun) flush() {
 	id := r.s.queue.nextID()
 	require.NoError(r, r.s.queue.accept(r.Context(), id, newRecord(publishArtifacts, false)))
-	require.Eventually(r, func() bool { return r.state(id.String()) == rstuf.TaskSuccess }, 5*time.Second, time.Millisecond)
+	require.Eventually(r, func() bool { return r.state(id.String()) == rstuf.TaskSuccess }, time.Minute, time.Millisecond)
 }
 
 // crashRoots makes a first root and the next, which has another online key.

@@ -53,7 +53,7 @@ func TestFullDisk(t *testing.T) {
 	f.bootstrap()
 	disk.full.Store(true)
 	id := f.post("/artifacts/", adding("a"))
-	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, time.Minute, time.Millisecond)
 	assert.ErrorIs(t, f.svc.Status().Paused, syscall.ENOSPC)
 	ready := call(f.svc.Handler(), "GET", "/readyz", nil)
 	assert.Equal(t, http.StatusServiceUnavailable, ready.Code)
@@ -80,7 +80,7 @@ func TestReadyTellsDetailsToTokens(t *testing.T) {
 	require.NoError(t, err)
 	code, text := authorized(f, "POST", "/api/v1/bootstrap/", "Bearer "+adminSecret, string(payload))
 	require.Equal(t, http.StatusAccepted, code, text)
-	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, time.Minute, time.Millisecond)
 	for _, authorization := range []string{"", "Bearer guess"} {
 		code, text = authorized(f, "GET", "/readyz", authorization, "")
 		assert.Equal(t, http.StatusServiceUnavailable, code)
@@ -107,7 +107,7 @@ func TestDamagedRole(t *testing.T) {
 	damaged[len(damaged)/2] ^= 1
 	require.NoError(t, os.WriteFile(file, damaged, 0o644))
 	id := f.post("/artifacts/", adding("a"))
-	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, time.Minute, time.Millisecond)
 	assert.ErrorContains(t, f.svc.Status().Paused, "3."+roles[0]+".json is damaged")
 	require.NoError(t, os.WriteFile(file, right, 0o644))
 	f.ok(id)
@@ -242,7 +242,7 @@ func TestOnlineKeyIsGone(t *testing.T) {
 	f.cfg.OnlineKeys = nil
 	f.start()
 	id := f.post("/artifacts/", adding("a"))
-	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, time.Minute, time.Millisecond)
 	assert.ErrorContains(t, f.svc.Status().Paused, "cannot be opened")
 	pem, err := f.online.MarshalPEM(nil)
 	require.NoError(t, err)

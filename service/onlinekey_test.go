@@ -122,7 +122,7 @@ func TestSignerThatLies(t *testing.T) {
 	f := newFixture(t, func(c *service.Config) { c.OnlineKeys = []keys.Signer{lyingSigner{key}} })
 	f.online = key
 	f.post("/bootstrap/", f.draft().Payload())
-	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, time.Minute, time.Millisecond)
 	assert.ErrorIs(t, f.svc.Status().Paused, keys.ErrBadSignature)
 	_, err := os.Stat(filepath.Join(f.cfg.Dir, "metadata", "timestamp.json"))
 	assert.ErrorIs(t, err, os.ErrNotExist)

@@ -131,7 +131,7 @@ func (f *fixture) end(id string) rstuf.Task {
 	require.Eventually(f, func() bool {
 		task = f.task(id)
 		return task.State.Terminal()
-	}, 10*time.Second, time.Millisecond, "task %s", id)
+	}, time.Minute, time.Millisecond, "task %s", id)
 	return task
 }
 
@@ -354,14 +354,14 @@ func TestScheduledBump(t *testing.T) {
 	f.ok(f.post("/artifacts/", adding("a")))
 	before := f.audit()
 	f.pass(23*time.Hour + 30*time.Minute)
-	require.Eventually(t, func() bool { return f.audit().Timestamp > before.Timestamp }, 10*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return f.svc.Status().Expires.After(f.clock().Add(time.Hour)) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.audit().Timestamp > before.Timestamp }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return f.svc.Status().Expires.After(f.clock().Add(time.Hour)) }, time.Minute, time.Millisecond)
 	assert.Equal(t, int64(1), f.audit().Roles["targets"], "it has a year")
 
 	require.NoError(t, f.svc.Close(context.Background()))
 	f.pass(90 * 24 * time.Hour)
 	f.start()
-	require.Eventually(t, func() bool { return f.svc.Status().Expires.After(f.clock()) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.svc.Status().Expires.After(f.clock()) }, time.Minute, time.Millisecond)
 	assert.Len(t, f.audit().Artifacts, 1)
 }
 
@@ -426,7 +426,7 @@ func TestRetention(t *testing.T) {
 	for _, path := range []string{"a", "b", "c"} {
 		f.ok(f.post("/artifacts/", adding(path)))
 	}
-	require.Eventually(t, func() bool { return f.svc.Replaced() == 6 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.svc.Replaced() == 6 }, time.Minute, time.Millisecond)
 	count := func() int {
 		list, err := os.ReadDir(filepath.Join(f.cfg.Dir, "metadata"))
 		require.NoError(t, err)
@@ -438,6 +438,6 @@ func TestRetention(t *testing.T) {
 	assert.Equal(t, 6, f.svc.Replaced())
 	assert.Equal(t, 15, count())
 	f.pass(2 * time.Hour)
-	require.Eventually(t, func() bool { return count() == 2+1+4+1+1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return count() == 2+1+4+1+1 }, time.Minute, time.Millisecond)
 	assert.Len(t, f.audit().Artifacts, 3)
 }

@@ -124,7 +124,7 @@ func (l *life) state(id string) rstuf.TaskState {
 
 func (l *life) ends(id string, want rstuf.TaskState) {
 	l.Helper()
-	require.Eventually(l, func() bool { return l.state(id) == want }, 5*time.Second, time.Millisecond)
+	require.Eventually(l, func() bool { return l.state(id) == want }, time.Minute, time.Millisecond)
 }
 
 func (l *life) add(path string) string {
@@ -145,7 +145,7 @@ func (l *life) noted() bool {
 func (l *life) die() {
 	<-l.signer.entered
 	l.used.Store(1 << 40)
-	require.Eventually(l, l.noted, 5*time.Second, time.Millisecond)
+	require.Eventually(l, l.noted, time.Minute, time.Millisecond)
 	l.kill()
 	l.used.Store(0)
 }
@@ -239,7 +239,7 @@ func TestPanicsAreDeaths(t *testing.T) {
 	l := newLife(t)
 	l.signer.panics.Store(true)
 	id := l.add("a")
-	require.Eventually(t, func() bool { return len(l.s.Status().SetAside) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(l.s.Status().SetAside) == 1 }, time.Minute, time.Millisecond)
 	l.signer.panics.Store(false)
 	l.ends(l.add("b"), rstuf.TaskSuccess)
 	assert.Equal(t, []string{id}, l.s.Status().SetAside)

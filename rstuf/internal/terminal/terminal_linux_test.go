@@ -95,7 +95,7 @@ func TestCancel(t *testing.T) {
 		_, err := asked.Password(ctx, "password")
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return !terminaltest.Echo(t, tty) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !terminaltest.Echo(t, tty) }, time.Minute, time.Millisecond)
 	cancel()
 	assert.ErrorIs(t, <-done, context.Canceled)
 	assert.True(t, terminaltest.Echo(t, tty), "echo is on again")
