@@ -34,8 +34,9 @@ func (d Difference) String() string {
 	return fmt.Sprintf("~ %s: %s -> %s", quote.Line(d.Field), quote.Line(d.Old), quote.Line(d.New))
 }
 
-// rootDifferences are all changes from one root to the next.
-func rootDifferences(old, next *metadata.Root) []Difference {
+// RootDifferences are all changes from one root to another. What strangers wrote
+// in them may be of any length.
+func RootDifferences(old, next *metadata.Root) []Difference {
 	var list differences
 	list.add("expires", old.Expires.Format(time.RFC3339), next.Expires.Format(time.RFC3339))
 	used := map[string]bool{}

@@ -128,9 +128,9 @@ func (d *Draft) reviewRoot(r *Review) {
 	root := mustRoot(d.document)
 	switch {
 	case d.base != nil && d.pinned != nil:
-		r.Changes = rootDifferences(mustRoot(d.pinned), root)
+		r.Changes = RootDifferences(mustRoot(d.pinned), root)
 	case d.base != nil:
-		r.Changes = rootDifferences(mustRoot(d.base), root)
+		r.Changes = RootDifferences(mustRoot(d.base), root)
 	}
 	role := root.Roles[rstuf.RoleRoot]
 	distinct := d.signers[len(d.signers)-1].DistinctKeys()

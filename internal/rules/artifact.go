@@ -74,6 +74,9 @@ var digestLength = map[string]int{
 	"sha1": 40, "md5": 32,
 }
 
+// KnownHash tells whether python-tuf knows a hash by this name.
+func KnownHash(algorithm string) bool { return digestLength[algorithm] != 0 }
+
 // safe are the algorithms of which an artifact needs one: the others no client
 // checks that is supported, or they can be forged.
 var safe = []string{"sha256", "sha512", "blake2b-256"}
