@@ -62,12 +62,13 @@ var floors = map[string]floor{
 	"bootstrap/firstgen":                   {ours: []string{".", "internal/rules", "internal/shape"}},
 	"bootstrap":                            {ours: []string{".", "bootstrap/firstgen", "internal/files", "internal/wire", "keys", "metadata"}},
 	"ceremony":                             {ours: []string{".", "bootstrap/firstgen", "internal/files", "internal/quote", "keys", "metadata", "internal/rules"}, theirs: []string{"go.yaml.in/yaml/v3"}},
+	"health":                               {ours: []string{".", "ceremony", "client", "internal/canonical", "internal/quote", "internal/rules", "internal/wire", "keys", "metadata", "repository"}},
 	"service/internal/boltcheck":           {},
 	"service":                              {ours: []string{".", "bootstrap/firstgen", "internal/wire", "internal/canonical", "internal/durable", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
 	"internal/tuftest":                     {ours: []string{".", "keys", "metadata", "repository"}},
 	"rstuf": {
 		ours: []string{
-			".", "bootstrap", "ceremony", "client", "internal/files", "keys", "keys/vault", "metadata",
+			".", "bootstrap", "ceremony", "client", "health", "internal/files", "keys", "keys/vault", "metadata",
 			"internal/quote", "internal/rules", "internal/transport", "internal/wire", "repository", "rstuf/internal/config", "rstuf/internal/terminal", "service",
 		},
 		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),

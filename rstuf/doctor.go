@@ -3,17 +3,16 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"example.org/rstuf"
-	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
+	"example.org/rstuf/health"
 	"example.org/rstuf/internal/transport"
-	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/metadata"
+	"example.org/rstuf/repository"
 )
 
 // doctorCommand is what the flags of rstuf doctor say.
@@ -23,12 +22,8 @@ type doctorCommand struct {
 	soon      time.Duration
 	strict    bool
 	skipRoles bool
-	now       time.Time
+	soonGiven func() bool
 }
-
-// onlineMargin is how long before its end a worker signs an online role anew:
-// one that is nearer to it was forgotten.
-const onlineMargin = 45 * time.Minute
 
 func newDoctorCommand(a *app) *cobra.Command {
 	c := &doctorCommand{app: a}
@@ -37,8 +32,8 @@ func newDoctorCommand(a *app) *cobra.Command {
 		Short: "Find out how a repository is",
 		Long: `Find out how a repository is: versions and lives of all roles, thresholds and how
 many keys may be lost, what waits for signatures (and since when, for delegated
-roles), keys and the clients that can use them, and artifacts that some clients
-can't verify.
+roles), what changed from one root to the next, which TUF clients can read it
+and what not, and how many bytes of metadata people download.
 
 URL is that of the API or of the metadata files; --api-server and
 --metadata-url name the other one, so that both are looked at. The root is
@@ -57,101 +52,99 @@ awaited. With --strict a warning is as an error.`,
 	a.api.add(cmd)
 	c.repo.add(cmd)
 	flags := cmd.Flags()
-	flags.DurationVar(&c.soon, "soon", 30*24*time.Hour, "warn of offline roles that expire within this `TIME`")
+	flags.DurationVar(&c.soon, "soon", 30*24*time.Hour, "warn of offline roles that expire within this `TIME`; unless it is given, not before three quarters of their life are over")
+	c.soonGiven = func() bool { return flags.Changed("soon") }
 	flags.BoolVar(&c.strict, "strict", false, "let warnings fail too")
 	flags.BoolVar(&c.skipRoles, "skip-delegated", false, "do not read the delegated roles, which may be many")
 	return cmd
 }
 
-// finding is one thing that is not as it should be.
-type finding struct {
-	// Level is error, warning or info.
-	Level   string `json:"level"`
-	Subject string `json:"subject"`
-	Text    string `json:"text"`
-}
-
-const (
-	levelError   = "error"
-	levelWarning = "warning"
-	levelInfo    = "info"
-)
-
-// roleHealth is how one role is.
-type roleHealth struct {
-	Role    string    `json:"role"`
-	Version int64     `json:"version"`
-	Expires time.Time `json:"expires"`
-	// Left is the time until then in seconds; negative once it has expired.
-	Left      int64 `json:"seconds_left"`
-	Threshold int   `json:"threshold"`
-	Keys      int   `json:"keys"`
-	// Slack is how many keys may be lost.
-	Slack  int               `json:"slack"`
-	Signed []metadata.KeyRef `json:"signed"`
-	Online bool              `json:"online"`
-}
-
-// pendingHealth is what waits for signatures.
-type pendingHealth struct {
-	pendingInfo
-	// Age is how long it has waited in seconds; 0 if nothing tells. The API
-	// does not: a delegated role's end and life do, since the service makes
-	// its versions, but people choose the life of each root.
-	Age int64 `json:"seconds_waiting,omitempty"`
-}
-
-// health is the whole report.
-type health struct {
-	API       string          `json:"api,omitempty"`
-	Metadata  string          `json:"metadata,omitempty"`
-	Bootstrap string          `json:"bootstrap,omitempty"`
-	Roles     []roleHealth    `json:"roles"`
-	Artifacts int             `json:"artifacts"`
-	Pending   []pendingHealth `json:"pending"`
-	Keys      []keyInfo       `json:"keys"`
-	Findings  []finding       `json:"findings"`
-	Healthy   bool            `json:"healthy"`
-}
-
-func (h *health) find(level, subject, format string, args ...any) {
-	h.Findings = append(h.Findings, finding{level, subject, fmt.Sprintf(format, args...)})
-}
-
-func (h *health) has(level string) bool {
-	for _, f := range h.Findings {
-		if f.Level == level {
-			return true
-		}
-	}
-	return false
+// doctorResult is the report, and what it comes to.
+type doctorResult struct {
+	*health.Report
+	Healthy bool `json:"healthy"`
 }
 
 func (c *doctorCommand) run(ctx context.Context, args []string) error {
-	c.now = time.Now()
 	api, files, err := c.places(ctx, args)
 	if err != nil {
 		return err
 	}
-	h := &health{Roles: []roleHealth{}, Pending: []pendingHealth{}, Keys: []keyInfo{}, Findings: []finding{}}
-	var settings *rstuf.RepositorySettings
+	cfg := health.Config{SkipDelegated: c.skipRoles, Policy: c.policy()}
 	if api {
-		if settings, err = c.examineAPI(ctx, h); err != nil {
+		if cfg.API, err = c.connect(); err != nil {
 			return err
 		}
 	}
 	if files {
-		err = c.examineMetadata(ctx, h, settings)
+		if cfg.Reader, cfg.Unpinned, err = c.readerToExamine(ctx, cfg.API); err != nil {
+			return err
+		}
+	}
+	report := health.Examine(ctx, cfg)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	healthy := !report.Has(health.Error) && (!c.strict || !report.Has(health.Warning))
+	result := doctorResult{report, healthy}
+	if err := c.result(result, func() { c.printReport(result) }); err != nil {
+		return err
+	}
+	switch {
+	case !healthy:
+		return errors.New("the repository is not healthy")
+	case len(report.Pending) > 0:
+		return waitingError{"signatures are awaited"}
+	}
+	return nil
+}
+
+// policy is the usual one, with what the flags say.
+func (c *doctorCommand) policy() health.Policy {
+	if !c.soonGiven() {
+		return health.Policy{}
+	}
+	if c.soon == 0 {
+		c.soon = -1 // no role is too near its end
+	}
+	return health.Policy{Soon: c.soon, SoonShare: 1}
+}
+
+// readerToExamine begins with the pinned root, else with the server's first, else
+// with the API's.
+func (c *doctorCommand) readerToExamine(ctx context.Context, api *client.Client) (reader *repository.Reader, unpinned bool, err error) {
+	repo, err := c.repository(&c.repo)
+	if err != nil {
+		return nil, false, err
+	}
+	var trusted *metadata.Document
+	if c.repo.root != "" || len(repo.TrustedRoot) > 0 {
+		trusted, err = c.trustedRoot(ctx, &c.repo, repo)
 	} else {
-		h.find(levelInfo, "metadata", "no metadata URL is known: timestamp, snapshot and delegated roles were not looked at")
-		if settings != nil {
-			c.examineSettings(h, settings)
+		unpinned = true
+		trusted, err = c.unpinnedRoot(ctx, repo.MetadataURL, api)
+	}
+	if err == nil {
+		reader, err = c.lookFrom(repo.MetadataURL, trusted)
+	}
+	return reader, unpinned, err
+}
+
+func (c *doctorCommand) unpinnedRoot(ctx context.Context, metadataURL string, api *client.Client) (*metadata.Document, error) {
+	http, err := c.fileServers()
+	if err != nil {
+		return nil, err
+	}
+	first, err := repository.FirstRootUnsafe(ctx, metadataURL, http)
+	if err != nil && api != nil {
+		if settings, apiErr := api.Settings(ctx); apiErr == nil && settings.TrustedRoot != nil {
+			first, err = settings.TrustedRoot, nil
 		}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.finish(h)
+	return metadata.Parse(first)
 }
 
 // places finds out whether there are an API and metadata files to look at.
@@ -191,128 +184,4 @@ func (c *doctorCommand) place(ctx context.Context, url string) error {
 		return err
 	}
 	return nil
-}
-
-// examineAPI looks at the bootstrap and at what waits for signatures. The
-// settings are nil before the bootstrap is finished.
-func (c *doctorCommand) examineAPI(ctx context.Context, h *health) (*rstuf.RepositorySettings, error) {
-	api, err := c.connect()
-	if err != nil {
-		return nil, err
-	}
-	h.API = api.URL()
-	state, err := api.BootstrapState(ctx)
-	if err != nil {
-		return nil, err
-	}
-	h.Bootstrap = state.State
-	var settings *rstuf.RepositorySettings
-	switch {
-	case state.State == wire.BootstrapSigning:
-		h.find(levelWarning, "bootstrap", "it waits for root signatures")
-	case !state.Bootstrap:
-		h.find(levelError, "bootstrap", "there is no repository yet")
-		return nil, nil
-	default:
-		if settings, err = api.Settings(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return settings, c.examinePending(ctx, api, h, settings)
-}
-
-func (c *doctorCommand) examinePending(ctx context.Context, api *client.Client, h *health, settings *rstuf.RepositorySettings) error {
-	drafts, err := ceremony.Pending(ctx, api)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		h.find(levelError, "pending", "%v", err)
-	}
-	for _, draft := range drafts {
-		doc, status := draft.Document(), draft.Status()
-		p := pendingHealth{pendingInfo: pendingInfo{draft.Role(), doc.Version(), doc.Expires(), status}}
-		waiting := ""
-		if age := c.age(draft, settings); age > 0 {
-			p.Age = int64(age.Seconds())
-			waiting = ", for about " + roughly(age)
-		}
-		h.Pending = append(h.Pending, p)
-		h.find(levelWarning, draft.Role(), "version %d waits for signatures%s: %s", doc.Version(), waiting, status)
-		if err := doc.CheckExpiry(c.now); err != nil {
-			h.find(levelError, draft.Role(), "what waits for signatures has expired: stop it and begin anew")
-		}
-	}
-	return nil
-}
-
-// age is how long a delegated role has waited, or 0. Deployments of RSTUF let
-// some first versions expire as they make them: those tell nothing.
-func (c *doctorCommand) age(draft *ceremony.Draft, settings *rstuf.RepositorySettings) time.Duration {
-	doc := draft.Document()
-	if settings == nil || draft.Role() == rstuf.RoleRoot || doc.CheckExpiry(c.now) != nil {
-		return 0
-	}
-	days := settings.Expiration[draft.Role()]
-	if days == 0 {
-		return 0
-	}
-	return max(c.now.Sub(doc.Expires().AddDate(0, 0, -days)), time.Second)
-}
-
-// examineSettings looks at what the API says of root and targets, where there
-// are no metadata files to look at.
-func (c *doctorCommand) examineSettings(h *health, settings *rstuf.RepositorySettings) {
-	doc, err := metadata.Parse(settings.TrustedRoot)
-	if err != nil {
-		h.find(levelError, rstuf.RoleRoot, "the API sent %v", err)
-		return
-	}
-	root, err := doc.Root()
-	if err != nil {
-		h.find(levelError, rstuf.RoleRoot, "the API sent %v", err)
-		return
-	}
-	c.examineRoot(h, doc, root)
-	if targets, err := metadata.Parse(settings.TrustedTargets); err == nil {
-		if delegation, err := root.Delegation(rstuf.RoleTargets); err == nil {
-			c.examineRole(h, targets, delegation, true)
-		}
-	}
-}
-
-// finish prints the report and says what it comes to.
-func (c *doctorCommand) finish(h *health) error {
-	h.Healthy = !h.has(levelError) && (!c.strict || !h.has(levelWarning))
-	if err := c.result(h, func() { c.printHealth(h) }); err != nil {
-		return err
-	}
-	switch {
-	case !h.Healthy:
-		return errors.New("the repository is not healthy")
-	case len(h.Pending) > 0:
-		return waitingError{"signatures are awaited"}
-	}
-	return nil
-}
-
-// roughly is a duration in its largest unit.
-func roughly(d time.Duration) string {
-	unit := func(n int64, name string) string {
-		if n == 1 {
-			return "1 " + name
-		}
-		return fmt.Sprintf("%d %ss", n, name)
-	}
-	switch {
-	case d < 0:
-		return "-" + roughly(-d)
-	case d < time.Minute:
-		return unit(int64(d/time.Second), "second")
-	case d < time.Hour:
-		return unit(int64(d/time.Minute), "minute")
-	case d < 48*time.Hour:
-		return unit(int64(d/time.Hour), "hour")
-	}
-	return unit(int64(d/(24*time.Hour)), "day")
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 
+	"example.org/rstuf/health"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/rstuf/internal/terminal"
 	"github.com/spf13/cobra"
@@ -113,27 +114,13 @@ func (a *app) newPassword(ctx context.Context, s *saveFlags) ([]byte, error) {
 
 // keyInfo is what the command says about a key.
 type keyInfo struct {
-	Name    string          `json:"name"`
-	KeyID   string          `json:"keyid"`
-	KeyType string          `json:"keytype"`
-	Scheme  string          `json:"scheme"`
-	Public  string          `json:"public,omitempty"`
-	URI     string          `json:"online_key_uri,omitempty"`
-	Clients []clientSupport `json:"clients,omitempty"`
-	File    string          `json:"file,omitempty"`
+	health.Key
+	File string `json:"file,omitempty"`
 	// Encrypted is nil for a public key.
 	Encrypted *bool `json:"encrypted,omitempty"`
 }
 
-func describeKey(key keys.Public) keyInfo {
-	k := key.Key()
-	info := keyInfo{Name: key.Name(), KeyID: key.ID(), KeyType: k.KeyType, Scheme: k.Scheme, Public: k.Public(), URI: k.OnlineURI}
-	if k.Value["identity"] != "" {
-		info.Public = k.Value["identity"] + " at " + k.Value["issuer"]
-	}
-	info.Clients = clientsOf(key)
-	return info
-}
+func describeKey(key keys.Public) keyInfo { return keyInfo{Key: health.DescribeKey(key)} }
 
 func newKeyGenerateCommand(a *app) *cobra.Command {
 	var (
@@ -177,7 +164,7 @@ flag says is asked for.`,
 			info := describeKey(key.Public())
 			info.File, info.Encrypted = save.file, ptr(!opts.Plain)
 			return a.result(info, func() {
-				a.table([]string{"key id", "key type", "public key"}, [][]string{{info.KeyID, info.KeyType, shortPublic(info.Public)}})
+				a.table([]string{"key id", "key type", "public key"}, [][]string{{info.ID, info.Type, shortPublic(info.Public)}})
 				a.printf("private key: %s (%s)\npublic key:  %s.pub", save.file, encryption(opts.Plain), save.file)
 			})
 		},

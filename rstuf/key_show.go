@@ -10,42 +10,6 @@ import (
 	"example.org/rstuf/keys"
 )
 
-// clientSupport is one TUF client and whether it verifies signatures of a key.
-type clientSupport struct {
-	Name  string `json:"name"`
-	Works bool   `json:"works"`
-	// Note is what to mind; empty if there is nothing.
-	Note string `json:"note,omitempty"`
-}
-
-// clientsOf says with which clients a key works. Facts of the clients' own
-// sources as of late 2026.
-func clientsOf(key keys.Public) []clientSupport {
-	k := key.Key()
-	python, gotuf, tough, js := clientSupport{Name: "python-tuf"}, clientSupport{Name: "go-tuf"}, clientSupport{Name: "tough"}, clientSupport{Name: "tuf-js"}
-	switch {
-	case k.KeyType == keys.KeyTypeEd25519,
-		k.KeyType == keys.KeyTypeECDSA && k.Scheme == keys.SchemeECDSAP256,
-		k.KeyType == keys.KeyTypeRSA && k.Scheme == keys.SchemeRSAPSS256:
-		python.Works, gotuf.Works, tough.Works, js.Works = true, true, true, true
-	case k.KeyType == keys.KeyTypeECDSA && k.Scheme == keys.SchemeECDSAP384:
-		python.Works, gotuf.Works = true, true
-		tough.Note = "it knows P-256 alone"
-		js.Note = "it hashes with SHA-256 where P-384 signs SHA-384"
-	case k.KeyType == keys.KeyTypeSigstore:
-		python.Works, python.Note = true, "with securesystemslib's sigstore extra and the key type registered"
-		gotuf.Note, tough.Note, js.Note = "it does not know the key type", "it refuses the whole document", "it does not know the key type"
-	default:
-		for _, c := range []*clientSupport{&python, &gotuf, &tough, &js} {
-			c.Note = "key type or scheme unknown"
-		}
-	}
-	if tough.Works && k.Name != "" {
-		tough.Note = "older releases refuse keys with a name, since they count it into the key id"
-	}
-	return []clientSupport{python, gotuf, tough, js}
-}
-
 func newKeyShowCommand(a *app) *cobra.Command {
 	var secret secretFlags
 	cmd := &cobra.Command{
@@ -86,8 +50,8 @@ func (a *app) printKey(info keyInfo) {
 	if name == "" {
 		name = "(none)"
 	}
-	kind := info.KeyType
-	if info.Scheme != info.KeyType {
+	kind := info.Type
+	if info.Scheme != info.Type {
 		kind += ", " + info.Scheme
 	}
 	what := "public key"
@@ -95,7 +59,7 @@ func (a *app) printKey(info keyInfo) {
 		what = "private key, " + encryption(!*info.Encrypted)
 	}
 	a.printf("file:    %s (%s)", info.File, what)
-	a.printf("name:    %s\nkey id:  %s\ntype:    %s\npublic:  %s", name, info.KeyID, kind, shortPublic(info.Public))
+	a.printf("name:    %s\nkey id:  %s\ntype:    %s\npublic:  %s", name, info.ID, kind, shortPublic(info.Public))
 	if info.URI != "" {
 		a.printf("uri:     %s", info.URI)
 	}
@@ -228,7 +192,7 @@ func (a *app) convertPrivate(ctx context.Context, path string, secret *secretFla
 	info := describeKey(key.Public())
 	info.File, info.Encrypted = save.file, ptr(!opts.Plain)
 	return a.result(info, func() {
-		a.printf("wrote %s (%s) and %s.pub, key id %s", save.file, encryption(opts.Plain), save.file, info.KeyID)
+		a.printf("wrote %s (%s) and %s.pub, key id %s", save.file, encryption(opts.Plain), save.file, info.ID)
 	})
 }
 
@@ -285,7 +249,7 @@ key which cannot sign stops the repository.`,
 				Bytes        int     `json:"signature_bytes"`
 			}{describeKey(signer.Public()), float64(took.Microseconds()) / 1000, len(sig)}
 			return a.result(result, func() {
-				a.printf("key %s signs: a signature of %d bytes in %.1f ms, verified", result.KeyID, result.Bytes, result.Milliseconds)
+				a.printf("key %s signs: a signature of %d bytes in %.1f ms, verified", result.ID, result.Bytes, result.Milliseconds)
 			})
 		},
 	}

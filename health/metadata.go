@@ -1,0 +1,162 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+	"example.org/rstuf/repository"
+)
+
+// examineMetadata looks at the chain of roots, and then at all roles.
+func (x *examination) examineMetadata(ctx context.Context) {
+	x.r.Metadata = x.Reader.URL()
+	if x.Unpinned {
+		x.find(rootUnpinned, ofRole(rstuf.RoleRoot), "it was not compared with a pinned one")
+	}
+	roots, err := x.Reader.Roots(ctx)
+	if err != nil {
+		x.unread(ctx, metadataUnread, finding{}, "all metadata but the root that is trusted", err)
+		x.examineSeen(ctx)
+		return
+	}
+	x.examineChain(roots)
+	defer x.compareRoot(roots[len(roots)-1])
+	n := 0
+	for role, err := range x.Reader.Roles(ctx) {
+		if err != nil {
+			x.stopped(ctx, n, err)
+			return
+		}
+		n++
+		x.examineRole(role)
+		if x.SkipDelegated && role.Name == rstuf.RoleTargets && role.By == rstuf.RoleRoot {
+			x.notSeen("delegated roles", "they were skipped, as asked for")
+			break
+		}
+	}
+	x.examineRemoved(ctx)
+}
+
+// stopped notes that the roles end with an error, after n of them.
+func (x *examination) stopped(ctx context.Context, n int, err error) {
+	if errors.Is(err, repository.ErrRoleRemoved) {
+		x.find(roleRemoved, ofRole(rstuf.RoleSnapshot), "%v", err)
+		x.notSeen("all roles but root", err.Error())
+		x.examineSeen(ctx)
+		return
+	}
+	what := "timestamp, snapshot, targets and all delegated roles"
+	if n > 0 {
+		what = fmt.Sprintf("the roles after the first %d", n)
+	}
+	x.unread(ctx, metadataUnread, finding{}, what, err)
+	if n == 0 {
+		x.examineSeen(ctx)
+	}
+}
+
+// examineSeen looks at the top-level roles that were verified before something
+// failed.
+func (x *examination) examineSeen(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // it fetches nothing
+	defer cancel()
+	seen, err := x.Reader.Seen(ctx)
+	if err != nil {
+		return
+	}
+	for _, role := range seen {
+		x.examineRole(role)
+	}
+}
+
+// examineRole looks at one role.
+func (x *examination) examineRole(role repository.Role) {
+	switch {
+	case errors.Is(role.Err, repository.ErrNotSigned):
+		x.find(roleUnsigned, ofRole(role.Name), "it is not published yet")
+		x.verdicts.unsigned(role.Name)
+	case role.Err != nil:
+		x.find(roleUnread, ofRole(role.Name), "%v", role.Err)
+		x.notSeen("role "+cut(role.Name), role.Err.Error())
+	case role.Name == rstuf.RoleRoot && role.By == rstuf.RoleRoot:
+		root, err := role.Document.Root()
+		if err != nil {
+			x.find(roleUnread, ofRole(role.Name), "%v", err)
+			return
+		}
+		x.examineRoot(role.Document, root, FromMetadata)
+	default:
+		about := Role{By: role.By, From: FromMetadata, Verified: true}
+		if role.Document.Type() == rstuf.RoleTargets {
+			x.examineTargets(about, role.Document, role.Delegation)
+			return
+		}
+		x.examineLengths(role.Document)
+		x.add(x.examineDocument(about, role.Document, role.Delegation))
+	}
+}
+
+// examineLengths notes the files whose length the timestamp or the snapshot
+// tells: clients take them whatever size they have.
+func (x *examination) examineLengths(doc *metadata.Document) {
+	var meta map[string]metadata.MetaFile
+	if doc.Type() == rstuf.RoleTimestamp {
+		if timestamp, err := doc.Timestamp(); err == nil {
+			meta = timestamp.Meta
+		}
+	} else if snapshot, err := doc.Snapshot(); err == nil {
+		meta = snapshot.Meta
+	}
+	for file, told := range meta {
+		if told.Length != nil {
+			x.lengths[file] = true
+		}
+	}
+	if doc.Type() == rstuf.RoleSnapshot {
+		x.listed = meta
+	}
+}
+
+// compareRoot compares the newest root with the one that the API trusts.
+func (x *examination) compareRoot(newest *metadata.Document) {
+	if x.settings == nil {
+		return
+	}
+	if known, err := metadata.Parse(x.settings.TrustedRoot); err == nil && known.Version() != newest.Version() {
+		x.find(rootDiffers, ofRole(rstuf.RoleRoot), "the API has version %d and the metadata server version %d", known.Version(), newest.Version())
+	}
+}
+
+// examineRemoved looks for roles that an older snapshot lists and the newest one
+// does not: clients that hold the older one refuse the newest, as the
+// specification has it (section 5.5.5). RSTUF's worker makes such snapshots when
+// a delegation is deleted; of hash bins it deletes none.
+func (x *examination) examineRemoved(ctx context.Context) {
+	if x.bins != nil || x.policy.OldSnapshots < 0 || x.listed == nil {
+		return
+	}
+	for doc, err := range x.Reader.SnapshotsBefore(ctx, x.policy.OldSnapshots) {
+		if err != nil {
+			x.unread(ctx, snapshotsUnread, ofRole(rstuf.RoleSnapshot), "the snapshots before the newest one", err)
+			return
+		}
+		snapshot, err := doc.Snapshot()
+		if err != nil {
+			x.find(snapshotsUnread, ofRole(rstuf.RoleSnapshot), "%v", err)
+			return
+		}
+		for _, file := range slices.Sorted(maps.Keys(snapshot.Meta)) {
+			if _, listed := x.listed[file]; !listed {
+				x.listed[file] = metadata.MetaFile{} // told once
+				x.find(roleRemoved, ofRole(strings.TrimSuffix(file, ".json")), "snapshot version %d lists it and the newest does not: clients that hold a snapshot up to that one refuse every later one", doc.Version())
+			}
+		}
+	}
+}
