@@ -24,4 +24,19 @@
 //
 // Outside a bubble the servers are on loopback ports, and [WithClock] sets the
 // clock.
+//
+// # Attacks
+//
+// [TestDownloader] runs code that downloads artifacts through ordinary uses and
+// through all attacks, given as one function:
+//
+//	func TestUpdater(t *testing.T) {
+//		rstuftest.TestDownloader(t, func(ctx context.Context, q rstuftest.Request) ([]byte, error) {
+//			return newUpdater(q.MetadataURL, q.Root, q.Cache, q.HTTPClient).Get(ctx, q.Artifact)
+//		}, nil)
+//	}
+//
+// Each attack of [Attacks] is a value that [Attack.Apply] also applies to any
+// repository, and undoes. A bubble has no real connections and no child
+// processes, so the code under test must take an [http.Client].
 package rstuftest

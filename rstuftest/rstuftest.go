@@ -40,7 +40,7 @@ type Repository struct {
 	network   *network
 	now       func() time.Time
 	keyFolder string // where the service finds online keys of later roots
-	storage   *memory
+	storage   service.Storage
 	web       webServer
 	types     keyTypes
 }
@@ -72,7 +72,7 @@ func New(t testing.TB, opts ...Option) *Repository {
 // folder, and the caller closes the repository.
 func Start(ctx context.Context, dir string, opts ...Option) (*Repository, error) {
 	o := newOptions(opts)
-	r := &Repository{storage: &memory{}, Keys: map[string]*keys.Private{}}
+	r := &Repository{Keys: map[string]*keys.Private{}}
 	err := r.start(ctx, dir, o)
 	if err == nil && !o.noBootstrap {
 		err = r.bootstrap(ctx, o.artifacts)
@@ -97,7 +97,7 @@ func (r *Repository) start(ctx context.Context, dir string, o options) error {
 		return err
 	}
 	cfg := service.Config{
-		Dir: dir, Storage: r.storage, OnlineKeys: []keys.Signer{r.OnlineKey}, UnsafeNoSync: true, Now: o.now,
+		Dir: dir, Storage: &memory{}, OnlineKeys: []keys.Signer{r.OnlineKey}, UnsafeNoSync: true, Now: o.now,
 		Keys: keys.URIConfig{Dir: filepath.Join(dir, "keys")},
 	}
 	switch {
@@ -107,7 +107,7 @@ func (r *Repository) start(ctx context.Context, dir string, o options) error {
 		cfg.BumpEvery = clockMayBeSet
 	}
 	o.config(&cfg)
-	r.keyFolder = cfg.Keys.Dir
+	r.keyFolder, r.storage = cfg.Keys.Dir, cfg.Storage
 	if r.now = cfg.Now; r.now == nil {
 		r.now = time.Now
 	}

@@ -35,6 +35,19 @@ func (s *webServer) put(path string, content []byte) {
 	s.files[path] = bytes.Clone(content)
 }
 
+func (s *webServer) attacked() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.attacker != nil
+}
+
+// attack has another handler answer; nil ends that.
+func (s *webServer) attack(by http.Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attacker = by
+}
+
 func (s *webServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.RLock()
 	attacker := s.attacker
