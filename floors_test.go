@@ -73,7 +73,7 @@ var floors = map[string]floor{
 		},
 		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),
 	},
-	"rstuftest":            {ours: []string{".", "ceremony", "client", "internal/testpipes", "keys", "metadata", "repository", "service"}},
+	"rstuftest":            {ours: []string{".", "ceremony", "client", "internal/testpipes", "internal/wire", "keys", "metadata", "repository", "service"}},
 	"service/soak/mutate":  {},
 	"service/soak":         {ours: []string{".", "internal/child", "internal/wire", "keys", "metadata", "repository", "service", "internal/tuftest"}},
 	"examples/download":    {ours: []string{"repository"}},

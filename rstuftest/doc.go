@@ -25,7 +25,7 @@
 // Outside a bubble the servers are on loopback ports, and [WithClock] sets the
 // clock.
 //
-// # Attacks
+// # Attacks and faults
 //
 // [TestDownloader] runs code that downloads artifacts through ordinary uses and
 // through all attacks, given as one function:
@@ -37,6 +37,8 @@
 //	}
 //
 // Each attack of [Attacks] is a value that [Attack.Apply] also applies to any
-// repository, and undoes. A bubble has no real connections and no child
+// repository, and undoes. [TestPublisher] and [Faults] are the same for code that
+// publishes: an API that loses answers, asks for pauses, or has tasks that never
+// end. A bubble has no real connections and no child
 // processes, so the code under test must take an [http.Client].
 package rstuftest

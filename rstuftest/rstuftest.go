@@ -42,6 +42,7 @@ type Repository struct {
 	keyFolder string // where the service finds online keys of later roots
 	storage   service.Storage
 	web       webServer
+	api       apiServer
 	types     keyTypes
 }
 
@@ -118,7 +119,8 @@ func (r *Repository) start(ctx context.Context, dir string, o options) error {
 	if r.Service, err = service.Open(ctx, cfg); err != nil {
 		return err
 	}
-	r.APIURL = r.network.serve("api.rstuf.test", r.Service.Handler())
+	r.api.service = r.Service.Handler()
+	r.APIURL = r.network.serve("api.rstuf.test", &r.api)
 	r.web.metadata = r.Service.MetadataHandler()
 	web := r.network.serve("files.rstuf.test", &r.web)
 	r.MetadataURL, r.ArtifactsURL = web+metadataPath, web+artifactsPath
