@@ -81,6 +81,23 @@ func Example() {
 	//   life of snapshot: 1 day
 	//   life of timestamp: 1 day
 	//   hash bins: 256, with a life of 1 day
+	// what that means:
+	//   - Any 2 of the 3 holders of root keys (alice, bob, carol) together decide
+	//     who may publish, and can replace every key.
+	//   - 1 key may be lost. After that nothing above can ever be changed again,
+	//     and users must be moved to a new repository by hand.
+	//   - Before 2027-11-22 (365 days) they have to meet again and sign the next
+	//     root. If they do not, nobody can download any more until they do.
+	//   - Day by day the service signs alone, with the key online, which the
+	//     service finds at
+	//     fn:9c66095cb3e5da91635b7adf517ef26d1658e0ea097a4702b8adff3831cc9d40.
+	//     Whoever steals that key can publish what they like until the people
+	//     above replace it.
+	//   - Artifacts are spread over 256 hash bins. Nobody can change that number
+	//     later.
+	// fingerprint, the same for all who sign this:
+	//   c609 7ff6 4a71 0ad2 4a33 ef63 186c 8d00
+	//   4619 2c2d dbb3 20c1 1c4d 432e 2ee5 12a8
 	// signatures: incomplete: 1 of 2 signatures are there (alice (faa2b7f9ab41d333)), 1 more needed of bob (fb9de62535fb6645), carol (dcb4d2cc76e473f8)
 	// complete: signed by alice (faa2b7f9ab41d333), bob (fb9de62535fb6645)
 }

@@ -354,3 +354,69 @@ func FuzzParsePolicy(f *testing.F) {
 		}
 	})
 }
+
+// What a policy says is in its file, whatever kinds of keys it has, and what it
+// leaves open stays open.
+func TestPolicyAsFile(t *testing.T) {
+	t.Parallel()
+	rsa, err := keys.Generate(keys.RSA2048, "dora")
+	require.NoError(t, err)
+	ecdsa, err := keys.Generate(keys.ECDSAP256, "emil")
+	require.NoError(t, err)
+	full := goodPolicy()
+	full.RootKeys = append(full.RootKeys, rsa.Public(), ecdsa.Public(), keys.Sigstore("frida@example.com", "https://accounts.example.com", "frida"))
+	full.OnlineKey = full.OnlineKey.WithOnlineURI("fn:somewhere")
+	full.Expirations = ceremony.Expirations{Root: 400, Targets: 300, Snapshot: 3, Timestamp: 2}
+	full.Delegations = []ceremony.Role{
+		{Name: "dev", Paths: []string{"dev/*", "x/*"}, Keys: []keys.Public{public("dan")}, Threshold: 1, Days: 30, NotTerminating: true},
+		{Name: "all", Paths: []string{"*"}, Days: 7},
+	}
+	full.TargetsBaseURL, full.Timeout = "https://example.com/", 77
+	data, err := full.JSON()
+	require.NoError(t, err)
+	again, err := ceremony.ParsePolicy(data, t.TempDir())
+	require.NoError(t, err)
+	again.Now = full.Now
+	want, err := ceremony.New(full)
+	require.NoError(t, err)
+	got, err := ceremony.New(again)
+	require.NoError(t, err)
+	assert.Equal(t, want.Fingerprint(), got.Fingerprint())
+	assert.Equal(t, want.Payload(), got.Payload())
+	assert.Equal(t, want.TargetsBaseURL(), got.TargetsBaseURL())
+
+	data, err = ceremony.Policy{Threshold: 2}.JSON()
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "policy.json")
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	open, err := ceremony.LoadPartialPolicy(path)
+	require.NoError(t, err)
+	assert.Equal(t, ceremony.Policy{Threshold: 2}, open)
+}
+
+// What a first root means is said of each kind of policy, and of nothing else.
+func TestConsequences(t *testing.T) {
+	t.Parallel()
+	say := func(change func(*ceremony.Policy)) string {
+		policy := goodPolicy()
+		change(&policy)
+		draft, err := ceremony.New(policy)
+		require.NoError(t, err)
+		return strings.Join(draft.Consequences(), "\n")
+	}
+	assert.Contains(t, say(func(p *ceremony.Policy) {}), "Any 2 of the 3 holders of root keys (alice, bob, carol)")
+	all := say(func(p *ceremony.Policy) { p.Threshold = 3 })
+	assert.Contains(t, all, "all 3 root keys together")
+	assert.Contains(t, all, "There is no spare key")
+	one := say(func(p *ceremony.Policy) {
+		p.Threshold, p.RootKeys, p.AllowThresholdOneUnsafe = 1, p.RootKeys[:1], true
+	})
+	assert.Contains(t, one, "one key alone (alice)")
+	custom := say(func(p *ceremony.Policy) {
+		p.Delegations = []ceremony.Role{{Name: "all", Paths: []string{"*"}, Days: 7}}
+	})
+	assert.Contains(t, custom, "custom roles")
+	assert.NotContains(t, custom, "spread over")
+	assert.Empty(t, new(ceremony.Draft).Consequences())
+	assert.Empty(t, new(ceremony.Draft).Fingerprint())
+}

@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,25 +24,25 @@ const maxPolicySize = 1 << 20
 // policyFile is a policy as people write it. Numbers are pointers where zero
 // must not pass for absent.
 type policyFile struct {
-	RootKeys                []keyEntry         `yaml:"root_keys" json:"root_keys"`
-	Threshold               *number            `yaml:"threshold" json:"threshold"`
-	OnlineKey               keyEntry           `yaml:"online_key" json:"online_key"`
-	HashBins                *number            `yaml:"hash_bins" json:"hash_bins"`
-	Delegations             []roleEntry        `yaml:"delegations" json:"delegations"`
-	Expirations             map[string]*number `yaml:"expirations" json:"expirations"`
-	TargetsBaseURL          string             `yaml:"targets_base_url" json:"targets_base_url"`
-	Timeout                 *number            `yaml:"timeout" json:"timeout"`
-	FirstGeneration         bool               `yaml:"first_generation" json:"first_generation"`
-	AllowThresholdOneUnsafe bool               `yaml:"allow_threshold_one_unsafe" json:"allow_threshold_one_unsafe"`
+	RootKeys                []keyEntry         `yaml:"root_keys" json:"root_keys,omitzero"`
+	Threshold               *number            `yaml:"threshold" json:"threshold,omitzero"`
+	OnlineKey               keyEntry           `yaml:"online_key" json:"online_key,omitzero"`
+	HashBins                *number            `yaml:"hash_bins" json:"hash_bins,omitzero"`
+	Delegations             []roleEntry        `yaml:"delegations" json:"delegations,omitzero"`
+	Expirations             map[string]*number `yaml:"expirations" json:"expirations,omitzero"`
+	TargetsBaseURL          string             `yaml:"targets_base_url" json:"targets_base_url,omitzero"`
+	Timeout                 *number            `yaml:"timeout" json:"timeout,omitzero"`
+	FirstGeneration         bool               `yaml:"first_generation" json:"first_generation,omitzero"`
+	AllowThresholdOneUnsafe bool               `yaml:"allow_threshold_one_unsafe" json:"allow_threshold_one_unsafe,omitzero"`
 }
 
 type roleEntry struct {
-	Name           string     `yaml:"name" json:"name"`
-	Paths          []string   `yaml:"paths" json:"paths"`
-	Keys           []keyEntry `yaml:"keys" json:"keys"`
-	Threshold      number     `yaml:"threshold" json:"threshold"`
-	Expiration     number     `yaml:"expiration" json:"expiration"`
-	NotTerminating bool       `yaml:"not_terminating" json:"not_terminating"`
+	Name           string     `yaml:"name" json:"name,omitzero"`
+	Paths          []string   `yaml:"paths" json:"paths,omitzero"`
+	Keys           []keyEntry `yaml:"keys" json:"keys,omitzero"`
+	Threshold      number     `yaml:"threshold" json:"threshold,omitzero"`
+	Expiration     number     `yaml:"expiration" json:"expiration,omitzero"`
+	NotTerminating bool       `yaml:"not_terminating" json:"not_terminating,omitzero"`
 }
 
 // number is a whole number: YAML would take 2.7 for 2.
@@ -57,17 +58,17 @@ func (n *number) UnmarshalYAML(node *yaml.Node) error {
 
 // keyEntry is a public key: exactly one of File, Public and Sigstore.
 type keyEntry struct {
-	Name string `yaml:"name" json:"name"`
+	Name string `yaml:"name" json:"name,omitzero"`
 	// File is a public key file, relative to the policy's folder.
-	File string `yaml:"file" json:"file"`
+	File string `yaml:"file" json:"file,omitzero"`
 	// Public is PEM, a JSON key object, or the 64 hex digits of an Ed25519
 	// key.
-	Public   string         `yaml:"public" json:"public"`
-	Sigstore *sigstoreEntry `yaml:"sigstore" json:"sigstore"`
+	Public   string         `yaml:"public" json:"public,omitzero"`
+	Sigstore *sigstoreEntry `yaml:"sigstore" json:"sigstore,omitzero"`
 	// ID, where given, is the key id that the key must have.
-	ID string `yaml:"id" json:"id"`
+	ID string `yaml:"id" json:"id,omitzero"`
 	// URI is for the online key.
-	URI string `yaml:"uri" json:"uri"`
+	URI string `yaml:"uri" json:"uri,omitzero"`
 }
 
 type sigstoreEntry struct {
@@ -141,6 +142,79 @@ func ParsePolicy(data []byte, dir string) (Policy, error) {
 		return Policy{}, fmt.Errorf("parse policy: %w", err)
 	}
 	return policy, nil
+}
+
+// JSON is the policy as a file that [ParsePolicy] reads, with the keys written
+// out, so that it needs no other file. What is open stays open: see
+// [LoadPartialPolicy].
+func (p Policy) JSON() ([]byte, error) {
+	optional := func(n int) *number {
+		if n == 0 {
+			return nil
+		}
+		return (*number)(&n)
+	}
+	file := policyFile{
+		Threshold: optional(p.Threshold), HashBins: optional(p.HashBins), Timeout: optional(p.Timeout),
+		Expirations: map[string]*number{}, TargetsBaseURL: p.TargetsBaseURL,
+		FirstGeneration: p.FirstGeneration, AllowThresholdOneUnsafe: p.AllowThresholdOneUnsafe,
+	}
+	for role, days := range p.Expirations.byRole() {
+		if *days != 0 {
+			file.Expirations[role] = (*number)(days)
+		}
+	}
+	var err error
+	if file.RootKeys, err = entries(p.RootKeys); err != nil {
+		return nil, err
+	}
+	if p.OnlineKey.ID() != "" {
+		if file.OnlineKey, err = entryOf(p.OnlineKey); err != nil {
+			return nil, err
+		}
+	}
+	for _, role := range p.Delegations {
+		entry := roleEntry{
+			Name: role.Name, Paths: role.Paths, Threshold: number(role.Threshold), Expiration: number(role.Days), NotTerminating: role.NotTerminating,
+		}
+		if entry.Keys, err = entries(role.Keys); err != nil {
+			return nil, err
+		}
+		file.Delegations = append(file.Delegations, entry)
+	}
+	return files.Encode(file)
+}
+
+func entries(list []keys.Public) (out []keyEntry, err error) {
+	for _, key := range list {
+		entry, err := entryOf(key)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, entry)
+	}
+	return out, nil
+}
+
+// entryOf is a key written out.
+func entryOf(key keys.Public) (keyEntry, error) {
+	k := publicOnly(key).Key()
+	entry := keyEntry{Name: k.Name, URI: k.OnlineURI}
+	if k.KeyType == keys.KeyTypeSigstore {
+		entry.Sigstore = &sigstoreEntry{Identity: k.Value["identity"], Issuer: k.Value["issuer"]}
+		return entry, nil
+	}
+	object, err := json.Marshal(rstuf.Key{KeyType: k.KeyType, Scheme: k.Scheme, Value: k.Value})
+	entry.Public = string(object)
+	return entry, err
+}
+
+// byRole are the lives by the names of their roles.
+func (e *Expirations) byRole() map[string]*int {
+	return map[string]*int{
+		rstuf.RoleRoot: &e.Root, rstuf.RoleTargets: &e.Targets, rstuf.RoleSnapshot: &e.Snapshot,
+		rstuf.RoleTimestamp: &e.Timestamp, rstuf.RoleBins: &e.Bins,
+	}
 }
 
 // decodePolicyFile reads what stands in a policy; found is what is wrong there.
@@ -239,10 +313,7 @@ func (f *policyFile) policy(found *problems, dir string) Policy {
 	p.Threshold = given("threshold", f.Threshold)
 	p.HashBins = given("hash bins", f.HashBins)
 	p.Timeout = given("timeout", f.Timeout)
-	into := map[string]*int{
-		rstuf.RoleRoot: &p.Expirations.Root, rstuf.RoleTargets: &p.Expirations.Targets, rstuf.RoleSnapshot: &p.Expirations.Snapshot,
-		rstuf.RoleTimestamp: &p.Expirations.Timestamp, rstuf.RoleBins: &p.Expirations.Bins,
-	}
+	into := p.Expirations.byRole()
 	for _, role := range sortedNames(f.Expirations, nil) {
 		if into[role] == nil {
 			found.add("expirations: there is no role %q", role)

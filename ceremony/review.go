@@ -20,6 +20,8 @@ type Review struct {
 	Role    string    `json:"role"`
 	Version int64     `json:"version"`
 	Expires time.Time `json:"expires"`
+	// Fingerprint is the draft's: see [Draft.Fingerprint].
+	Fingerprint string `json:"fingerprint"`
 	// RestsOn says what vouches for the document and why that is believed.
 	RestsOn string `json:"rests_on"`
 	// Pinned tells that the signer's own pinned root was compared; there is
@@ -30,6 +32,8 @@ type Review struct {
 	Changes []Difference `json:"changes,omitempty"`
 	// Contents is the whole of the document.
 	Contents []Item `json:"contents"`
+	// Consequences are the draft's: see [Draft.Consequences].
+	Consequences []string `json:"consequences,omitempty"`
 	// Warnings are what a signer should not overlook.
 	Warnings []string `json:"warnings,omitempty"`
 	Status   Status   `json:"status"`
@@ -48,7 +52,7 @@ func (d *Draft) Review(now time.Time) Review {
 		return Review{Status: d.Status(), Warnings: []string{errEmptyDraft.Error()}}
 	}
 	r := Review{
-		Role: d.role, Version: d.document.Version(), Expires: d.document.Expires(),
+		Role: d.role, Version: d.document.Version(), Expires: d.document.Expires(), Fingerprint: d.Fingerprint(), Consequences: d.Consequences(),
 		RestsOn: d.restsOn(), Pinned: d.trust == pinned && d.bootstrap == nil, Status: d.Status(),
 	}
 	if d.role == rstuf.RoleRoot {

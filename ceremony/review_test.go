@@ -70,6 +70,9 @@ contents:
   root key: `+line("dave")+`
   root key: `+line("erin")+`
   online key: `+online2+`
+fingerprint, the same for all who sign this:
+  9577 d6b2 0c71 3a53 b84f 3020 0a97 cbbb
+  e888 9c51 646f ee45 d919 2f5d a800 7efd
 signatures: `+review.Status.String()+`
 `, review.String())
 

@@ -43,7 +43,34 @@ func (r Review) String() string {
 	list(len(r.Contents), func(i int) string {
 		return "  " + quote.Line(r.Contents[i].Field) + ": " + quote.Line(r.Contents[i].Value)
 	})
+	if len(r.Consequences) > 0 {
+		line("what that means:")
+		list(len(r.Consequences), func(i int) string { return wrap(quote.Line(r.Consequences[i]), "  - ", "    ") })
+	}
 	list(len(r.Warnings), func(i int) string { return "warning: " + quote.Line(r.Warnings[i]) })
+	if r.Fingerprint != "" {
+		words := spoken(r.Fingerprint)
+		line("fingerprint, the same for all who sign this:")
+		line("  " + words[:len(words)/2])
+		line("  " + strings.TrimSpace(words[len(words)/2:]))
+	}
 	line("signatures: " + quote.Line(r.Status.String()))
 	return b.String()
+}
+
+// wrap breaks text into lines of at most 76 columns.
+func wrap(text, first, rest string) string {
+	const width = 76
+	var lines []string
+	line, indent := first, len(first)
+	for _, word := range strings.Fields(text) {
+		if len(line) > indent && len(line)+1+len(word) > width {
+			lines, line, indent = append(lines, line), rest, len(rest)
+		}
+		if len(line) > indent {
+			line += " "
+		}
+		line += word
+	}
+	return strings.Join(append(lines, line), "\n")
 }

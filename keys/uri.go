@@ -2,11 +2,14 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -67,7 +70,9 @@ var providers = map[string]string{
 // OpenURI opens the private key that an RSTUF key URI (x-rstuf-online-key-uri)
 // names:
 //
-//   - fn:FILE, a file in the key directory;
+//   - fn:FILE, a file in the key directory; if there is none of that name and it
+//     is a key id, the file there that holds the key of this id: a plain one, or
+//     one whose public key is beside it in FILE.pub;
 //   - file2:PATH, a file anywhere, securesystemslib's form;
 //   - awskms:, gcpkms:, azurekms: and hv: with their packages.
 //
@@ -117,7 +122,73 @@ func openFn(_ context.Context, uri string, cfg URIConfig) (Signer, error) {
 		return nil, err
 	}
 	defer root.Close()
+	if _, err := root.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		file, err := fileOfKey(root, name)
+		if err != nil {
+			return nil, err
+		}
+		name = file
+	}
 	return cfg.load(name, func() (fs.FileInfo, error) { return root.Stat(name) }, func() (*os.File, error) { return root.Open(name) })
+}
+
+// maxKeyFiles bounds in how many files of a key directory a key is looked for.
+const maxKeyFiles = 1000
+
+// fileOfKey is the file that holds the private key with this id.
+func fileOfKey(root *os.Root, id string) (string, error) {
+	missing := &fs.PathError{Op: "open", Path: id, Err: fs.ErrNotExist}
+	if !keyID.MatchString(id) {
+		return "", fmt.Errorf("%w: the key directory has no file of this name: put the private key there", missing)
+	}
+	dir, err := root.Open(".")
+	if err != nil {
+		return "", err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(maxKeyFiles)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	for _, name := range names {
+		private, isPublic := strings.CutSuffix(name, ".pub")
+		if info, err := root.Stat(private); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if holds(root, name, isPublic, id) {
+			return private, nil
+		}
+	}
+	return "", fmt.Errorf("%w: no file of the key directory has this name, or holds this key as a plain file or with its public key beside it in FILE.pub: put the private key there", missing)
+}
+
+var keyID = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// holds tells whether a file holds a key, public or private and plain.
+func holds(root *os.Root, name string, isPublic bool, id string) bool {
+	if info, err := root.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	data, err := readOpen(f)
+	if err != nil {
+		return false
+	}
+	defer clear(data)
+	if isPublic {
+		key, err := parsePublic(data)
+		return err == nil && key.ID() == id
+	}
+	key, err := parse(data, nil)
+	if err != nil {
+		return false
+	}
+	defer key.Close()
+	return key.Public().ID() == id
 }
 
 // openFile2 opens file2:PATH.

@@ -47,6 +47,34 @@ func TestOpenURIFiles(t *testing.T) {
 	assert.ErrorIs(t, err, keys.ErrNotPrivate)
 	_, err = keys.OpenURI(ctx, "fn:missing", cfg)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.ErrorContains(t, err, "put the private key there")
+}
+
+// Where no file has the key's id for its name, the file that holds the key is
+// found: a plain one by itself, an encrypted one by the public key beside it.
+func TestOpenURIFindsKeyByItsID(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ctx := context.Background()
+	plain, secret, hidden := generate(t, keys.Ed25519, ""), generate(t, keys.ECDSAP256, ""), generate(t, keys.Ed25519, "")
+	require.NoError(t, plain.Save(filepath.Join(dir, "online"), keys.SaveOptions{Plain: true}))
+	for name, key := range map[string]*keys.Private{"secret": secret, "hidden": hidden} {
+		require.NoError(t, key.Save(filepath.Join(dir, name), keys.SaveOptions{Password: []byte("pw")}))
+	}
+	require.NoError(t, os.Remove(filepath.Join(dir, "hidden.pub")))
+	require.NoError(t, os.Remove(filepath.Join(dir, "online.pub")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes"), []byte("no key"), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
+	require.NoError(t, os.Symlink("online", filepath.Join(dir, "a-link")))
+	cfg := keys.URIConfig{Dir: dir, Password: func(string) ([]byte, error) { return []byte("pw"), nil }}
+	for _, want := range []*keys.Private{plain, secret} {
+		signer, err := keys.OpenURI(ctx, "fn:"+want.Public().ID(), cfg)
+		require.NoError(t, err)
+		assert.True(t, want.Public().Same(signer.Public()))
+	}
+	_, err := keys.OpenURI(ctx, "fn:"+hidden.Public().ID(), cfg)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.ErrorContains(t, err, "FILE.pub")
 }
 
 // An fn: URI comes from metadata; it does not reach out of the key directory.

@@ -24,6 +24,7 @@ type app struct {
 	configPath string
 	json       bool
 	api        apiFlags
+	reviewed   string // what review has shown last
 }
 
 // run carries out one command and gives its exit code.

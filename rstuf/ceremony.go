@@ -27,6 +27,7 @@ type ceremonyCommand struct {
 	timeout    int
 	bootstrap  bool
 	upload     string
+	answers    answers
 }
 
 func newCeremonyCommand(a *app) *cobra.Command {
@@ -91,10 +92,13 @@ func (c *ceremonyCommand) run(ctx context.Context, timeoutGiven bool) error {
 		return err
 	}
 	draft, err := c.draft(ctx, timeoutGiven)
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.signAll(ctx, c.app, draft)
 	}
-	if err := c.signAll(ctx, c.app, draft); err != nil {
+	if err != nil {
+		if c.answers.kept() {
+			c.note("your answers are kept in %s: the same command goes on with them", c.answers.path)
+		}
 		return err
 	}
 	return c.finish(ctx, draft)
@@ -171,6 +175,9 @@ func (c *ceremonyCommand) finish(ctx context.Context, draft *ceremony.Draft) err
 		}
 		result.Bootstrap = &sent
 		waiting = waitingFor(sent)
+	}
+	if err := c.answers.remove(); err != nil {
+		c.note("warning: %v", err)
 	}
 	err = c.result(result, func() {
 		c.printf("%s: %s", draft, result.Status)

@@ -63,7 +63,7 @@ func (c *updateCommand) askRootRole(ctx context.Context, t *terminal.Terminal, r
 		}
 		before = append(before, key)
 	}
-	after, err := askKeys(ctx, t, rstuf.RoleRoot, threshold, before)
+	after, err := askKeys(ctx, t, rstuf.RoleRoot, threshold, before, nil)
 	if err != nil {
 		return err
 	}

@@ -76,9 +76,12 @@ func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signF
 	return a.askSigners(ctx, draft, flags, mode)
 }
 
-// review shows what is about to be signed.
+// review shows what is about to be signed, if that is not what was shown last.
 func (a *app) review(draft *ceremony.Draft) {
-	a.note("%s", quote.Ours(draft.Review(time.Now()).String()))
+	if text := draft.Review(time.Now()).String(); text != a.reviewed {
+		a.note("%s", quote.Ours(text))
+		a.reviewed = text
+	}
 }
 
 func (a *app) signWithFile(ctx context.Context, draft *ceremony.Draft, path string, flags *signFlags) error {

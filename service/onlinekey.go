@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -113,6 +114,9 @@ func (c *signerCache) openURI(ctx context.Context, uri string) (keys.Signer, err
 	if errors.Is(err, keys.ErrNotAllowed) {
 		scheme, _, _ := strings.Cut(uri, ":")
 		err = fmt.Errorf("%w: start the service with --key-scheme %s (Config.Keys.Schemes) if it is to open such keys, or give the key with --online-key", err, scheme)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w, or start the service with --online-key FILE (Config.KeyFiles)", err)
 	}
 	return signer, err
 }

@@ -5,10 +5,10 @@
 // Start with [Open]. Without a terminal there is nothing to ask: Open returns
 // nil, and the caller reports what was not said instead.
 //
-// Every question ends: with an answer, with [ErrTries] after a few that are of
-// no use, at the end of input (Ctrl-D, which a password's prompt ignores), or
-// with the context's error when that is cancelled (Ctrl-C); and echo is on
-// again in each case.
+// Every question ends: with an answer of use, at the end of input (Ctrl-D, which
+// a password's prompt ignores), with the context's error when that is cancelled
+// (Ctrl-C), or for a new password with [ErrTries]; and echo is on again in each
+// case. Within [Terminal.Steps] the answer "back" leads to the question before.
 package terminal
 
 import (
@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Tries is how often a question is asked before [ErrTries].
+// Tries is how often a password is asked for before [ErrTries].
 const Tries = 3
 
 // maxLine bounds what one answer may hold, in bytes.
@@ -36,12 +37,16 @@ var (
 	ErrTries = fmt.Errorf("no usable answer in %d tries", Tries)
 	// ErrEnd: the terminal's input ended (Ctrl-D) before the answer did.
 	ErrEnd = errors.New("the input ended before the answer")
+	// ErrBack: the person wants to answer the question before once more.
+	ErrBack = errors.New("back to the question before")
 )
 
 // A Terminal is where a person reads and types.
 type Terminal struct {
-	in  *os.File
-	out io.Writer
+	in    *os.File
+	out   io.Writer
+	back  bool // the answer "back" is understood
+	asked int  // how many questions were asked
 }
 
 // Open gives the terminal behind standard input, or nil if that is a pipe, a
@@ -53,9 +58,9 @@ func Open(stdin io.Reader, fallback io.Writer) *Terminal {
 		return nil
 	}
 	if tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
-		return &Terminal{in, tty} // open until the process ends
+		return &Terminal{in: in, out: tty} // open until the process ends
 	}
-	return &Terminal{in, fallback}
+	return &Terminal{in: in, out: fallback}
 }
 
 // Width is the number of columns of the terminal that w writes to, or 0 if it
@@ -86,14 +91,15 @@ func (t *Terminal) Printf(format string, args ...any) {
 }
 
 // Ask asks for a line. An empty answer means def, where there is one. What
-// accept returns an error for is shown with it and asked again; accept may be
-// nil.
+// accept returns an error for is shown with it and asked again, as often as it
+// takes; accept may be nil.
 func (t *Terminal) Ask(ctx context.Context, question, def string, accept func(string) error) (string, error) {
 	prompt := quote.Sprintf("%s: ", question)
 	if def != "" {
 		prompt = quote.Sprintf("%s [%s]: ", question, def)
 	}
-	for range Tries {
+	t.asked++
+	for {
 		answer, err := t.line(ctx, prompt)
 		if err != nil {
 			return "", err
@@ -101,11 +107,13 @@ func (t *Terminal) Ask(ctx context.Context, question, def string, accept func(st
 		if answer = strings.TrimSpace(answer); answer == "" {
 			answer = def
 		}
-		if answer == "" {
+		switch {
+		case answer == "":
 			t.Printf("An answer is needed.\n")
 			continue
-		}
-		if accept == nil {
+		case t.back && strings.EqualFold(answer, "back"):
+			return "", ErrBack
+		case accept == nil:
 			return answer, nil
 		}
 		if err := accept(answer); err != nil {
@@ -114,7 +122,41 @@ func (t *Terminal) Ask(ctx context.Context, question, def string, accept func(st
 		}
 		return answer, nil
 	}
-	return "", fmt.Errorf("%s: %w", question, ErrTries)
+}
+
+// A Step asks one question, several, or none. It is told whether it was done
+// before and is to be done again.
+type Step func(ctx context.Context, again bool) error
+
+// Steps does one step after another. Where a person answers "back", the last
+// step that has asked anything is done again. Steps can be nested: from the first
+// question of an inner step the way goes on to the step before it.
+func (t *Terminal) Steps(ctx context.Context, steps ...Step) error {
+	outer := t.back
+	t.back = true
+	defer func() { t.back = outer }()
+	var done []int // the steps that have asked
+	again := false
+	for i := 0; i < len(steps); {
+		asked := t.asked
+		err := steps[i](ctx, again)
+		again = false
+		switch {
+		case errors.Is(err, ErrBack) && len(done) > 0:
+			i, done, again = done[len(done)-1], done[:len(done)-1], true
+		case errors.Is(err, ErrBack) && !outer:
+			t.Printf("This is the first question.\n")
+			again = true
+		case err != nil:
+			return err
+		default:
+			if t.asked > asked {
+				done = append(done, i)
+			}
+			i++
+		}
+	}
+	return nil
 }
 
 // Number asks for a whole number. A def of 0 means that there is no default.
@@ -154,9 +196,10 @@ func (t *Terminal) Confirm(ctx context.Context, question string, def bool) (bool
 	return yes, err
 }
 
-// Choose shows numbered options and asks for one of them, by its number or its
-// text. It returns the position. def is the option for an empty answer; -1
-// means that there is none.
+// Choose shows numbered options and asks for one of them, by its number, its
+// text, or as much of the text's beginning as tells it from the others: a name
+// before more that is said of it. It returns the position. def is the option for
+// an empty answer; -1 means that there is none.
 func (t *Terminal) Choose(ctx context.Context, question string, options []string, def int) (int, error) {
 	for i, option := range options {
 		t.Printf("  %d) %s\n", i+1, option)
@@ -165,17 +208,39 @@ func (t *Terminal) Choose(ctx context.Context, question string, options []string
 	if def >= 0 {
 		text = strconv.Itoa(def + 1)
 	}
-	chosen := -1
+	position := -1
 	_, err := t.Ask(ctx, question, text, func(answer string) error {
-		for i, option := range options {
-			if answer == strconv.Itoa(i+1) || strings.EqualFold(answer, quote.Line(option)) {
-				chosen = i
-				return nil
-			}
-		}
-		return fmt.Errorf("please answer with a number from 1 to %d", len(options))
+		chosen, err := choice(answer, options)
+		position = chosen
+		return err
 	})
-	return chosen, err
+	return position, err
+}
+
+// choice is the option that an answer stands for.
+func choice(answer string, options []string) (int, error) {
+	if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(options) {
+		return n - 1, nil
+	}
+	shown := make([]string, len(options))
+	for i, option := range options {
+		shown[i] = strings.ToLower(quote.Line(option))
+	}
+	answer = strings.ToLower(answer)
+	for _, fits := range []func(string) bool{
+		func(option string) bool { return option == answer },
+		func(option string) bool { // a name before a comma or a bracket
+			rest, found := strings.CutPrefix(option, answer)
+			return found && rest != "" && strings.ContainsAny(rest[:1], " ,(:")
+		},
+		func(option string) bool { return strings.HasPrefix(option, answer) },
+	} {
+		i := slices.IndexFunc(shown, fits)
+		if i >= 0 && !slices.ContainsFunc(shown[i+1:], fits) {
+			return i, nil
+		}
+	}
+	return -1, fmt.Errorf("please answer with a number from 1 to %d, or with the beginning of a line above", len(options))
 }
 
 // Password asks for a password without showing it. The answer may be empty.

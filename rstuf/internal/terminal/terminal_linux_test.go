@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func TestQuestions(t *testing.T) {
 		}
 		return nil
 	}
-	asked := at(t, "\n x \n2\nz\n7\nB\n9\nY\nmaybe\nno\n")
+	asked := at(t, "\n x \n2\nz\n7\nB\n9\nca\nCarol\nmaybe\nno\n")
 	answer, err := asked.Ask(ctx, "text", "default", nil)
 	require.NoError(t, err)
 	assert.Equal(t, "default", answer)
@@ -59,11 +60,37 @@ func TestQuestions(t *testing.T) {
 	chosen, err := asked.Choose(ctx, "choice", []string{"a", "b"}, -1)
 	require.NoError(t, err)
 	assert.Equal(t, 1, chosen)
-	_, err = asked.Choose(ctx, "choice", []string{"a", "b"}, -1) // 9, Y, maybe
-	assert.ErrorIs(t, err, terminal.ErrTries)
+	chosen, err = asked.Choose(ctx, "choice", []string{"carol, ed25519", "carolina", "dan"}, -1) // 9, ca, Carol
+	require.NoError(t, err)
+	assert.Equal(t, 0, chosen)
 	yes, err := asked.Confirm(ctx, "sure", true)
 	require.NoError(t, err)
 	assert.False(t, yes)
+}
+
+// "back" does the last step again that asked anything, from an inner step too.
+func TestSteps(t *testing.T) {
+	ctx := t.Context()
+	asked := at(t, "back\none\ntwo\nback\nBACK\nuno\ndos\ntres\nback\nfour\n")
+	var answers []string
+	ask := func(name string) terminal.Step {
+		return func(ctx context.Context, again bool) error {
+			answer, err := asked.Ask(ctx, name, "", nil)
+			if err == nil {
+				answers = append(answers, fmt.Sprint(name, "=", answer, " ", again))
+			}
+			return err
+		}
+	}
+	silent := func(context.Context, bool) error { return nil }
+	inner := func(ctx context.Context, _ bool) error { return asked.Steps(ctx, ask("b"), silent, ask("c")) }
+	require.NoError(t, asked.Steps(ctx, ask("a"), silent, inner))
+	assert.Equal(t, []string{"a=one true", "b=two false", "a=uno true", "b=dos false", "c=tres false"}, answers)
+	answer, err := asked.Ask(ctx, "text", "", nil)
+	require.NoError(t, err)
+	assert.Equal(t, "back", answer, "outside of steps it is an answer like others")
+	failing := func(context.Context, bool) error { return errors.New("no") }
+	assert.EqualError(t, asked.Steps(ctx, failing, ask("d")), "no")
 }
 
 func TestPasswords(t *testing.T) {
