@@ -74,6 +74,7 @@ var floors = map[string]floor{
 		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),
 	},
 	"rstuftest":            {ours: []string{".", "ceremony", "client", "internal/testpipes", "internal/wire", "keys", "metadata", "repository", "service"}},
+	"gotuf":                {ours: []string{"internal/transport", "keys", "metadata", "repository"}, theirs: slices.Concat(sigstore, gotuf)},
 	"service/soak/mutate":  {},
 	"service/soak":         {ours: []string{".", "internal/child", "internal/wire", "keys", "metadata", "repository", "service", "internal/tuftest"}},
 	"examples/download":    {ours: []string{"repository"}},
@@ -106,6 +107,7 @@ var (
 		"github.com/youmark/pkcs8", "golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/term",
 		"google.golang.org/genproto/googleapis/api", "google.golang.org/protobuf",
 	}
+	gotuf     = []string{"github.com/theupdateframework/go-tuf/v2", "github.com/cenkalti/backoff/v5"}
 	retryable = []string{"github.com/hashicorp/go-retryablehttp", "github.com/hashicorp/go-cleanhttp"}
 	table     = []string{"github.com/jedib0t/go-pretty/v6", "github.com/mattn/go-runewidth", "github.com/rivo/uniseg"}
 	pgx       = []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgpassfile", "github.com/jackc/pgservicefile", "golang.org/x/text"}

@@ -76,10 +76,15 @@ func (b *Base) fetch(ctx context.Context, name string, most int64) ([]byte, erro
 	if b.folder != nil {
 		return b.folder.fetch(name, most)
 	}
-	target := b.client.base + "/" + name
+	return b.client.Get(ctx, b.client.base+"/"+name, most)
+}
+
+// Get reads a whole file of no more than so many bytes, counted after unpacking.
+// The URL may be that of another host: it gets no credentials.
+func (c *Client) Get(ctx context.Context, target string, most int64) ([]byte, error) {
 	var body []byte
 	var refused error // only a failure in reading is worth another try
-	err := b.client.Do(ctx, Request{Method: http.MethodGet, URL: target, Repeat: true}, func(resp *http.Response) error {
+	err := c.Do(ctx, Request{Method: http.MethodGet, URL: target, Repeat: true}, func(resp *http.Response) error {
 		defer resp.Body.Close()
 		if refused = nil; resp.StatusCode != http.StatusOK {
 			refused = fmt.Errorf("%s: %w", target, statusError(resp.StatusCode))
