@@ -16,7 +16,10 @@ import (
 type Upload struct {
 	// APIURL is where the API is, without /api/v1.
 	APIURL string
-	// HTTPClient is the only way to it.
+	// MetadataURL is where what is published can be seen, by those who trust Root.
+	MetadataURL string
+	Root        []byte
+	// HTTPClient is the only way to both.
 	HTTPClient *http.Client
 	Artifact   rstuf.Artifact
 }
@@ -75,7 +78,10 @@ func (f Fault) Try(t testing.TB, publish Publisher) error {
 		ctx, cancel := context.WithTimeout(t.Context(), uploadTime)
 		defer cancel()
 		begun := time.Now()
-		err := publish(ctx, Upload{r.APIURL, r.HTTPClient(), rstuf.Artifact{Path: uploadPath, Info: describe(content)}})
+		err := publish(ctx, Upload{
+			APIURL: r.APIURL, MetadataURL: r.MetadataURL, Root: r.RootJSON, HTTPClient: r.HTTPClient(),
+			Artifact: rstuf.Artifact{Path: uploadPath, Info: describe(content)},
+		})
 		late = max(late, time.Since(begun)-uploadTime)
 		return err
 	}
