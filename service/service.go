@@ -27,7 +27,7 @@ type Service struct {
 	files    *ledger
 	signers  signerCache
 	limits   *limits
-	origin   origin
+	origin   origins
 	access   access
 	metrics  metrics
 	handler  http.Handler
@@ -84,7 +84,7 @@ func (s *Service) run(ctx context.Context) (_ *Service, err error) {
 
 func newService(cfg Config, d *durable.Disk) *Service {
 	return &Service{
-		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigin(cfg.Hosts), storage: cfg.Storage, files: newLedger(),
+		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigins(cfg.Hosts), storage: cfg.Storage, files: newLedger(),
 		queue: newQueue(cfg), results: newResults(cfg), suspects: newSuspects(cfg), done: make(chan struct{}),
 	}
 }
