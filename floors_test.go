@@ -43,6 +43,7 @@ var floors = map[string]floor{
 	"internal/testdir":                     {},
 	"internal/testpipes":                   {},
 	"internal/rules":                       {},
+	"internal/origin":                      {},
 	"internal/durable":                     {theirs: []string{"golang.org/x/sys"}},
 	"internal/shape":                       {ours: []string{"internal/canonical"}},
 	"internal/transport":                   {theirs: retryable},
@@ -63,12 +64,13 @@ var floors = map[string]floor{
 	"bootstrap":                            {ours: []string{".", "bootstrap/firstgen", "internal/files", "internal/wire", "keys", "metadata"}},
 	"ceremony":                             {ours: []string{".", "bootstrap/firstgen", "internal/files", "internal/quote", "keys", "metadata", "internal/rules"}, theirs: []string{"go.yaml.in/yaml/v3"}},
 	"health":                               {ours: []string{".", "ceremony", "client", "internal/canonical", "internal/quote", "internal/rules", "internal/wire", "keys", "metadata", "repository"}},
+	"health/page":                          {ours: []string{"health", "internal/quote", "repository", "."}},
 	"service/internal/boltcheck":           {},
-	"service":                              {ours: []string{".", "bootstrap/firstgen", "internal/wire", "internal/canonical", "internal/durable", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
+	"service":                              {ours: []string{".", "bootstrap/firstgen", "internal/wire", "internal/canonical", "internal/durable", "internal/origin", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
 	"internal/tuftest":                     {ours: []string{".", "keys", "metadata", "repository"}},
 	"rstuf": {
 		ours: []string{
-			".", "bootstrap", "ceremony", "client", "health", "internal/files", "keys", "keys/vault", "metadata",
+			".", "bootstrap", "ceremony", "client", "health", "health/page", "internal/files", "internal/origin", "keys", "keys/vault", "metadata",
 			"internal/quote", "internal/rules", "internal/transport", "internal/wire", "repository", "rstuf/internal/config", "rstuf/internal/terminal", "service",
 		},
 		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),

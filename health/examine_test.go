@@ -315,7 +315,6 @@ func TestMany(t *testing.T) {
 	w.put("snapshot", 2, w.snapshot, w.online)
 	w.timestamp.Meta["snapshot.json"] = metadata.MetaFile{Version: 2}
 	w.put("timestamp", 2, w.timestamp, w.online)
-	require.NoError(t, w.cfg.Reader.Refresh(t.Context()))
 	r = w.examine()
 	assert.Len(t, r.Roles, 1000)
 	assert.Equal(t, n+6-1000, r.UnlistedRoles)

@@ -28,6 +28,10 @@ func (x *examination) examineMetadata(ctx context.Context) {
 	}
 	x.examineChain(roots)
 	defer x.compareRoot(roots[len(roots)-1])
+	if err := x.Reader.Refresh(ctx); err != nil {
+		x.stopped(ctx, 0, err)
+		return
+	}
 	n := 0
 	for role, err := range x.Reader.Roles(ctx) {
 		if err != nil {
@@ -54,12 +58,11 @@ func (x *examination) stopped(ctx context.Context, n int, err error) {
 	}
 	what := "timestamp, snapshot, targets and all delegated roles"
 	if n > 0 {
-		what = fmt.Sprintf("the roles after the first %d", n)
+		x.unread(ctx, metadataUnread, finding{}, fmt.Sprintf("the roles after the first %d", n), err)
+		return
 	}
 	x.unread(ctx, metadataUnread, finding{}, what, err)
-	if n == 0 {
-		x.examineSeen(ctx)
-	}
+	x.examineSeen(ctx)
 }
 
 // examineSeen looks at the top-level roles that were verified before something

@@ -49,14 +49,19 @@ awaited. With --strict a warning is as an error.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) },
 	}
-	a.api.add(cmd)
+	c.add(cmd)
+	cmd.Flags().BoolVar(&c.strict, "strict", false, "let warnings fail too")
+	return cmd
+}
+
+// add adds the flags that say what to look at, and how.
+func (c *doctorCommand) add(cmd *cobra.Command) {
+	c.api.add(cmd)
 	c.repo.add(cmd)
 	flags := cmd.Flags()
 	flags.DurationVar(&c.soon, "soon", 30*24*time.Hour, "warn of offline roles that expire within this `TIME`; unless it is given, not before three quarters of their life are over")
 	c.soonGiven = func() bool { return flags.Changed("soon") }
-	flags.BoolVar(&c.strict, "strict", false, "let warnings fail too")
 	flags.BoolVar(&c.skipRoles, "skip-delegated", false, "do not read the delegated roles, which may be many")
-	return cmd
 }
 
 // doctorResult is the report, and what it comes to.
@@ -65,21 +70,23 @@ type doctorResult struct {
 	Healthy bool `json:"healthy"`
 }
 
-func (c *doctorCommand) run(ctx context.Context, args []string) error {
+// config says what to look at.
+func (c *doctorCommand) config(ctx context.Context, args []string) (health.Config, error) {
+	cfg := health.Config{SkipDelegated: c.skipRoles, Policy: c.policy()}
 	api, files, err := c.places(ctx, args)
+	if err == nil && api {
+		cfg.API, err = c.connect()
+	}
+	if err == nil && files {
+		cfg.Reader, cfg.Unpinned, err = c.readerToExamine(ctx, cfg.API)
+	}
+	return cfg, err
+}
+
+func (c *doctorCommand) run(ctx context.Context, args []string) error {
+	cfg, err := c.config(ctx, args)
 	if err != nil {
 		return err
-	}
-	cfg := health.Config{SkipDelegated: c.skipRoles, Policy: c.policy()}
-	if api {
-		if cfg.API, err = c.connect(); err != nil {
-			return err
-		}
-	}
-	if files {
-		if cfg.Reader, cfg.Unpinned, err = c.readerToExamine(ctx, cfg.API); err != nil {
-			return err
-		}
 	}
 	report := health.Examine(ctx, cfg)
 	if err := ctx.Err(); err != nil {

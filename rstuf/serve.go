@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"example.org/rstuf/internal/origin"
 	"example.org/rstuf/service"
 	"github.com/spf13/cobra"
 )
@@ -43,9 +45,10 @@ func newServeCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run a whole RSTUF on one machine",
-		Long: `Run a whole RSTUF on one machine: the API at --listen and the metadata files at
---metadata-listen. All that it knows is in --dir. It stops cleanly at Ctrl-C or
-SIGTERM, and after a crash it goes on where it was.
+		Long: `Run a whole RSTUF on one machine: the API at --listen, with a page at / that says
+how the repository is, and the metadata files at --metadata-listen. All that it
+knows is in --dir. It stops cleanly at Ctrl-C or SIGTERM, and after a crash it goes
+on where it was.
 
 The online key is opened by the URI that root names: fn:FILE is a file in
 --key-dir, hv:NAME/VERSION a key of --vault-address; for others see --key-scheme.
@@ -100,7 +103,8 @@ func (c *serveCommand) run(ctx context.Context) error {
 			c.note("%v", err)
 		}
 	}()
-	handlers := []http.Handler{svc.Handler(), svc.MetadataHandler()}
+	status := newStatusPage(svc.Handler(), svc.MetadataHandler(), len(cfg.Tokens) > 0, c.hosts)
+	handlers := []http.Handler{status, svc.MetadataHandler()}
 	addresses := []string{c.listen, c.metadataListen}
 	if c.artifacts != "" {
 		root, err := os.OpenRoot(c.artifacts)
@@ -111,7 +115,7 @@ func (c *serveCommand) run(ctx context.Context) error {
 		handlers = append(handlers, c.artifactHandler(root))
 		addresses = append(addresses, c.artifactsListen)
 	}
-	group, err := c.start(addresses, handlers)
+	group, err := c.start(addresses, handlers, status)
 	if err != nil {
 		return err
 	}
@@ -151,7 +155,7 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 	if err := c.addDevToken(&cfg); err != nil {
 		return cfg, err
 	}
-	if len(cfg.Tokens) == 0 && !isLoopback(c.listen) {
+	if len(cfg.Tokens) == 0 && !origin.IsLoopback(origin.HostOf(c.listen)) {
 		c.note("warning: %s is open to others and no --tokens are given: everybody may change the repository", c.listen)
 	}
 	for _, name := range c.disabled {
@@ -164,15 +168,6 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 	return cfg, nil
 }
 
-func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 // servers are the HTTP servers of one process.
 type servers struct {
 	list   []*http.Server
@@ -181,7 +176,7 @@ type servers struct {
 }
 
 // start listens on all addresses before it serves any.
-func (c *serveCommand) start(addresses []string, handlers []http.Handler) (*servers, error) {
+func (c *serveCommand) start(addresses []string, handlers []http.Handler, status *statusPage) (*servers, error) {
 	group := &servers{failed: make(chan error, len(addresses))}
 	var listeners []net.Listener
 	for _, address := range addresses {
@@ -198,15 +193,15 @@ func (c *serveCommand) start(addresses []string, handlers []http.Handler) (*serv
 	if c.tlsCert != "" {
 		scheme = "https"
 	}
+	urls := make([]string, len(listeners))
 	for i, listener := range listeners {
-		server := &http.Server{
-			Handler:           handlers[i],
-			ReadHeaderTimeout: headerTimeout,
-			IdleTimeout:       idleTimeout,
-			ErrorLog:          slog.NewLogLogger(slog.NewTextHandler(c.stderr, nil), slog.LevelWarn),
-		}
+		urls[i] = scheme + "://" + listener.Addr().String()
+	}
+	status.listensAt(urls[0], urls[1])
+	group.urls = urls
+	for i, listener := range listeners {
+		server := newServer(handlers[i], c.stderr)
 		group.list = append(group.list, server)
-		group.urls = append(group.urls, scheme+"://"+listener.Addr().String())
 		go func() {
 			if c.tlsCert != "" {
 				group.failed <- server.ServeTLS(listener, c.tlsCert, c.tlsKey)
@@ -216,6 +211,16 @@ func (c *serveCommand) start(addresses []string, handlers []http.Handler) (*serv
 		}()
 	}
 	return group, nil
+}
+
+// newServer has the limits that every server of the command has.
+func newServer(handler http.Handler, stderr io.Writer) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(slog.NewTextHandler(stderr, nil), slog.LevelWarn),
+	}
 }
 
 // wait returns when the context ends, which is no error, or a server fails.

@@ -1,0 +1,107 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"example.org/rstuf/health"
+	"example.org/rstuf/repository"
+)
+
+// Live says what a page that is served shows. Examine must be set.
+type Live struct {
+	Options
+	// Examine looks at the repository. It is called by one request at a time, and
+	// the others wait for its report.
+	Examine func(context.Context) *health.Report
+	// Find looks an artifact up; without it there is no form.
+	Find func(ctx context.Context, path string) (repository.Artifact, error)
+	// MaxAge is how long a report is shown; 10 seconds by default.
+	MaxAge time.Duration
+	// Logout has a button to log out, which posts to /logout.
+	Logout bool
+}
+
+// NewHandler shows a repository at "/", to everybody who may call it.
+func NewHandler(live Live) http.Handler {
+	if live.MaxAge <= 0 {
+		live.MaxAge = 10 * time.Second
+	}
+	return &handler{Live: live, looking: make(chan struct{}, 1)}
+}
+
+type handler struct {
+	Live
+	looking chan struct{} // held by whoever uses the fields below
+	report  *health.Report
+	at      time.Time
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	SetHeader(w.Header())
+	switch {
+	case r.URL.Path != "/":
+		http.NotFound(w, r)
+		return
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	report, age, err := h.current(r.Context())
+	if err != nil {
+		http.Error(w, "the look took too long", http.StatusServiceUnavailable)
+		return
+	}
+	v := newView(report, h.Options)
+	v.Live, v.Logout, v.Ago = h.Find != nil, h.Logout, age
+	if path := r.URL.Query().Get("artifact"); path != "" && h.Find != nil {
+		found, err := h.Find(r.Context(), path)
+		v.Lookup = newLookup(path, found, err)
+	}
+	var b bytes.Buffer
+	if err := write(&b, v); err != nil {
+		http.Error(w, "the page could not be made", http.StatusInternalServerError)
+		return
+	}
+	send(w, b.Bytes())
+}
+
+// current is the last report, or a new one if that is too old.
+func (h *handler) current(ctx context.Context) (*health.Report, health.Seconds, error) {
+	select {
+	case h.looking <- struct{}{}:
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
+	}
+	defer func() { <-h.looking }()
+	if h.report == nil || time.Since(h.at) >= h.MaxAge {
+		report := h.Examine(ctx)
+		if ctx.Err() != nil { // whoever asked is gone: others ask again
+			return nil, 0, ctx.Err()
+		}
+		h.report, h.at = report, time.Now()
+	}
+	return h.report, health.Seconds(time.Since(h.at) / time.Second), nil
+}
+
+// SetHeader sets the headers of a page of this package, by which a browser takes
+// nothing from elsewhere, shows it in no frame and keeps it nowhere.
+func SetHeader(header http.Header) {
+	header.Set("Content-Security-Policy", contentPolicy+"; frame-ancestors 'none'")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Cache-Control", "no-store")
+}
+
+func send(w http.ResponseWriter, page []byte) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	_, _ = w.Write(page) // an error means that the browser is gone
+}
