@@ -149,6 +149,9 @@ func (d *Draft) reviewRoot(r *Review) {
 		r.item("online key", "%s", describeKey(id, root.Keys[id]))
 	}
 	r.unusual(root)
+	if d.base != nil {
+		d.reviewLoss(r, role.Threshold, distinct)
+	}
 	switch {
 	case role.Threshold == 1:
 		r.warn("a single root key can replace all others: threshold 1")
@@ -162,6 +165,20 @@ func (d *Draft) reviewRoot(r *Review) {
 	}
 	if d.bootstrap != nil {
 		d.reviewSettings(r)
+	}
+}
+
+// reviewLoss warns of what the next root gives up that the root before had.
+func (d *Draft) reviewLoss(r *Review, threshold, distinct int) {
+	before := d.signers[0]
+	if threshold < before.Threshold {
+		r.warn("the threshold falls from %d to %d: fewer keys are enough to replace all others", before.Threshold, threshold)
+	}
+	if spare := before.DistinctKeys() - before.Threshold; spare > 0 && distinct <= threshold {
+		r.warn("it removes the last spare key: the root before could lose %s", count(spare, "key"))
+	}
+	if ends := d.base.Expires(); d.document.Expires().Before(ends) {
+		r.warn("it ends before the root before it, which ends on %s", ends.Format("2006-01-02"))
 	}
 }
 

@@ -241,3 +241,19 @@ func TestReviewOfManyArtifacts(t *testing.T) {
 	assert.Contains(t, review.String(), "and 803 more: see the JSON form")
 	assert.Contains(t, encode(t, review), "dev/0999")
 }
+
+// What the next root gives up is said before anybody signs.
+func TestReviewWarnsOfLoss(t *testing.T) {
+	t.Parallel()
+	trusted := roots(t, 1)[0]
+	warnings := func(change ceremony.Change) string {
+		change.Now = testNow
+		draft, err := ceremony.Next(t.Context(), trusted, change)
+		require.NoError(t, err)
+		return strings.Join(draft.Review(testNow).Warnings, "\n")
+	}
+	assert.Contains(t, warnings(ceremony.Change{Days: 100}), "it ends before the root before it, which ends on 2027-11-22")
+	assert.Contains(t, warnings(ceremony.Change{RemoveRootKeys: []string{"carol"}}), "it removes the last spare key: the root before could lose 1 key")
+	assert.Contains(t, warnings(ceremony.Change{Threshold: 1, AllowThresholdOneUnsafe: true}), "the threshold falls from 2 to 1")
+	assert.Empty(t, warnings(ceremony.Change{Days: 400}))
+}

@@ -173,6 +173,11 @@ func (c *ceremonyCommand) finish(ctx context.Context, draft *ceremony.Draft) err
 		if err != nil {
 			return errors.Join(err, c.rescue("ceremony-payload", "bootstrap", func(path string) error { return writePayload(path, draft, false) }))
 		}
+		if sent.State == wire.BootstrapSigning {
+			if err := c.sendSignatures(ctx, draft, &sent); err != nil {
+				return err
+			}
+		}
 		result.Bootstrap = &sent
 		waiting = waitingFor(sent)
 	}
@@ -186,6 +191,22 @@ func (c *ceremonyCommand) finish(ctx context.Context, draft *ceremony.Draft) err
 		}
 	})
 	return errors.Join(err, waiting)
+}
+
+// sendSignatures sends what the draft has and the deployment, which holds its
+// root for signing, has not.
+func (c *ceremonyCommand) sendSignatures(ctx context.Context, draft *ceremony.Draft, result *bootstrap.Result) error {
+	sent, err := c.send(ctx, draft)
+	switch {
+	case err != nil:
+		return err
+	case sent.Complete:
+		result.State, result.Signed = wire.BootstrapFinished, draft.Status().Document
+	case len(sent.Signatures) > 0:
+		result.Signed = sent.Status.Document
+	}
+	result.Sent = result.Sent || len(sent.Signatures) > 0
+	return nil
 }
 
 // ready finds out before people begin to answer questions whether the

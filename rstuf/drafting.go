@@ -43,6 +43,9 @@ func (d *drafting) check(a *app) error {
 	case a.term == nil && d.draftFile == "" && !d.sign.given():
 		return usagef("nobody signs: there is no terminal to ask: give --key FILE, or --draft FILE to have it signed elsewhere")
 	}
+	if err := d.sign.check(a); err != nil {
+		return err
+	}
 	return checkNew(d.out, d.force)
 }
 

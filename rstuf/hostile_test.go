@@ -63,7 +63,7 @@ func hostileCommands(d *deployment) map[string]shows {
 		"doctor, API":      {args: []string{"doctor", "--api-server", d.url}, code: exitFailed, json: true},
 		"pending":          {args: admin("metadata", "pending"), code: exitFailed},
 		"pending root":     {args: admin("metadata", "pending", "--in", d.file("pending.json")), json: true},
-		"not pending":      {args: admin("metadata", "sign", "--in", d.file("pending.json"), "--role", d.name, "--key", "x", "--dry-run"), code: exitFailed},
+		"not pending":      {args: admin("metadata", "sign", "--in", d.file("pending.json"), "--role", d.name, "--key", "x", "--yes", "--dry-run"), code: exitFailed},
 		"CSV size":         {args: admin("import-artifacts", "--csv", d.file("size.csv")), code: exitFailed, refused: true},
 		"CSV twice":        {args: admin("import-artifacts", "--csv", d.file("twice.csv")), code: exitFailed, refused: true},
 		"repositories":     {args: settings(), json: true},

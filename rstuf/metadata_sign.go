@@ -95,6 +95,9 @@ func (c *signCommand) check() error {
 	case !c.sign.given() && c.term == nil:
 		return usagef("nobody signs: there is no terminal to ask: give --key FILE or --signature FILE")
 	}
+	if err := c.sign.check(c.app); err != nil {
+		return err
+	}
 	return checkNew(c.out, c.force)
 }
 

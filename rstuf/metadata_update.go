@@ -79,10 +79,33 @@ func (c *updateCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.warnOfPending(ctx); err != nil {
+		return err
+	}
 	if err := c.signAll(ctx, c.app, draft); err != nil {
 		return err
 	}
 	return c.finish(ctx, draft)
+}
+
+// warnOfPending says before anybody signs that another root waits already. A
+// deployment that does not tell is no reason to sign nothing.
+func (c *updateCommand) warnOfPending(ctx context.Context) error {
+	server, err := c.hasServer()
+	if err != nil || !server || c.dryRun {
+		return err
+	}
+	drafts, _, err := c.pendingDrafts(ctx, "")
+	if err != nil {
+		return ctx.Err()
+	}
+	for _, pending := range drafts {
+		if pending.Role() == rstuf.RoleRoot {
+			c.note("warning: the deployment waits for signatures of %s already (%s): a deployed RSTUF drops that one for yours, the embedded service refuses yours. Sign it (rstuf admin metadata sign) or stop it (stop-sign) first.",
+				pending, pending.Status())
+		}
+	}
+	return nil
 }
 
 // trusted is the root that is trusted today.

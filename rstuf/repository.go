@@ -12,13 +12,15 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"example.org/rstuf/bootstrap"
+	"example.org/rstuf/ceremony"
 	"example.org/rstuf/internal/transport"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuf/internal/config"
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // configRepository is a repository of the settings.
@@ -99,10 +101,13 @@ func (a *app) trustedRoot(ctx context.Context, f *repositoryFlags, repo config.R
 }
 
 // parseRoot reads a root that its own keys have signed, or the one in a
-// ceremony's payload, which may still lack signatures.
+// ceremony's payload or draft, which may still lack signatures.
 func parseRoot(data []byte) (*metadata.Document, error) {
 	if payload, err := bootstrap.Read(bytes.NewReader(data)); err == nil {
 		return metadata.Parse(payload.Payload.Root())
+	}
+	if draft, err := ceremony.ReadDraft(bytes.NewReader(data)); err == nil && draft.Payload() != nil {
+		return draft.Document(), nil
 	}
 	doc, err := metadata.Parse(data)
 	if err != nil {

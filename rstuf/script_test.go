@@ -102,7 +102,7 @@ func startBootstrapped(ts *testscript.TestScript, neg bool, args []string) {
 		spread = string(roles)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("bootstrapped.yml"), []byte(policy+spread), 0o600))
-	ts.Check(ts.Exec("rstuf", "admin", "--api-server", ts.Getenv("API"), "ceremony", "--policy", "bootstrapped.yml", "--defaults", "--key", "alice", "--key", "bob"))
+	ts.Check(ts.Exec("rstuf", "admin", "--api-server", ts.Getenv("API"), "ceremony", "--policy", "bootstrapped.yml", "--defaults", "--key", "alice", "--key", "bob", "--yes"))
 	root, err := os.ReadFile(filepath.Join(ts.MkAbs(args[0]), "metadata", "1.root.json"))
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs("root.json"), root, 0o600))

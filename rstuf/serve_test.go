@@ -142,7 +142,7 @@ func TestServeEncryptedKey(t *testing.T) {
 	assert.Contains(t, out, "has a token monitor already")
 
 	s := startServe(t, dir, "--dir", "repo", "--online-key", "online", "--password-file", "password", "--tokens", "tokens")
-	bootstrap := []string{"admin", "--api-server", s.API, "ceremony", "--policy", "policy.yml", "--defaults", "--key", "alice", "--key", "bob"}
+	bootstrap := []string{"admin", "--api-server", s.API, "ceremony", "--policy", "policy.yml", "--defaults", "--key", "alice", "--key", "bob", "--yes"}
 	out, code = command(t, dir, bootstrap...)
 	assert.Equal(t, exitRefused, code, out)
 	out, code = command(t, dir, append(bootstrap, "--token-file", "read-token")...)

@@ -28,12 +28,20 @@ func (s *signFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&s.keys, "key", nil, "sign with the private key `FILE`; may be repeated")
 	flags.StringArrayVar(&s.signatures, "signature", nil, "add a signature made elsewhere, a `FILE` with {\"keyid\", \"sig\"}; may be repeated")
-	flags.BoolVarP(&s.yes, "yes", "y", false, "sign with --key without asking after the review")
+	flags.BoolVarP(&s.yes, "yes", "y", false, "sign without asking after the review; needed where there is no terminal")
 	s.password.add(flags, "password", "the password of each --key")
 }
 
 // given tells whether the flags bring any signature.
 func (s *signFlags) given() bool { return len(s.keys)+len(s.signatures) > 0 }
+
+// check wants consent: where nobody can be asked after the review, it is a flag.
+func (s *signFlags) check(a *app) error {
+	if a.term != nil || s.yes || !s.given() {
+		return nil
+	}
+	return usagef("there is no terminal to ask whether to sign: look at the document (rstuf admin metadata show) and give --yes")
+}
 
 // signMode says how many signatures are asked for at a terminal.
 type signMode int
