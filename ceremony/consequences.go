@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
@@ -27,10 +28,10 @@ func (d *Draft) Consequences() []string {
 	roles := d.bootstrap.Settings.Roles
 	list := []string{deciding(role.Threshold, holders)}
 	if len(holders) == role.Threshold {
-		list = append(list, "There is no spare key: once one of them is lost nothing above can ever be changed again, and users must be moved to a new repository by hand.")
+		list = append(list, "There is no spare key: once one of them is lost none of this can ever be changed again, and users must be moved to a new repository by hand.")
 	} else {
-		list = append(list, fmt.Sprintf("%s may be lost. After that nothing above can ever be changed again, and users must be moved to a new repository by hand.",
-			upper(count(len(holders)-role.Threshold, "key"))))
+		list = append(list, fmt.Sprintf("%s may be lost. After that none of this can ever be changed again, and users must be moved to a new repository by hand.",
+			upper(quote.Count(len(holders)-role.Threshold, "key"))))
 	}
 	list = append(list, fmt.Sprintf("Before %s (%s) they have to meet again and sign the next root. If they do not, nobody can download any more until they do.",
 		d.document.Expires().Format("2006-01-02"), days(roles.Root.Expiration)))

@@ -84,7 +84,7 @@ func Example() {
 	// what that means:
 	//   - Any 2 of the 3 holders of root keys (alice, bob, carol) together decide
 	//     who may publish, and can replace every key.
-	//   - 1 key may be lost. After that nothing above can ever be changed again,
+	//   - 1 key may be lost. After that none of this can ever be changed again,
 	//     and users must be moved to a new repository by hand.
 	//   - Before 2027-11-22 (365 days) they have to meet again and sign the next
 	//     root. If they do not, nobody can download any more until they do.

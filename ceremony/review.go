@@ -175,7 +175,7 @@ func (d *Draft) reviewLoss(r *Review, threshold, distinct int) {
 		r.warn("the threshold falls from %d to %d: fewer keys are enough to replace all others", before.Threshold, threshold)
 	}
 	if spare := before.DistinctKeys() - before.Threshold; spare > 0 && distinct <= threshold {
-		r.warn("it removes the last spare key: the root before could lose %s", count(spare, "key"))
+		r.warn("it removes the last spare key: the root before could lose %s", quote.Count(spare, "key"))
 	}
 	if ends := d.base.Expires(); d.document.Expires().Before(ends) {
 		r.warn("it ends before the root before it, which ends on %s", ends.Format("2006-01-02"))
@@ -245,15 +245,7 @@ func (d *Draft) reviewSettings(r *Review) {
 	}
 }
 
-func days(n int) string { return count(n, "day") }
-
-// count is a number of things: "1 day", "2 days".
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
+func days(n int) string { return quote.Count(n, "day") }
 
 func (d *Draft) reviewTargets(r *Review) {
 	targets, err := d.document.Targets()
@@ -276,7 +268,7 @@ func (d *Draft) reviewTargets(r *Review) {
 	}
 	r.fields("field", targets.Extra)
 	if len(outside) > 0 {
-		r.warn("%s outside the paths of the role, which clients will not accept, such as %s", count(len(outside), "artifact"), quote.Word(outside[0]))
+		r.warn("%s outside the paths of the role, which clients will not accept, such as %s", quote.Count(len(outside), "artifact"), quote.Word(outside[0]))
 	}
 	if targets.Delegations != nil {
 		r.warn("the role delegates to others itself, which RSTUF does not do")

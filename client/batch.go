@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"hash/maphash"
 	"net/http"
 	"time"
 
@@ -16,7 +17,34 @@ type batch struct {
 	items []byte // the request's head, then JSON objects with a comma after each
 	ends  []int  // where each object's comma is
 	bytes int64  // the sum of the artifacts' lengths
+	sizes []size // the artifacts, for when some of them are not added
 	mark  mark   // where the upload stands once it is published
+}
+
+// size is the length of an artifact by a hash of its path: the paths themselves
+// are not kept while the service works.
+type size struct {
+	path   uint64
+	length int64
+}
+
+var pathSeed = maphash.MakeSeed()
+
+// bytesOf is the sum of the lengths of the artifacts at these paths.
+func (b *batch) bytesOf(paths []string) (sum int64) {
+	if len(paths) == 0 {
+		return 0
+	}
+	wanted := make(map[uint64]bool, len(paths))
+	for _, path := range paths {
+		wanted[maphash.String(pathSeed, path)] = true
+	}
+	for _, s := range b.sizes {
+		if wanted[s.path] {
+			sum += s.length
+		}
+	}
+	return sum
 }
 
 // newBatch makes room for about size bytes.
@@ -24,8 +52,9 @@ func newBatch(size int) *batch {
 	return &batch{items: append(make([]byte, 0, size+len(addArtifactsHead)+maxTail), addArtifactsHead...)}
 }
 
-// add appends an encoded artifact of so many bytes.
-func (b *batch) add(encoded []byte, length int64) {
+// add appends an encoded artifact.
+func (b *batch) add(encoded []byte, path string, length int64) {
+	b.sizes = append(b.sizes, size{maphash.String(pathSeed, path), length})
 	b.items = append(b.items, encoded...)
 	b.ends = append(b.ends, len(b.items))
 	b.items = append(b.items, ',')
@@ -74,8 +103,8 @@ func (b *batch) send(ctx context.Context, c *Client, first, last int, addTaskID 
 			return one, err
 		}
 		two, err := b.send(ctx, c, middle, last, addTaskID)
-		return outcome{one.added + two.added, append(one.invalid, two.invalid...), append(one.roles, two.roles...),
-			one.requests + two.requests, max(one.largest, two.largest), max(one.upload, two.upload)}, err
+		return outcome{one.added + two.added, append(one.invalid, two.invalid...),
+			append(one.roles, two.roles...), one.requests + two.requests, max(one.largest, two.largest), max(one.upload, two.upload)}, err
 	}
 	if err != nil {
 		return outcome{}, err

@@ -51,8 +51,7 @@ type Publisher struct {
 
 // PublishProgress is how far an upload is.
 type PublishProgress struct {
-	// Done counts the artifacts that are dealt with: published now or by an
-	// earlier run, or refused.
+	// Done counts the artifacts that were published, now or by an earlier run.
 	Done int64
 	// Total is as in [Publisher].
 	Total int64
@@ -77,6 +76,11 @@ type PublishReport struct {
 	// Failed counts those that could not be read, and those of requests that
 	// failed.
 	Failed int64
+	// Unfinished counts those of requests that the service has and whose tasks
+	// had not ended when the upload did, and Tasks are the ids of these: they
+	// may still be published (see [Client.Task]).
+	Unfinished int64
+	Tasks      []string
 	// Problems tells of those invalid or failed, of the first thousand.
 	Problems []Problem
 	// Waiting are roles whose next version, with artifacts of this upload, waits
@@ -233,7 +237,7 @@ func (u *upload) all(ctx context.Context, files iter.Seq2[rstuf.Artifact, error]
 			u.note(func(r *PublishReport) { r.Skipped++ })
 			continue
 		}
-		current.add(encoded, artifact.Info.Length)
+		current.add(encoded, artifact.Path, artifact.Info.Length)
 		if int64(len(current.ends)) >= u.size.Load() || len(current.items) >= largestBody {
 			room := min(len(current.items)*9/8, largestBody)
 			u.dispatch(ctx, current)
@@ -297,23 +301,29 @@ func (u *upload) account(b *batch, done outcome, err error) {
 		u.roles[role] = true
 	}
 	u.mu.Unlock()
+	var unfinished *UnfinishedError
 	u.note(func(r *PublishReport) {
 		r.Requests += done.requests
 		r.Added += done.added
-		r.Bytes += b.bytes
-		if err != nil {
-			r.Failed += int64(len(b.ends)) - done.added - int64(len(done.invalid))
-			r.Bytes -= b.bytes
+		left := int64(len(b.ends)) - done.added - int64(len(done.invalid))
+		switch {
+		case err == nil:
+			r.Bytes += b.bytes - b.bytesOf(done.invalid)
+		case errors.As(err, &unfinished):
+			r.Unfinished += left
+			r.Tasks = append(r.Tasks, unfinished.TaskID)
+		default:
+			r.Failed += left
 		}
 		if u.Progress == nil {
 			return
 		}
-		p := PublishProgress{Done: r.Added + r.Skipped + r.Invalid + r.Failed, Total: u.Total, Bytes: r.Bytes, Elapsed: time.Since(u.start)}
+		p := PublishProgress{Done: r.Added + r.Skipped, Total: u.Total, Bytes: r.Bytes, Elapsed: time.Since(u.start)}
 		if p.Elapsed > 0 {
 			p.Rate = float64(p.Done-r.Skipped) / p.Elapsed.Seconds()
 		}
-		if p.Rate > 0 && p.Total > p.Done {
-			p.Left = time.Duration(float64(p.Total-p.Done) / p.Rate * float64(time.Second))
+		if left := p.Total - p.Done - r.Invalid - r.Failed; p.Rate > 0 && left > 0 {
+			p.Left = time.Duration(float64(left) / p.Rate * float64(time.Second))
 		}
 		u.Progress(p)
 	})

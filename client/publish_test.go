@@ -66,8 +66,12 @@ func TestPublishReportsWhatIsInvalid(t *testing.T) {
 		yield(rstuf.Artifact{Path: "not\xffutf8", Info: artifact(1).Info}, nil)
 		yield(rstuf.Artifact{Path: "unreadable"}, os.ErrPermission)
 	}
-	report, err := (&client.Publisher{Client: api, BatchSize: 3}).PublishFiles(t.Context(), sequence)
+	var last client.PublishProgress
+	publisher := client.Publisher{Client: api, BatchSize: 3, Progress: func(p client.PublishProgress) { last = p }}
+	report, err := publisher.PublishFiles(t.Context(), sequence)
 	assert.ErrorContains(t, err, "5 of 14 were not published")
+	assert.EqualValues(t, 45-7, report.Bytes, "of those that were added")
+	assert.EqualValues(t, 9, last.Done, "failures are not done")
 	assert.EqualValues(t, 9, report.Added)
 	assert.EqualValues(t, 4, report.Invalid)
 	assert.EqualValues(t, 1, report.Failed)

@@ -132,15 +132,34 @@ func (t *Task) watch(ctx context.Context, ask func(context.Context) (rstuf.Task,
 
 // gaveUp is the error of a caller who could not wait any longer.
 func (t *Task) gaveUp(last rstuf.Task, after time.Duration, cause error) error {
-	state := string(last.State)
-	switch last.State {
+	return &UnfinishedError{TaskID: t.id, State: last.State, After: after, Err: cause}
+}
+
+// An UnfinishedError says that the wait for a task ended before the task, which
+// goes on in the service.
+type UnfinishedError struct {
+	TaskID string
+	// State is the last one that was seen; empty if none was.
+	State rstuf.TaskState
+	After time.Duration
+	// Err is why nobody waits any more: that of the context.
+	Err error
+}
+
+// Error is one line.
+func (e *UnfinishedError) Error() string {
+	state := string(e.State)
+	switch e.State {
 	case "":
 		state = "of unknown state"
 	case rstuf.TaskPending:
 		state += " (queued, or the service does not know this id)"
 	}
-	return fmt.Errorf("task %s: still %s after %s: %w", quote.OneLine(t.id, maxLine), state, after.Round(time.Millisecond), cause)
+	return fmt.Sprintf("task %s: still %s after %s: %v", quote.OneLine(e.TaskID, maxLine), state, e.After.Round(time.Millisecond), e.Err)
 }
+
+// Unwrap gives the context's error.
+func (e *UnfinishedError) Unwrap() error { return e.Err }
 
 func isServerFault(err error) bool {
 	var answer *Error

@@ -9,10 +9,11 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/rstuf/internal/config"
 	"example.org/rstuf/rstuf/internal/terminal"
-	"github.com/spf13/cobra"
 )
 
 // app is what all commands share.
@@ -37,7 +38,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(joinOptionalValues(root, args))
 	err := root.ExecuteContext(ctx)
 	code := exitCode(ctx, err)
-	if err != nil && code != exitInterrupted {
+	switch open := unfinished(err); {
+	case code == exitInterrupted && open != nil:
+		a.note("rstuf: interrupted; task %s goes on in the service: see rstuf task wait", open.TaskID)
+	case code == exitTimeout && open != nil:
+		a.note("rstuf: %s: it goes on in the service, see rstuf task wait", quote.Ours(oneLine(err)))
+	case err != nil && code != exitInterrupted:
 		a.note("rstuf: %s", quote.Ours(oneLine(err)))
 	}
 	return code

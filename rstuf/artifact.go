@@ -183,9 +183,12 @@ func newArtifactListCommand(a *app) *cobra.Command {
 		Short: "List the artifacts of a repository",
 		Long: `List the artifacts of a repository by its metadata, verified from the trusted
 root on; with a pattern (*, ? and [] do not match /) those whose path fits it.
-It reads every delegated role.`,
+It reads every delegated role.
+
+With --json the list is what rstuf artifact add --from-json takes, custom data
+and all: the way to another repository.`,
 		Example: `  rstuf artifact list 'releases/*' -m https://metadata.example.com -r root.json
-  rstuf artifact list --json`,
+  rstuf artifact list --json >all.json && rstuf artifact add --from-json all.json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := a.readArtifacts(cmd.Context(), &repo)
@@ -205,7 +208,11 @@ It reads every delegated role.`,
 				}
 			}
 			slices.SortFunc(list, func(x, y artifactInfo) int { return strings.Compare(x.Path, y.Path) })
-			return a.result(list, func() {
+			export := rstuf.AddArtifacts{Artifacts: make([]rstuf.Artifact, len(list))}
+			for i, info := range list {
+				export.Artifacts[i] = rstuf.Artifact{Path: info.Path, Info: info.ArtifactInfo}
+			}
+			return a.result(export, func() {
 				rows := make([][]string, len(list))
 				for i, info := range list {
 					rows[i] = []string{info.Path, fmt.Sprint(info.Length), info.Role}

@@ -11,12 +11,13 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"example.org/rstuf"
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/files"
 	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/repository"
-	"github.com/spf13/cobra"
 )
 
 // maxUnwatched is how many artifacts may be added without waiting for them:
@@ -240,6 +241,8 @@ type addResult struct {
 	Skipped  int64               `json:"skipped"`
 	Invalid  int64               `json:"invalid"`
 	Failed   int64               `json:"failed"`
+	Open     int64               `json:"unfinished"`
+	Tasks    []string            `json:"unfinished_tasks,omitempty"`
 	Bytes    int64               `json:"bytes"`
 	Requests int                 `json:"requests"`
 	Seconds  float64             `json:"seconds"`
@@ -285,15 +288,18 @@ func (c *addCommand) upload(ctx context.Context, source iter.Seq2[rstuf.Artifact
 func (a *app) reportUpload(report client.PublishReport, err error) error {
 	result := addResult{
 		Added: report.Added, Skipped: report.Skipped, Invalid: report.Invalid, Failed: report.Failed,
-		Bytes: report.Bytes, Requests: report.Requests, Seconds: report.Elapsed.Seconds(), Problems: []problem{}, Waiting: report.Waiting,
+		Open: report.Unfinished, Tasks: report.Tasks, Bytes: report.Bytes, Requests: report.Requests, Seconds: report.Elapsed.Seconds(), Problems: []problem{}, Waiting: report.Waiting,
 	}
 	for _, p := range report.Problems {
 		result.Problems = append(result.Problems, problem{p.Path, p.Err.Error()})
 	}
 	printed := a.result(result, func() {
-		a.printf("added %d artifacts of %d bytes in %.1f s", result.Added, result.Bytes, result.Seconds)
+		a.printf("added %s of %s in %.1f s", quote.Count(result.Added, "artifact"), quote.Count(result.Bytes, "byte"), result.Seconds)
 		if result.Skipped > 0 {
-			a.printf("skipped %d that were added before", result.Skipped)
+			a.printf("skipped %s that an earlier run has added", quote.Count(result.Skipped, "artifact"))
+		}
+		if result.Open > 0 {
+			a.printf("%s more: the service has them, and goes on", quote.Count(result.Open, "artifact"))
 		}
 		for _, p := range result.Problems {
 			a.note("%s: %s", p.Path, p.Error)

@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"example.org/rstuf"
-	"example.org/rstuf/repository"
 	"github.com/spf13/cobra"
+
+	"example.org/rstuf"
+	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/repository"
 )
 
 // downloadCommand is what the flags of rstuf artifact download say.
@@ -85,7 +87,7 @@ func (c *downloadCommand) run(ctx context.Context, names []string) error {
 	}
 	return c.result(results, func() {
 		for _, r := range results {
-			c.printf("%s: %d bytes, verified", r.File, r.Length)
+			c.printf("%s: %s, verified", r.File, quote.Count(r.Length, "byte"))
 		}
 	})
 }

@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/spf13/cobra"
+
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/repository"
-	"github.com/spf13/cobra"
 )
 
 // mirrorCommand is what the flags of rstuf artifact mirror say.
@@ -82,13 +84,13 @@ func (c *mirrorCommand) run(ctx context.Context, folder string, patterns []strin
 		result.Problems = append(result.Problems, problem{p.Path, p.Err.Error()})
 	}
 	err = c.result(result, func() {
-		c.printf("%s: timestamp version %d, %d metadata files written, %d artifacts of %d bytes", folder, result.Version, result.Files, result.Artifacts, result.Bytes)
+		c.printf("%s: timestamp version %d, %s written, %s of %s", folder, result.Version, quote.Count(result.Files, "metadata file"), quote.Count(result.Artifacts, "artifact"), quote.Count(result.Bytes, "byte"))
 		for _, p := range result.Problems {
 			c.note("%s: %s", p.Path, p.Error)
 		}
 	})
 	if err == nil && len(result.Problems) > 0 {
-		err = fmt.Errorf("%d artifacts could not be copied", len(result.Problems))
+		err = fmt.Errorf("%s could not be copied", quote.Count(len(result.Problems), "artifact"))
 	}
 	return err
 }

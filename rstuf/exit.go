@@ -8,6 +8,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/bootstrap"
+	"example.org/rstuf/client"
 )
 
 // The exit codes; docs/cli.md lists them.
@@ -54,6 +55,13 @@ func explainPending(err error) error {
 		roles = append(roles, strings.Replace(w.String(), " (", " waits for signatures (", 1))
 	}
 	return waitingError{strings.Join(roles, "; ") + ": see rstuf admin metadata sign"}
+}
+
+// unfinished is the error of a wait for a task that goes on, if there is one.
+func unfinished(err error) *client.UnfinishedError {
+	var open *client.UnfinishedError
+	errors.As(err, &open)
+	return open
 }
 
 // exitCode says which code an error means.

@@ -103,7 +103,7 @@ func (c *fsckCommand) run(ctx context.Context) error {
 		c.printProblems(done.Left)
 	})
 	if err == nil && len(done.Left) > 0 {
-		err = fmt.Errorf("%s left", count(len(done.Left), "problem"))
+		err = fmt.Errorf("%s left", quote.Count(len(done.Left), "problem"))
 	}
 	return err
 }
@@ -123,11 +123,11 @@ func (c *fsckCommand) report(report *service.Report) error {
 			if report.Complete {
 				looked = "all that was published is there, as it was published, and signed"
 			}
-			c.printf("%s: %s", count(report.Files, "file"), looked)
+			c.printf("%s: %s", quote.Count(report.Files, "file"), looked)
 		}
 	})
 	if err == nil && len(report.Problems) > 0 {
-		err = fmt.Errorf("%s found", count(len(report.Problems), "problem"))
+		err = fmt.Errorf("%s found", quote.Count(len(report.Problems), "problem"))
 	}
 	return err
 }
@@ -136,14 +136,6 @@ func (c *fsckCommand) printProblems(problems []service.Problem) {
 	for _, p := range problems {
 		c.printf("%s: %s\n  %s", p.File, p.Text, p.Remedy)
 	}
-}
-
-// count is a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // ask has a running service check itself.

@@ -14,6 +14,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
+	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/metadata"
 )
 
@@ -54,10 +55,10 @@ func (c *importCommand) throughDatabase(ctx context.Context, total int64) error 
 	if err := c.copyAll(ctx, db, roleOf); err != nil {
 		return fmt.Errorf("database: %w: nothing was imported", err)
 	}
-	c.progress("imported %d artifacts", total)
+	c.progress("imported %s", quote.Count(total, "artifact"))
 	if c.skipPublish {
 		return c.result(map[string]int64{"imported": total}, func() {
-			c.printf("imported %d artifacts, not published: see rstuf artifact publish", total)
+			c.printf("imported %s, not published: see rstuf artifact publish", quote.Count(total, "artifact"))
 		})
 	}
 	return c.perform(ctx, func(ctx context.Context, api *client.Client) (*client.Task, error) { return api.Publish(ctx) })

@@ -29,7 +29,7 @@ const barWidth = 30
 
 // update shows an upload.
 func (b *progressBar) update(p client.PublishProgress) {
-	text := fmt.Sprintf("%d artifacts, %.0f a second", p.Done, p.Rate)
+	text := fmt.Sprintf("%s, %.0f a second", quote.Count(p.Done, "artifact"), p.Rate)
 	if p.Total > 0 {
 		text = fmt.Sprintf("%s %d of %d artifacts, %.0f a second, %s left", gauge(p.Done, p.Total), p.Done, p.Total, p.Rate, p.Left.Round(time.Second))
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
-	"github.com/spf13/cobra"
+	"example.org/rstuf/internal/quote"
 )
 
 func newSendCommand(a *app) *cobra.Command {
@@ -68,7 +70,7 @@ func (a *app) sendDraft(ctx context.Context, path string) error {
 		return err
 	}
 	err = a.result(sent, func() {
-		a.printf("%s: %d signatures sent", draft, len(sent.Signatures))
+		a.printf("%s: %s sent", draft, quote.Count(len(sent.Signatures), "signature"))
 		if !sent.Complete {
 			a.printf("%s", sent.Status)
 		}
