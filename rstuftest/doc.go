@@ -39,6 +39,7 @@
 // Each attack of [Attacks] is a value that [Attack.Apply] also applies to any
 // repository, and undoes. [TestPublisher] and [Faults] are the same for code that
 // publishes: an API that loses answers, asks for pauses, or has tasks that never
-// end. A bubble has no real connections and no child
+// end. [TestService] tests whether a service, or what stands in front of one, is
+// RSTUF. A bubble has no real connections and no child
 // processes, so the code under test must take an [http.Client].
 package rstuftest
