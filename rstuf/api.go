@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.org/rstuf"
@@ -162,17 +164,57 @@ func (a *app) tokenSource(settings *config.File) (client.TokenSource, error) {
 func (a *app) wait(ctx context.Context, task *client.Task) (rstuf.Task, error) {
 	ctx, cancel := a.withTimeout(ctx, taskTimeout)
 	defer cancel()
-	state := rstuf.TaskState("")
 	api, err := a.connect()
 	if err != nil {
 		return rstuf.Task{}, err
 	}
+	var state atomic.Value
+	state.Store(rstuf.TaskState(""))
+	defer a.waiting(func() string { return describeWait(task.ID(), state.Load().(rstuf.TaskState)) })()
 	return api.WaitTask(ctx, task.ID(), func(now rstuf.Task) {
-		if now.State != state && !now.State.Terminal() {
+		if now.State != state.Load() && !now.State.Terminal() {
 			a.progress("task %s: %s", task.ID(), now.State)
 		}
-		state = now.State
+		state.Store(now.State)
 	})
+}
+
+// describeWait says what a wait for a task is for.
+func describeWait(id string, state rstuf.TaskState) string {
+	switch state {
+	case "":
+		return "the API, which does not answer, to tell of task " + id
+	case rstuf.TaskPending:
+		return "task " + id + ": no worker has taken it yet, or the service does not know it"
+	}
+	return "task " + id + ": " + string(state)
+}
+
+// silence is how long a command that waits says nothing.
+const silence = 30 * time.Second
+
+// waiting says again and again what is waited for, until stop is called.
+func (a *app) waiting(what func() string) (stop func()) { return a.waitingEvery(silence, what) }
+
+func (a *app) waitingEvery(pause time.Duration, what func() string) (stop func()) {
+	start, done := time.Now(), make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		tick := time.NewTicker(pause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				a.note("still waiting, since %s, for %s", time.Since(start).Round(time.Second), what())
+			}
+		}
+	})
+	return func() {
+		close(done)
+		group.Wait()
+	}
 }
 
 // taskTimeout is how long a task is waited for unless the flag says

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -163,4 +167,19 @@ func TestFit(t *testing.T) {
 	}
 	assert.Equal(t, 64, fit(header, rows, 100)[0].WidthMax)
 	assert.Equal(t, 21, text.StringWidthWithoutEscSequences(rows[0][0][:21]))
+}
+
+// A command that waits long says what for, and stops saying so.
+func TestWaitingIsSaid(t *testing.T) {
+	t.Parallel()
+	read, write := io.Pipe()
+	a := &app{stderr: write}
+	stop := a.waitingEvery(time.Millisecond, func() string { return describeWait("x", rstuf.TaskPending) })
+	line, err := bufio.NewReader(read).ReadString('\n')
+	require.NoError(t, err)
+	assert.Equal(t, "still waiting, since 0s, for task x: no worker has taken it yet, or the service does not know it\n", line)
+	go io.Copy(io.Discard, read)
+	stop()
+	assert.Contains(t, describeWait("x", ""), "does not answer")
+	assert.Equal(t, "task x: STARTED", describeWait("x", rstuf.TaskStarted))
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -264,7 +265,16 @@ func (c *addCommand) upload(ctx context.Context, source iter.Seq2[rstuf.Artifact
 	ctx, cancel := c.withTimeout(ctx, 0)
 	defer cancel()
 	bar := c.bar()
-	publisher := client.Publisher{Client: api, Journal: c.journal, AddTaskIDToCustom: c.taskID, Progress: bar.update}
+	var published atomic.Int64
+	publisher := client.Publisher{Client: api, Journal: c.journal, AddTaskIDToCustom: c.taskID, Progress: func(p client.PublishProgress) {
+		published.Store(p.Done)
+		bar.update(p)
+	}}
+	if bar.out == nil {
+		defer c.waiting(func() string {
+			return "the service to publish; " + quote.Count(published.Load(), "artifact") + " so far"
+		})()
+	}
 	var last rstuf.Artifact
 	report, err := publisher.PublishFiles(ctx, func(yield func(rstuf.Artifact, error) bool) {
 		for artifact, err := range source {

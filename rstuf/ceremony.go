@@ -250,6 +250,7 @@ func (a *app) sendBootstrap(ctx context.Context, payload *rstuf.BootstrapPayload
 	}
 	ctx, cancel := a.withTimeout(ctx, taskTimeout)
 	defer cancel()
+	defer a.waiting(func() string { return "the bootstrap: is a worker running?" })()
 	return bootstrap.Run(ctx, api, payload, bootstrap.WithProgress(func(task rstuf.Task) {
 		a.progress("bootstrap %s: %s", task.ID, task.State)
 	}))
