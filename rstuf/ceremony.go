@@ -117,6 +117,9 @@ func (c *ceremonyCommand) draft(ctx context.Context, timeoutGiven bool) (*ceremo
 			return draft, err
 		}
 	}
+	if c.draftFile != "" && c.policyFile == "" && c.term == nil {
+		return nil, usagef("there is no draft %s: to begin one give --policy FILE", c.draftFile)
+	}
 	policy, err := c.policy(ctx)
 	if err != nil {
 		return nil, err

@@ -90,6 +90,11 @@ func (s *saveFlags) add(cmd *cobra.Command, passwordName string) {
 // nothing says what it is.
 func (s *saveFlags) options(ctx context.Context, a *app) (keys.SaveOptions, error) {
 	opts := keys.SaveOptions{Plain: s.plain, Overwrite: s.force}
+	for _, file := range []string{s.file, s.file + ".pub"} {
+		if err := checkNew(file, s.force); err != nil {
+			return opts, err
+		}
+	}
 	if s.plain {
 		if s.password.given() {
 			return opts, usagef("--plain and a password contradict each other: give one of them")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -68,7 +69,12 @@ func (a *app) settingsGet(ctx context.Context) error {
 		return err
 	}
 	s, err := api.Settings(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, client.ErrSigningPending):
+		return waitingError{"there is no repository yet: its bootstrap waits for signatures, see rstuf admin metadata sign"}
+	case errors.Is(err, client.ErrNotBootstrapped):
+		return fmt.Errorf("%w: there is no repository yet, see rstuf admin ceremony", err)
+	case err != nil:
 		return err
 	}
 	return a.result(s, func() {
