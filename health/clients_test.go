@@ -110,6 +110,14 @@ func TestClients(t *testing.T) {
 		{"path hash prefixes", func(w *world) {
 			w.role("on").Paths, w.role("on").PathHashPrefixes = nil, []string{"ab"}
 		}, [4]health.Reads{all, part, all, all}},
+		{"a pattern that is read differently", func(w *world) { w.role("on").Paths = []string{"on/[^b]*"} }, [4]health.Reads{part, part, part, all}},
+		{"2,048 hash bins", func(w *world) {
+			bins, err := metadata.NewHashBins(2048)
+			require.NoError(w.t, err)
+			id := w.online.Public().ID()
+			w.top.Delegations = &metadata.Delegations{Keys: map[string]rstuf.Key{id: w.online.Public().Key()}, Succinct: bins.SuccinctRoles(id)}
+			w.cfg.SkipDelegated = true
+		}, [4]health.Reads{all, all, part, nothing}},
 		{"a role that waits", func(w *world) { delete(w.snapshot.Meta, "dev.json") }, [4]health.Reads{part, part, part, part}},
 		{"sha512", hashes("sha512"), [4]health.Reads{all, all, all, nothing}},
 		{"sha256 and sha512", hashes("sha256", "sha512"), [4]health.Reads{all, all, all, all}},
@@ -135,7 +143,7 @@ func TestClients(t *testing.T) {
 			withoutNames(w)
 			c.change(w)
 			r := w.examine()
-			assert.Empty(t, r.NotSeen)
+			assert.Equal(t, w.cfg.SkipDelegated, len(r.NotSeen) > 0)
 			require.Len(t, r.Clients, 4)
 			for i, client := range r.Clients {
 				assert.Equal(t, c.want[i], client.Reads, "%s: %v", client.Name, client.Reasons)

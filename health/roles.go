@@ -202,6 +202,7 @@ func (x *examination) examineDelegations(by, name string, d *metadata.Delegation
 		for _, pattern := range role.Paths {
 			if why := rules.Pattern(pattern); why != "" {
 				x.find(rolePattern, ofRole(role.Name), "clients do not read its pattern %q alike, or never match it: %s", quote.Cut(pattern, most), cut(why))
+				x.verdicts.pattern(role.Name, cut(why))
 			}
 		}
 		for _, id := range role.KeyIDs {

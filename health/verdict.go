@@ -156,6 +156,11 @@ func (v *verdicts) delegates(by, role string, d *metadata.Delegations) {
 				v.add(i, c.without(by), role, why)
 			}
 		}
+		if c.slow != nil {
+			if why := c.slow(d); why != "" {
+				v.add(i, ReadsPart, role, why)
+			}
+		}
 		if c.misses == nil {
 			continue
 		}
@@ -163,6 +168,15 @@ func (v *verdicts) delegates(by, role string, d *metadata.Delegations) {
 			if why := c.misses(child); why != "" {
 				v.add(i, ReadsPart, child.Name, why)
 			}
+		}
+	}
+}
+
+// pattern notes a pattern of a role that clients read differently.
+func (v *verdicts) pattern(role, why string) {
+	for i := range tufClients {
+		if name := tufClients[i].name; name != tough { // of its patterns less is known
+			v.add(i, ReadsPart, role, "it may read a pattern otherwise than the others: "+why)
 		}
 	}
 }

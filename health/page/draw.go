@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"example.org/rstuf"
@@ -64,6 +65,11 @@ func newTree(r *health.Report) tree {
 	for _, role := range r.Roles {
 		if r.Bins == nil || role.By != rstuf.RoleTargets || r.Bins.Seen == 0 {
 			add(role.Name, role.By, says(role), state(r, role.Name, role.Left))
+		}
+	}
+	for _, f := range r.Findings {
+		if f.Code == "role.unsigned" {
+			add(f.Role, rstuf.RoleTargets, "waits for its first signatures", "soon")
 		}
 	}
 	if b := r.Bins; b != nil {
@@ -133,6 +139,7 @@ type lives struct {
 type bar struct {
 	Y, TextY, Length, Whole int
 	Name, Says, State       string
+	left, life              health.Seconds
 }
 
 type tick struct {
@@ -156,35 +163,53 @@ func at(left, most health.Seconds) int {
 
 func newLives(r *health.Report) lives {
 	l := lives{More: r.UnlistedRoles}
-	roles := make([]health.Role, 0, mostRows)
-	names := []string{}
 	for _, role := range r.Roles {
 		if r.Bins != nil && role.By == rstuf.RoleTargets && r.Bins.Seen > 0 {
 			continue
 		}
-		if len(roles) == mostRows {
-			l.More++
-			continue
-		}
-		roles, names = append(roles, role), append(names, role.Name)
+		l.add(role.Name, role.Left, role.Life, state(r, role.Name, role.Left))
 	}
 	if b := r.Bins; b != nil && b.Seen > 0 {
-		roles, names = append(roles, b.First), append(names, b.First.Name+", the first hash bin to end")
+		l.add(b.First.Name+" (first bin)", b.First.Left, b.First.Life, state(r, b.First.Name, b.First.Left))
 	}
+	return l.scaled()
+}
+
+// newRootLives draws the ends of the roots, the newest first.
+func newRootLives(r *health.Report) lives {
+	l := lives{}
+	for i, root := range slices.Backward(r.Roots) {
+		left := health.Seconds(root.Expires.Sub(r.At) / time.Second)
+		state := stateOf(left)
+		if i < len(r.Roots)-1 {
+			state = "past" // another one has followed
+		}
+		l.add(fmt.Sprintf("version %d", root.Version), left, 0, state)
+	}
+	return l.scaled()
+}
+
+// add draws a bar, as long as there is room.
+func (l *lives) add(name string, left, life health.Seconds, state string) {
+	if len(l.Bars) == mostRows {
+		l.More++
+		return
+	}
+	y := len(l.Bars) * barStep
+	l.Bars = append(l.Bars, bar{Y: y + 18, TextY: y + 13, left: left, life: life, Name: short(name), Says: ends(left), State: state})
+}
+
+// scaled has the bars as long as the longest asks for.
+func (l lives) scaled() lives {
 	most := health.Seconds(2 * 60 * 60)
-	for _, role := range roles {
-		most = max(most, role.Left, role.Life)
+	for _, b := range l.Bars {
+		most = max(most, b.left, b.life)
 	}
-	for i, role := range roles {
-		y := i * barStep
-		l.Bars = append(l.Bars, bar{
-			Y: y + 18, TextY: y + 13, Length: max(at(role.Left, most), 2), Whole: at(role.Life, most),
-			Name: short(names[i]), Says: ends(role.Left), State: state(r, role.Name, role.Left),
-		})
+	for i, b := range l.Bars {
+		l.Bars[i].Length, l.Bars[i].Whole = max(at(b.left, most), 2), at(b.life, most)
 	}
-	l.Bottom = len(roles)*barStep + 4
-	l.LabelY = l.Bottom + 14
-	l.Height = l.Bottom + 20
+	bottom := len(l.Bars)*barStep + 4
+	l.Bottom, l.LabelY, l.Height = bottom, bottom+14, bottom+20
 	for _, t := range []struct {
 		after time.Duration
 		name  string

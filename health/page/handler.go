@@ -19,7 +19,8 @@ type Live struct {
 	Examine func(context.Context) *health.Report
 	// Find looks an artifact up; without it there is no form.
 	Find func(ctx context.Context, path string) (repository.Artifact, error)
-	// MaxAge is how long a report is shown; 10 seconds by default.
+	// MaxAge is how long a report is shown; 10 seconds by default. One that took
+	// long to make is shown ten times as long as that took.
 	MaxAge time.Duration
 	// Logout has a button to log out, which posts to /logout.
 	Logout bool
@@ -38,6 +39,7 @@ type handler struct {
 	looking chan struct{} // held by whoever uses the fields below
 	report  *health.Report
 	at      time.Time
+	took    time.Duration
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -70,6 +72,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	send(w, b.Bytes())
 }
 
+// pauses is how many times as long as a look takes nobody looks again: so much of
+// the time at most is spent on it, whoever asks.
+const pauses = 10
+
 // current is the last report, or a new one if that is too old.
 func (h *handler) current(ctx context.Context) (*health.Report, health.Seconds, error) {
 	select {
@@ -78,12 +84,13 @@ func (h *handler) current(ctx context.Context) (*health.Report, health.Seconds, 
 		return nil, 0, ctx.Err()
 	}
 	defer func() { <-h.looking }()
-	if h.report == nil || time.Since(h.at) >= h.MaxAge {
+	if h.report == nil || time.Since(h.at) >= max(h.MaxAge, pauses*h.took) {
+		start := time.Now()
 		report := h.Examine(ctx)
 		if ctx.Err() != nil { // whoever asked is gone: others ask again
 			return nil, 0, ctx.Err()
 		}
-		h.report, h.at = report, time.Now()
+		h.report, h.at, h.took = report, time.Now(), time.Since(start)
 	}
 	return h.report, health.Seconds(time.Since(h.at) / time.Second), nil
 }

@@ -67,7 +67,7 @@ type view struct {
 	Errors, Warnings, Infos int
 	Next                    *health.Role // the role that ends first
 	Tree                    tree
-	Lives                   lives
+	Lives, RootLives        lives
 	Live                    bool
 	Logout                  bool
 	Ago                     health.Seconds
@@ -88,7 +88,7 @@ func newView(r *health.Report, opts Options) view {
 	if opts.Title == "" {
 		opts.Title = "Repository"
 	}
-	v := view{Report: r, Options: opts, Style: template.CSS(style), Policy: contentPolicy, Tree: newTree(r), Lives: newLives(r)}
+	v := view{Report: r, Options: opts, Style: template.CSS(style), Policy: contentPolicy, Tree: newTree(r), Lives: newLives(r), RootLives: newRootLives(r)}
 	for _, f := range r.Findings {
 		switch f.Severity {
 		case health.Error:

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode"
 
@@ -68,7 +69,7 @@ func TestPage(t *testing.T) {
 		"verified from root.json on", "what it says is not signed", "First to end: <bdi>timestamp</bdi>",
 		"1 more needed of gil", "To do: have it signed",
 		"2 of 3 keys (people), ends in 29 days", "Version 2", "for the root before by", "metadata, verified",
-		"In all 1 artifact of 7 B", "python-tuf", "0.24.0", "1 week",
+		"waits for its first signatures", "version 2</tspan>", "In all 1 artifact of 7 B", "python-tuf", "0.24.0", "1 week",
 	} {
 		assert.Contains(t, html, want)
 	}
@@ -236,6 +237,24 @@ func TestHandler(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, refused.Code)
 	assert.Equal(t, "GET, HEAD", refused.Header().Get("Allow"))
 	assert.NotEmpty(t, refused.Header().Get("Content-Security-Policy"))
+}
+
+// TestHandlerPauses: what takes long is not done all the time.
+func TestHandlerPauses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		handler := page.NewHandler(page.Live{MaxAge: time.Second, Examine: func(context.Context) *health.Report {
+			looks++
+			time.Sleep(time.Minute)
+			return hostileReport("a")
+		}})
+		for range 12 {
+			handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+			time.Sleep(time.Minute)
+		}
+		assert.Equal(t, 2, looks)
+	})
 }
 
 // TestHandlerWaits: a request that waits for the look of another one ends with

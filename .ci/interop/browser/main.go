@@ -2,7 +2,10 @@
 // embedded service, from another site, from another port of the same host, and
 // by a name that leads to the loopback address. None may do anything.
 //
-//	browser CHROMIUM
+//	browser CHROMIUM [FOLDER]
+//
+// Then it has the browser open the page of rstuf health. With a FOLDER it leaves
+// pictures of it there: those of docs/.
 //
 // What proves that the pages do send: the same requests arrive at a server that
 // accepts everything.
@@ -24,9 +27,9 @@ import (
 	"example.org/rstuf/rstuftest"
 )
 
-// page sends what it can to TARGET, without being asked, and says so when all
+// attack sends what it can to TARGET, without being asked, and says so when all
 // has been answered or refused. The names of the attempts stand in the query.
-const page = `<!doctype html><title>A page of strangers</title>
+const attack = `<!doctype html><title>A page of strangers</title>
 <iframe name=away></iframe>
 <form id=form method=post enctype=text/plain target=away><input name='{"artifacts":[{"path":"form","info":{"length":1,"hashes":{"sha256":"DIGEST"}}}],"x":"' value='"}'></form>
 <script>
@@ -60,8 +63,11 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) != 1 {
-		return errors.New("usage: browser CHROMIUM")
+	if len(args) != 1 && len(args) != 2 {
+		return errors.New("usage: browser CHROMIUM [FOLDER]")
+	}
+	if err := checkHealthPage(ctx, args[0], strings.Join(args[1:], "")); err != nil {
+		return fmt.Errorf("the page of rstuf health: %w", err)
 	}
 	dir, err := os.MkdirTemp("", "browser-")
 	if err != nil {
@@ -122,7 +128,7 @@ func open(ctx context.Context, browser, from string, to *recorder) error {
 	target := to.server.URL
 	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, strings.NewReplacer("TARGET", target, "DIGEST", digest).Replace(page))
+		fmt.Fprint(w, strings.NewReplacer("TARGET", target, "DIGEST", digest).Replace(attack))
 	}))
 	defer pages.Close()
 	address := pages.URL
