@@ -257,3 +257,60 @@ func TestReviewWarnsOfLoss(t *testing.T) {
 	assert.Contains(t, warnings(ceremony.Change{Threshold: 1, AllowThresholdOneUnsafe: true}), "the threshold falls from 2 to 1")
 	assert.Empty(t, warnings(ceremony.Change{Days: 400}))
 }
+
+// The Markdown form says all that the text says, and nothing in it comes out of
+// its code span.
+func TestReviewMarkdown(t *testing.T) {
+	t.Parallel()
+	policy := goodPolicy()
+	evil := "` [x](https://example.com) ``` @everyone <img src=x> `"
+	policy.RootKeys[1] = policy.RootKeys[1].WithName(evil)
+	draft, err := ceremony.New(policy)
+	require.NoError(t, err)
+	sign(t, draft, "alice")
+	review := draft.Review(testNow)
+	text := review.Markdown()
+	assert.Contains(t, text, "### `root` version 1, expires 2027-11-22\n\nSignatures are missing.")
+	assert.Contains(t, text, "- [x] `alice (")
+	assert.Contains(t, text, "- [ ] `carol (")
+	assert.Contains(t, text, "- 1 more signature needed")
+	assert.Contains(t, text, "`root threshold: 2 of 3 keys`")
+	assert.NotContains(t, text, "**Changes**")
+	for _, item := range review.Contents {
+		assert.Contains(t, text, item.Field)
+	}
+	// What is left outside of code spans is ours.
+	outside := withoutCode(text)
+	assert.NotContains(t, outside, "example.com")
+	assert.NotContains(t, outside, "@everyone")
+	assert.NotContains(t, outside, "<img")
+
+	sign(t, draft, "carol")
+	assert.Contains(t, draft.Review(testNow).Markdown(), "All signatures are there.")
+}
+
+// withoutCode takes the code spans out of Markdown: one begins with some
+// backticks and ends with as many.
+func withoutCode(text string) string {
+	var out strings.Builder
+	ticks := func(s string) int { return len(s) - len(strings.TrimLeft(s, "`")) }
+	for len(text) > 0 {
+		n := ticks(text)
+		if n == 0 {
+			out.WriteByte(text[0])
+			text = text[1:]
+			continue
+		}
+		rest := text[n:]
+		for len(rest) > 0 && ticks(rest) != n {
+			rest = rest[max(ticks(rest), 1):]
+		}
+		if rest == "" { // it never ends, so it is none
+			out.WriteString(text[:n])
+			text = text[n:]
+			continue
+		}
+		text = rest[n:]
+	}
+	return out.String()
+}

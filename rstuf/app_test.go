@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -167,6 +168,24 @@ func TestFit(t *testing.T) {
 	}
 	assert.Equal(t, 64, fit(header, rows, 100)[0].WidthMax)
 	assert.Equal(t, 21, text.StringWidthWithoutEscSequences(rows[0][0][:21]))
+}
+
+// TestDocumentedCommands: what docs/pull-requests.md tells people to type, its
+// script types too.
+func TestDocumentedCommands(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/pull-requests.md")
+	require.NoError(t, err)
+	script, err := os.ReadFile("testdata/script/pull_request.txtar")
+	require.NoError(t, err)
+	found := 0
+	for line := range strings.Lines(string(page)) {
+		if command, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "    rstuf "); ok {
+			found++
+			assert.Regexp(t, `(?m)^(exec|exits 4) rstuf `+regexp.QuoteMeta(command)+`( --yes)?$`, string(script))
+		}
+	}
+	assert.Greater(t, found, 4)
 }
 
 // A command that waits long says what for, and stops saying so.

@@ -26,7 +26,7 @@ func newMetadataCommand(a *app) *cobra.Command {
   rstuf admin metadata sign --role root --key alice --root root.json`,
 	}
 	cmd.AddCommand(newMetadataUpdateCommand(a), newMetadataSignCommand(a), newMetadataStopSignCommand(a),
-		newMetadataPendingCommand(a), newMetadataShowCommand(a))
+		newMetadataPendingCommand(a), newMetadataReviewCommand(a), newMetadataShowCommand(a))
 	return cmd
 }
 
