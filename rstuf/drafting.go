@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"example.org/rstuf/ceremony"
@@ -83,8 +85,14 @@ func (d *drafting) rescue(name, send string, write func(path string) error) erro
 	if d.out != "" || d.draftFile != "" {
 		return nil
 	}
-	path := name + "-" + time.Now().UTC().Format("20060102T150405Z") + ".json"
-	if err := write(path); err != nil {
+	name += "-" + time.Now().UTC().Format("20060102T150405Z")
+	path := name + ".json"
+	err := write(path)
+	for i := 2; errors.Is(err, fs.ErrExist) && i < 100; i++ { // one of the same second
+		path = fmt.Sprintf("%s-%d.json", name, i)
+		err = write(path)
+	}
+	if err != nil {
 		return fmt.Errorf("and the payload could not be saved: %w", err)
 	}
 	return fmt.Errorf("the payload is in %s: send it later with rstuf admin send %s", path, send)
