@@ -69,6 +69,7 @@ type examination struct {
 	timestampKeys metadata.Delegation          // who they sign is online
 	custom        map[edge]rstuf.DelegatedRole // the roles that were delegated to
 	bins          *binExamination
+	snapshot      *metadata.Document           // the newest; nil if it was not seen
 	listed        map[string]metadata.MetaFile // of the newest snapshot
 	lengths       map[string]bool              // files whose length their parent tells
 	verdicts      verdicts
@@ -87,7 +88,7 @@ func newExamination(cfg Config) *examination {
 		custom: map[edge]rstuf.DelegatedRole{}, lengths: map[string]bool{}, verdicts: newVerdicts(),
 		odd: map[string]*oddArtifacts{}, keys: map[string]int{}, found: map[string]int{},
 		r: &Report{
-			Roles: []Role{}, Keys: []Key{}, Pending: []Pending{}, Roots: []Root{}, Clients: []Client{},
+			Roles: []Role{}, Keys: []Key{}, Pending: []Pending{}, Roots: []Root{}, Published: []Publication{}, Clients: []Client{},
 			Findings: []Finding{}, NotSeen: []NotSeen{},
 		},
 	}

@@ -145,6 +145,24 @@ func TestHashBins(t *testing.T) {
 	assert.Equal(t, []string{"timestamp", "snapshot", "targets", "bins"}, r.Keys[3].Roles)
 }
 
+// TestPublished: the snapshots of the last day, where their life is known.
+func TestPublished(t *testing.T) {
+	t.Parallel()
+	for _, days := range []int{2, 0} {
+		w := newWorld(t)
+		w.settings.Expiration["snapshot"] = days
+		for version, hours := range []int{100, 30, 20, 10} { // ago
+			w.snapshot.Version, w.snapshot.Expires = int64(version+1), testNow.Add(time.Duration(48-hours)*time.Hour)
+			w.put("snapshot", w.snapshot.Version, w.snapshot, w.online)
+		}
+		want := []health.Publication{{Version: 4, At: testNow.Add(-10 * time.Hour)}, {Version: 3, At: testNow.Add(-20 * time.Hour)}}
+		if days == 0 {
+			want = []health.Publication{}
+		}
+		assert.Equal(t, want, w.examine().Published)
+	}
+}
+
 // TestDownloads: what a new and a returning user read.
 func TestDownloads(t *testing.T) {
 	t.Parallel()

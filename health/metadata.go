@@ -40,12 +40,13 @@ func (x *examination) examineMetadata(ctx context.Context) {
 		}
 		n++
 		x.examineRole(role)
+		delete(x.custom, edge{role.By, role.Name}) // each delegation is walked once
 		if x.SkipDelegated && role.Name == rstuf.RoleTargets && role.By == rstuf.RoleRoot {
 			x.notSeen("delegated roles", "they were skipped, as asked for")
 			break
 		}
 	}
-	x.examineRemoved(ctx)
+	x.examineSnapshots(ctx)
 }
 
 // stopped notes that the roles end with an error, after n of them.
@@ -123,7 +124,7 @@ func (x *examination) examineLengths(doc *metadata.Document) {
 		}
 	}
 	if doc.Type() == rstuf.RoleSnapshot {
-		x.listed = meta
+		x.listed, x.snapshot = meta, doc
 	}
 }
 
@@ -137,29 +138,62 @@ func (x *examination) compareRoot(newest *metadata.Document) {
 	}
 }
 
-// examineRemoved looks for roles that an older snapshot lists and the newest one
-// does not: clients that hold the older one refuse the newest, as the
-// specification has it (section 5.5.5). RSTUF's worker makes such snapshots when
-// a delegation is deleted; of hash bins it deletes none.
-func (x *examination) examineRemoved(ctx context.Context) {
-	if x.bins != nil || x.policy.OldSnapshots < 0 || x.listed == nil {
+// mostSnapshots bounds the bytes of older snapshots that are read.
+const mostSnapshots = 4 << 20
+
+// examineSnapshots looks at the snapshots before the newest, for roles that were
+// removed and for when something was published.
+func (x *examination) examineSnapshots(ctx context.Context) {
+	// Of hash bins none is deleted, and when something was published is known if
+	// it is known how long a snapshot lives.
+	life := x.life(rstuf.RoleRoot, rstuf.RoleSnapshot)
+	x.published(x.snapshot, life)
+	if x.policy.OldSnapshots < 0 || x.snapshot == nil || x.bins != nil && life == 0 {
 		return
 	}
+	size := 0
 	for doc, err := range x.Reader.SnapshotsBefore(ctx, x.policy.OldSnapshots) {
 		if err != nil {
 			x.unread(ctx, snapshotsUnread, ofRole(rstuf.RoleSnapshot), "the snapshots before the newest one", err)
 			return
 		}
-		snapshot, err := doc.Snapshot()
-		if err != nil {
-			x.find(snapshotsUnread, ofRole(rstuf.RoleSnapshot), "%v", err)
+		today := x.published(doc, life)
+		if x.bins == nil {
+			x.examineRemoved(doc)
+		}
+		if size += len(doc.Bytes()); size > mostSnapshots || x.bins != nil && !today {
 			return
 		}
-		for _, file := range slices.Sorted(maps.Keys(snapshot.Meta)) {
-			if _, listed := x.listed[file]; !listed {
-				x.listed[file] = metadata.MetaFile{} // told once
-				x.find(roleRemoved, ofRole(strings.TrimSuffix(file, ".json")), "snapshot version %d lists it and the newest does not: clients that hold a snapshot up to that one refuse every later one", doc.Version())
-			}
+	}
+}
+
+// published notes when a snapshot was made, if that is known and within a day.
+func (x *examination) published(snapshot *metadata.Document, life time.Duration) bool {
+	if snapshot == nil || life == 0 {
+		return false
+	}
+	at := snapshot.Expires().Add(-life)
+	if at.Before(x.now.Add(-24 * time.Hour)) {
+		return false
+	}
+	x.r.Published = append(x.r.Published, Publication{snapshot.Version(), at})
+	return true
+}
+
+// examineRemoved looks for roles that an older snapshot lists and the newest one
+// does not: clients that hold the older one refuse the newest, as the
+// specification has it (section 5.5.5). RSTUF's worker makes such snapshots when
+// a delegation is deleted.
+func (x *examination) examineRemoved(doc *metadata.Document) {
+	snapshot, err := doc.Snapshot()
+	if err != nil {
+		x.find(snapshotsUnread, ofRole(rstuf.RoleSnapshot), "%v", err)
+		return
+	}
+	for _, file := range slices.Sorted(maps.Keys(snapshot.Meta)) {
+		if _, listed := x.listed[file]; !listed {
+			x.listed[file] = metadata.MetaFile{} // told once
+			x.find(roleRemoved, ofRole(strings.TrimSuffix(file, ".json")), "snapshot version %d lists it and the newest does not: clients that hold a snapshot up to that one refuse every later one", doc.Version())
 		}
 	}
 }

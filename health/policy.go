@@ -27,7 +27,8 @@ type Policy struct {
 	// by default.
 	FileShare float64
 	// OldSnapshots is how many snapshots before the newest are searched for roles
-	// that were removed, 32 by default. Negative means none.
+	// that were removed and for when something was published, 32 by default.
+	// Negative means none.
 	OldSnapshots int
 	// Severities are by code, in place of the usual ones; see [Codes].
 	Severities map[string]Severity

@@ -37,9 +37,14 @@ type Report struct {
 	// Pending is what waits for signatures.
 	Pending []Pending `json:"pending"`
 	// Roots is the chain of roots, from the trusted one to the newest.
-	Roots     []Root    `json:"roots"`
-	Clients   []Client  `json:"clients"`
-	Downloads Downloads `json:"downloads"`
+	Roots []Root `json:"roots"`
+	// Published is when snapshots were made within the last day, the newest first,
+	// no more than Policy.OldSnapshots and one: something was published, or signed
+	// anew. It is told from their ends and the life that the API says they have;
+	// without that it is empty.
+	Published []Publication `json:"published"`
+	Clients   []Client      `json:"clients"`
+	Downloads Downloads     `json:"downloads"`
 
 	// Findings are the things that are not as they should be.
 	Findings []Finding `json:"findings"`
@@ -191,6 +196,12 @@ type Root struct {
 	// Changes are all from the root before.
 	Changes []ceremony.Difference `json:"changes,omitempty"`
 	Bytes   int                   `json:"bytes"`
+}
+
+// Publication is one snapshot.
+type Publication struct {
+	Version int64     `json:"version"`
+	At      time.Time `json:"at"`
 }
 
 // Downloads are the bytes of metadata that a client reads, without artifacts,

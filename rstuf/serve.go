@@ -37,7 +37,7 @@ type serveCommand struct {
 	hosts, disabled                         []string
 	keepVersions, publishEvery              time.Duration
 	requestRate                             float64
-	dev                                     bool
+	dev, noPage                             bool
 }
 
 func newServeCommand(a *app) *cobra.Command {
@@ -77,7 +77,7 @@ which it was called, give that name with --host.`,
 	flags.StringVar(&c.tlsKey, "tls-key", "", "private key `FILE` of the certificate (PEM)")
 	flags.StringVar(&c.tokens, "tokens", "", "`FILE` of the tokens that callers of the API need, see rstuf serve token")
 	flags.StringArrayVar(&c.hosts, "host", nil, "`NAME` by which a proxy on this machine calls the API; may be repeated")
-	flags.StringArrayVar(&c.disabled, "disable", nil, "take an `ENDPOINT` of the API away, /bootstrap/ or POST:/metadata/; may be repeated")
+	flags.StringArrayVar(&c.disabled, "disable", nil, "take an `ENDPOINT` of the API away, /bootstrap/ or POST:/metadata/, or the page at /; may be repeated")
 	c.serviceFlags.add(flags)
 	flags.DurationVar(&c.keepVersions, "keep-versions", 0, "remove metadata versions that clients no longer reach after `TIME`; 0 keeps all")
 	flags.DurationVar(&c.publishEvery, "publish-every", 0, "gather the artifacts of `TIME` into one publication; 0 publishes at once")
@@ -104,6 +104,9 @@ func (c *serveCommand) run(ctx context.Context) error {
 		}
 	}()
 	status := newStatusPage(svc.Handler(), svc.MetadataHandler(), len(cfg.Tokens) > 0, c.hosts)
+	if c.noPage {
+		status.page = svc.Handler() // which has nothing there
+	}
 	handlers := []http.Handler{status, svc.MetadataHandler()}
 	addresses := []string{c.listen, c.metadataListen}
 	if c.artifacts != "" {
@@ -159,6 +162,10 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 		c.note("warning: %s is open to others and no --tokens are given: everybody may change the repository", c.listen)
 	}
 	for _, name := range c.disabled {
+		if name == "/" {
+			c.noPage = true
+			continue
+		}
 		list, err := service.ParseEndpoints(name)
 		if err != nil || list == nil {
 			return cfg, usagef("--disable %s: name an endpoint, such as /bootstrap/ or POST:/metadata/", name)

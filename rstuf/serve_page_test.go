@@ -110,6 +110,16 @@ func TestServePageLogin(t *testing.T) {
 	assert.True(t, strings.Contains(body, `type="password"`), `type="password"`)
 }
 
+// TestServeNoPage: the page can be taken away like an endpoint.
+func TestServeNoPage(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, t.TempDir(), "--dev", "--dir", "demo", "--disable", "/")
+	for path, want := range map[string]int{"/": http.StatusNotFound, "/login": http.StatusNotFound, "/api/v1/bootstrap/": http.StatusOK} {
+		answer, _ := browse(t, http.DefaultClient, http.MethodGet, s.API+path, nil)
+		assert.Equal(t, want, answer.StatusCode, path)
+	}
+}
+
 // TestHealthServe shows a page of another deployment until it is stopped.
 func TestHealthServe(t *testing.T) {
 	t.Parallel()

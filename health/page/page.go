@@ -6,6 +6,7 @@ import (
 	_ "embed" // the template and the style
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -46,6 +47,9 @@ var contentPolicy = func() string {
 
 // Write writes the page of a report.
 func Write(w io.Writer, report *health.Report, opts Options) error {
+	if report == nil {
+		return errors.New("make the page: there is no report: it is nil")
+	}
 	return write(w, newView(report, opts))
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -90,6 +91,8 @@ func TestHashBinsAreOne(t *testing.T) {
 // TestEmpty: a report of nothing, and of a repository that has ended.
 func TestEmpty(t *testing.T) {
 	t.Parallel()
+	require.Error(t, page.Write(io.Discard, nil, page.Options{}))
+	assert.Contains(t, render(t, &health.Report{}, page.Options{}), "Nothing is wrong")
 	html := render(t, health.Examine(t.Context(), health.Config{}), page.Options{})
 	assert.Contains(t, html, "were not looked at")
 	assert.Contains(t, html, "What could not be seen")
