@@ -48,3 +48,27 @@ func ExampleAttacks() {
 	// 4.5     artifact whose name leaves the folder
 	// 4.5     role whose name leaves the folder
 }
+
+// ExampleFaults lists the faults that publishers meet. Those that pass hit the
+// first requests alone.
+func ExampleFaults() {
+	for _, fault := range rstuftest.Faults() {
+		fmt.Println(fault.Passes, fault)
+	}
+	// Output:
+	// true answer lost
+	// true answer cut off
+	// true request lost
+	// true internal server error
+	// true bad gateway
+	// true service unavailable
+	// true too many requests
+	// true states out of order
+	// false web page in place of the API
+	// false API down
+	// false task that never ends
+	// false task that nobody knows
+	// false worker that dies
+	// false task that fails
+	// false success that has done nothing
+}

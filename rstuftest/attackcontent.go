@@ -89,7 +89,7 @@ var contentAttacks = []Attack{
 }
 
 // An endless file has an end, so that a client without bounds comes to one too.
-const endOfEndless = 64 << 20
+const endOfEndless = 32 << 20
 
 // endless answers with a file that goes on.
 func endless(path string) func(context.Context, *attacker) error {

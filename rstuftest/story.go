@@ -67,10 +67,10 @@ func (s *story) newUser() *user {
 	return &user{s, home, folderIn(s, home, "a", "b", "cache"), folderIn(s, home, "a", "b", "artifacts")}
 }
 
-// patience and hour are what a client under attack may cost.
+// What a client under attack may cost.
 const (
 	mostRequests = 300
-	mostBytes    = 4 << 20
+	mostBytes    = 8 << 20
 	mostTime     = time.Hour
 )
 

@@ -37,6 +37,10 @@ func TestYear(t *testing.T) {
 			}
 			time.Sleep(day)
 		}
+		versions := repo.State(t).Versions
+		for _, role := range []string{"timestamp", "snapshot", "bins-0", "bins-1", "bins-2", "bins-3"} {
+			assert.InDelta(t, 400*24/23, versions[role], 10, "%s is signed anew an hour before its end", role)
+		}
 	})
 	t.Logf("400 days took %s", time.Since(begun).Round(10*time.Millisecond))
 }

@@ -37,7 +37,7 @@ var uses = []testCase{
 		return errors.Join(s.repo.Add(s.Context(), path, []byte("strange")), s.warm.expect(path, "strange"))
 	}},
 	{name: "many artifacts in many bins", section: "5.6.7", must: "find each in its bin", path: appPath,
-		options: []Option{WithArtifacts(2000), WithPolicy(func(p *ceremony.Policy) { p.HashBins = 256 })}, run: many},
+		options: []Option{WithArtifacts(500), WithPolicy(func(p *ceremony.Policy) { p.HashBins = 64 })}, run: many},
 	{name: "keys of every type", section: "4.2", must: "verify their signatures", path: appPath,
 		options: []Option{WithRootKeys(4, keys.Ed25519, keys.ECDSAP256, keys.ECDSAP384, keys.RSA2048), WithOnlineKey(keys.RSA2048)},
 		run:     func(s *story) error { return s.publishAndGet("new") }},
@@ -68,12 +68,12 @@ func removed(s *story) error {
 }
 
 func many(s *story) error {
-	for _, i := range []int{0, 1, 777, 1999} {
+	for _, i := range []int{0, 1, 77, 499} {
 		if err := s.warm.expect(ArtifactPath(i), string(ArtifactContent(i))); err != nil {
 			return err
 		}
 	}
-	return s.warm.refused(ArtifactPath(2000))
+	return s.warm.refused(ArtifactPath(500))
 }
 
 func rotatedRoots(s *story) error {
