@@ -19,6 +19,7 @@ import (
 	"example.org/rstuf/gotuf"
 	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/keys/kms"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuftest"
@@ -117,6 +118,12 @@ func TestSigners(t *testing.T) {
 			doc, err := gotuf.Document(meta)
 			require.NoError(t, err)
 			require.NoError(t, metadata.VerifyRootChain([]*metadata.Document{doc}))
+
+			back, err := kms.NewSigner(t.Context(), signer, "")
+			require.NoError(t, err)
+			_, err = back.Sign(t.Context(), []byte("there and back"))
+			require.NoError(t, err)
+			assert.True(t, back.Public().Same(key.Public()))
 
 			ours, err := gotuf.Metadata[tuf.RootType](tuftest.Document(t, root, key))
 			require.NoError(t, err)

@@ -3,6 +3,7 @@ package rstuftest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -85,6 +86,17 @@ func Faults() []Fault {
 			workerDies(rstuf.TaskFailure, &rstuf.TaskResult{Message: "Adding artifact(s) Failed", Error: "the worker lost its broker"})},
 		{"success that has done nothing", "Requests are accepted, and their tasks end in success without the paths, which no role takes.", false, nothingDone},
 	}
+}
+
+// FaultNamed is the fault with this name. The test fails if there is none.
+func FaultNamed(t testing.TB, name string) Fault {
+	t.Helper()
+	all := Faults()
+	i := slices.IndexFunc(all, func(f Fault) bool { return f.Name == name })
+	if i < 0 {
+		t.Fatalf("rstuftest: there is no fault %q: see Faults", name)
+	}
+	return all[i]
 }
 
 type handler = func(b *broken, w http.ResponseWriter, r *http.Request)

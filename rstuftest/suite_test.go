@@ -123,16 +123,16 @@ func TestEachAttackCatchesSomebody(t *testing.T) {
 	t.Parallel()
 	t.Run("without flaws", func(t *testing.T) { rstuftest.TestDownloader(t, without(), nil) })
 	left := map[string]bool{}
-	attacks := map[string]rstuftest.Attack{}
 	for _, attack := range rstuftest.Attacks() {
-		left[attack.Name], attacks[attack.Name] = true, attack
+		left[attack.Name] = true
 	}
 	for missing, names := range caught {
 		for _, name := range names {
 			t.Run(string(missing)+"/"+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					err := attacks[name].Try(t, without(missing))
-					require.ErrorContains(t, err, "the client must "+attacks[name].Must)
+					attack := rstuftest.AttackNamed(t, name)
+					err := attack.Try(t, without(missing))
+					require.ErrorContains(t, err, "the client must "+attack.Must)
 					t.Log(err)
 				})
 			})
@@ -157,13 +157,12 @@ func TestApply(t *testing.T) {
 		require.Equal(t, "app", string(repo.Get(t, "app")), "after %s", attack)
 	}
 	fresh := rstuftest.New(t)
-	for _, attack := range rstuftest.Attacks() {
-		switch attack.Name {
-		case "rollback of the timestamp", "rollback of targets":
-			assert.Contains(t, failure(t, func(t testing.TB) { attack.Apply(t, fresh) }), "there is nothing older", attack.Name)
-		}
+	for _, name := range []string{"rollback of the timestamp", "rollback of the snapshot", "rollback of targets"} {
+		attack := rstuftest.AttackNamed(t, name)
+		assert.Contains(t, failure(t, func(t testing.TB) { attack.Apply(t, fresh) }), "there is nothing older", name)
 	}
-	undo := rstuftest.Attacks()[4].Apply(t, fresh) // freeze
+	assert.Contains(t, failure(t, func(t testing.TB) { rstuftest.AttackNamed(t, "freze") }), `there is no attack "freze"`)
+	undo := rstuftest.AttackNamed(t, "freeze").Apply(t, fresh)
 	reader := fresh.Reader(t)
 	fresh.Publish(t, "late", []byte("late"))
 	_, err := reader.Info(t.Context(), "late")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,9 +41,7 @@ func TestKeep(t *testing.T) {
 		assert.Equal(t, "version 2", after(1))
 		assert.Empty(t, said)
 
-		attacks := rstuftest.Attacks()
-		freeze := slices.IndexFunc(attacks, func(a rstuftest.Attack) bool { return a.Name == "freeze" })
-		undo := attacks[freeze].Apply(t, repo)
+		undo := rstuftest.AttackNamed(t, "freeze").Apply(t, repo)
 		repo.Publish(t, "app", []byte("version 3"))
 		assert.Equal(t, "version 2", after(10))
 		require.NotEmpty(t, said)
