@@ -44,11 +44,15 @@ func RootDifferences(old, next *metadata.Root) []Difference {
 		before, after := old.Roles[name], next.Roles[name]
 		list.add(name+" threshold", strconv.Itoa(before.Threshold), strconv.Itoa(after.Threshold))
 		gone, come := missingFrom(after.KeyIDs, before.KeyIDs), missingFrom(before.KeyIDs, after.KeyIDs)
+		same := identities(come, next.Keys)
 		for _, id := range gone {
 			after := ""
-			if i := slices.IndexFunc(come, func(other string) bool { return sameKey(old.Keys[id], next.Keys[other]) }); i >= 0 {
-				after = describeKey(come[i], next.Keys[come[i]]) + ", the same key by another id"
-				come = slices.Delete(come, i, i+1)
+			if key, err := keys.FromKey(old.Keys[id]); err == nil {
+				if other, ok := same[key.Identity()]; ok {
+					after = describeKey(other, next.Keys[other]) + ", the same key by another id"
+					delete(same, key.Identity())
+					come = slices.DeleteFunc(come, func(id string) bool { return id == other })
+				}
 			}
 			list.add(name+" key", describeKey(id, old.Keys[id]), after)
 		}
@@ -80,17 +84,22 @@ func RootDifferences(old, next *metadata.Root) []Difference {
 
 // missingFrom are the ids of a list that another list lacks.
 func missingFrom(other, list []string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(id string) bool { return slices.Contains(other, id) })
+	known := make(map[string]bool, len(other)) // a root of strangers may have thousands
+	for _, id := range other {
+		known[id] = true
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(id string) bool { return known[id] })
 }
 
-// sameKey tells whether both are one key; see [keys.Public.Identity].
-func sameKey(a, b rstuf.Key) bool {
-	first, err := keys.FromKey(a)
-	if err != nil {
-		return false
+// identities are the first ids of keys, by what makes them the same key.
+func identities(ids []string, all map[string]rstuf.Key) map[string]string {
+	found := make(map[string]string, len(ids))
+	for _, id := range ids {
+		if key, err := keys.FromKey(all[id]); err == nil && found[key.Identity()] == "" {
+			found[key.Identity()] = id
+		}
 	}
-	second, err := keys.FromKey(b)
-	return err == nil && first.Same(second)
+	return found
 }
 
 type differences []Difference

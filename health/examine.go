@@ -66,17 +66,17 @@ type examination struct {
 	r        *Report
 	settings *rstuf.RepositorySettings // of the API; nil if it tells none
 
-	timestampKeys metadata.Delegation          // who they sign is online
-	custom        map[edge]rstuf.DelegatedRole // the roles that were delegated to
-	bins          *binExamination
-	snapshot      *metadata.Document           // the newest; nil if it was not seen
-	listed        map[string]metadata.MetaFile // of the newest snapshot
-	lengths       map[string]bool              // files whose length their parent tells
-	verdicts      verdicts
-	odd           map[string]*oddArtifacts
-	keys          map[string]int // place in r.Keys, by identity
-	largest       int            // of the delegated roles' files
-	found         map[string]int // findings by code
+	online   map[string]bool              // the keys that sign the timestamp, by identity
+	custom   map[edge]rstuf.DelegatedRole // the roles that were delegated to
+	bins     *binExamination
+	snapshot *metadata.Document           // the newest; nil if it was not seen
+	listed   map[string]metadata.MetaFile // of the newest snapshot
+	lengths  map[string]bool              // files whose length their parent tells
+	verdicts verdicts
+	odd      map[string]*oddArtifacts
+	keys     map[string]int // place in r.Keys, by identity
+	largest  int            // of the delegated roles' files
+	found    map[string]int // findings by code
 }
 
 // edge is a delegation.
@@ -86,7 +86,7 @@ func newExamination(cfg Config) *examination {
 	x := &examination{
 		Config: cfg, policy: cfg.Policy.withDefaults(), now: cfg.Now(),
 		custom: map[edge]rstuf.DelegatedRole{}, lengths: map[string]bool{}, verdicts: newVerdicts(),
-		odd: map[string]*oddArtifacts{}, keys: map[string]int{}, found: map[string]int{},
+		odd: map[string]*oddArtifacts{}, keys: map[string]int{}, online: map[string]bool{}, found: map[string]int{},
 		r: &Report{
 			Roles: []Role{}, Keys: []Key{}, Pending: []Pending{}, Roots: []Root{}, Published: []Publication{}, Clients: []Client{},
 			Findings: []Finding{}, NotSeen: []NotSeen{},

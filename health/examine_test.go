@@ -21,6 +21,7 @@ import (
 	"example.org/rstuf/client"
 	"example.org/rstuf/health"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/repository"
@@ -336,6 +337,43 @@ func TestMany(t *testing.T) {
 	r = w.examine()
 	assert.Len(t, r.Roles, 1000)
 	assert.Equal(t, n+6-1000, r.UnlistedRoles)
+}
+
+// TestManyKeys: roots that are as large as a reader takes them take no time that
+// grows with the square of their keys.
+func TestManyKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	more := func() {
+		role := w.root.Roles["root"]
+		for i := range 3000 {
+			key := tuftest.Key(t, "").Public()
+			if i >= 1500 { // keys that are none
+				w.root.Keys[key.ID()] = rstuf.Key{KeyType: "ed25519", Scheme: "ed25519", Value: map[string]string{"public": "1"}}
+			} else {
+				w.root.Keys[key.ID()] = key.Key()
+			}
+			role.KeyIDs = append(role.KeyIDs, key.ID())
+		}
+		w.root.Roles["root"] = role
+	}
+	more()
+	w.publish()
+	first := w.root
+	w.root = first.Next()
+	w.root.Keys, w.root.Roles["root"] = map[string]rstuf.Key{}, metadata.RoleKeys{Threshold: 2}
+	for _, person := range append(w.people, w.online) {
+		w.root.Keys[person.Public().ID()] = person.Public().Key()
+	}
+	w.root.Roles["root"] = metadata.RoleKeys{Threshold: 2, KeyIDs: first.Roles["root"].KeyIDs[:3]}
+	more()
+	w.put("root", 2, w.root, w.people...)
+	start := time.Now()
+	r := w.examine()
+	assert.Less(t, time.Since(start), 30*time.Second)
+	require.Len(t, r.Roots, 2)
+	assert.Equal(t, []int{51, 1000}, []int{len(r.Roots[1].Changes), len(r.Keys)})
+	assert.Positive(t, r.UnlistedKeys)
 }
 
 // TestHostile: names of strangers are cut in the report, and a finding is one

@@ -52,17 +52,21 @@ func describe(id string, k rstuf.Key) Key {
 	return key
 }
 
-// sameKey tells whether a delegation has a key, under whatever id.
-func sameKey(d metadata.Delegation, object rstuf.Key) bool {
+// identity is the same for two keys that are one under two ids; empty for what is
+// no key.
+func identity(object rstuf.Key) string {
 	key, err := keys.FromKey(object)
-	return err == nil && len(d.IDs(key)) > 0
+	if err != nil {
+		return ""
+	}
+	return key.Identity()
 }
 
 // addKey lists a key that may sign a role.
 func (x *examination) addKey(id string, object rstuf.Key, role string) {
 	identity := id + "\x00" + object.Public()
 	at, known := x.keys[identity]
-	if !known && len(x.keys) >= mostListed {
+	if !known && (len(x.r.Keys) >= mostListed || len(x.keys) >= 4*mostListed) {
 		x.r.UnlistedKeys++
 		return
 	}

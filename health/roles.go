@@ -17,13 +17,14 @@ const mostListed = 1000
 // examineRoot looks at the newest root.
 func (x *examination) examineRoot(doc *metadata.Document, root *metadata.Root, from From) {
 	delegation, err := root.Delegation(rstuf.RoleRoot)
-	if err == nil {
-		x.timestampKeys, err = root.Delegation(rstuf.RoleTimestamp)
-	}
 	if err != nil {
 		x.find(roleUnread, ofRole(rstuf.RoleRoot), "%v", err)
 		return
 	}
+	for _, id := range root.Roles[rstuf.RoleTimestamp].KeyIDs {
+		x.online[identity(root.Keys[id])] = true
+	}
+	delete(x.online, "") // what is no key signs nothing
 	x.add(x.examineDocument(Role{By: rstuf.RoleRoot, From: from, Verified: from == FromMetadata}, doc, delegation))
 	if err := metadata.CheckRoot(doc, doc.Expires().Add(-time.Second)); err != nil {
 		x.find(rootRules, ofRole(rstuf.RoleRoot), "%v", err)
@@ -155,15 +156,8 @@ func (x *examination) findRole(code, by, name, format string, args ...any) {
 // isOnline tells whether a role is signed by the keys that sign the timestamp,
 // which somebody must have online.
 func (x *examination) isOnline(delegation metadata.Delegation) bool {
-	if delegation.Role == rstuf.RoleTimestamp && len(delegation.KeyIDs) > 0 {
-		return true
-	}
 	for _, id := range delegation.KeyIDs {
-		known, ok := x.timestampKeys.Keys[id]
-		if ok && known.KeyType == delegation.Keys[id].KeyType && known.Public() == delegation.Keys[id].Public() {
-			continue
-		}
-		if !sameKey(x.timestampKeys, delegation.Keys[id]) {
+		if !x.online[identity(delegation.Keys[id])] {
 			return false
 		}
 	}

@@ -94,6 +94,10 @@ func (c *tufClient) without(by string) Reads {
 // signed looks at who has signed a role. A client needs a threshold of keys that
 // it knows.
 func (v *verdicts) signed(by string, d metadata.Delegation, verified metadata.Verification) {
+	has := make(map[string]bool, len(verified.Signed))
+	for _, key := range verified.Signed {
+		has[key.KeyID] = true
+	}
 	for i := range tufClients {
 		c := &tufClients[i]
 		usable, why, help := 0, "", ""
@@ -107,7 +111,7 @@ func (v *verdicts) signed(by string, d metadata.Delegation, verified metadata.Ve
 			case use == keyRegistered:
 				help = keyNote(d.Keys[id], id, note)
 			}
-			if use <= keyRegistered && slices.ContainsFunc(verified.Signed, func(k metadata.KeyRef) bool { return k.KeyID == id }) {
+			if use <= keyRegistered && has[id] {
 				usable++
 			}
 		}
