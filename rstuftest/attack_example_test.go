@@ -37,6 +37,7 @@ func ExampleAttacks() {
 	// 5.3.4   root signed by strangers
 	// 5.3.4   root signed for itself alone
 	// 5.3.3   intermediate root withheld
+	// 5.3.5   intermediate root skipped
 	// 5.3.5   root of the same version again
 	// 5.3.4   threshold faked by duplicate signatures
 	// 5.3.4   threshold faked by foreign key ids

@@ -87,7 +87,7 @@ func Start(ctx context.Context, dir string, opts ...Option) (*Repository, error)
 // How often the service looks at the clock: it is either that of a bubble, whose
 // timers agree with it, or one that a test may set at any time.
 const (
-	timersAreExact = 12 * time.Hour
+	timersAreExact = time.Hour
 	clockMayBeSet  = 20 * time.Millisecond
 )
 

@@ -12,7 +12,6 @@ import (
 	"example.org/rstuf/examples/testharness"
 	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuftest"
-	"example.org/rstuf/service"
 )
 
 // installed is a program on disk whose update comes from a repository.
@@ -66,7 +65,7 @@ func TestWithdrawnUpdateIsRefused(t *testing.T) {
 func TestFrozenRepositoryIsRefused(t *testing.T) {
 	t.Parallel()
 	past := time.Now().Add(-10 * 24 * time.Hour)
-	repo := rstuftest.New(t, rstuftest.WithConfig(func(c *service.Config) { c.Now = func() time.Time { return past } }))
+	repo := rstuftest.New(t, rstuftest.WithClock(func() time.Time { return past }))
 	program, update := installed(t, repo)
 	repo.Publish(t, "bin/program", []byte("version 2"))
 	assert.ErrorContains(t, update(), "expired")
