@@ -37,7 +37,7 @@ type serveCommand struct {
 	hosts, disabled                         []string
 	keepVersions, publishEvery              time.Duration
 	requestRate                             float64
-	dev, noPage                             bool
+	dev, noPage, metadataPage               bool
 }
 
 func newServeCommand(a *app) *cobra.Command {
@@ -82,6 +82,7 @@ which it was called, give that name with --host.`,
 	flags.DurationVar(&c.keepVersions, "keep-versions", 0, "remove metadata versions that clients no longer reach after `TIME`; 0 keeps all")
 	flags.DurationVar(&c.publishEvery, "publish-every", 0, "gather the artifacts of `TIME` into one publication; 0 publishes at once")
 	flags.Float64Var(&c.requestRate, "requests-per-second", 0, "limit of each client address; 0 means none")
+	flags.BoolVar(&c.metadataPage, "metadata-page", false, "show the page at / of the metadata files' address too, of these alone and to everybody")
 	flags.BoolVar(&c.dev, "dev", false, "on the first start make keys, hold a ceremony and bootstrap, for trying out")
 	cmd.AddCommand(newServeTokenCommand(a))
 	return cmd
@@ -108,6 +109,9 @@ func (c *serveCommand) run(ctx context.Context) error {
 		status.page = svc.Handler() // which has nothing there
 	}
 	handlers := []http.Handler{status, svc.MetadataHandler()}
+	if c.metadataPage {
+		handlers[1] = status.ofMetadata()
+	}
 	addresses := []string{c.listen, c.metadataListen}
 	if c.artifacts != "" {
 		root, err := os.OpenRoot(c.artifacts)

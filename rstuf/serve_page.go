@@ -34,9 +34,9 @@ type statusPage struct {
 func newStatusPage(api, files http.Handler, tokens bool, hosts []string) *statusPage {
 	s := &statusPage{api: api, files: files, hosts: hosts}
 	if !tokens {
-		s.page = s.live("")
+		s.page = s.live(true, "")
 	} else {
-		s.page = page.NewLogin(page.Login{Title: pageTitle, May: s.mayRead, Page: s.live})
+		s.page = page.NewLogin(page.Login{Title: pageTitle, May: s.mayRead, Page: func(token string) http.Handler { return s.live(true, token) }})
 	}
 	s.page = service.BoundWrites(ownHosts(s.page, hosts))
 	return s
@@ -81,8 +81,21 @@ func (s *statusPage) mayRead(r *http.Request, token string) bool {
 	return false
 }
 
-// live is the page that somebody with a token sees.
-func (s *statusPage) live(token string) http.Handler {
+// ofMetadata shows the page at "/" of the address of the metadata files, made of
+// nothing but these, which everybody may read.
+func (s *statusPage) ofMetadata() http.Handler {
+	page := service.BoundWrites(ownHosts(s.live(false, ""), s.hosts))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			page.ServeHTTP(w, r)
+			return
+		}
+		s.files.ServeHTTP(w, r)
+	})
+}
+
+// live is the page that somebody with a token sees, or of the metadata alone.
+func (s *statusPage) live(withAPI bool, token string) http.Handler {
 	reader := &ownReader{page: s}
 	return page.NewHandler(page.Live{
 		Options: page.Options{Title: pageTitle, Trust: "the first root of this service"},
@@ -90,10 +103,12 @@ func (s *statusPage) live(token string) http.Handler {
 		Find:    reader.find,
 		Examine: func(ctx context.Context) *health.Report {
 			cfg := health.Config{Timeout: pageTimeout}
-			cfg.API, _ = client.New(s.apiURL, client.Config{
-				HTTPClient: &http.Client{Transport: inProcess{s.api}}, Retries: -1,
-				Token: tokenSource(token),
-			})
+			if withAPI {
+				cfg.API, _ = client.New(s.apiURL, client.Config{
+					HTTPClient: &http.Client{Transport: inProcess{s.api}}, Retries: -1,
+					Token: tokenSource(token),
+				})
+			}
 			cfg.Reader, _ = reader.get(ctx)
 			return examineAgain(cfg)(ctx)
 		},

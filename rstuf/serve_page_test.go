@@ -113,11 +113,18 @@ func TestServePageLogin(t *testing.T) {
 // TestServeNoPage: the page can be taken away like an endpoint.
 func TestServeNoPage(t *testing.T) {
 	t.Parallel()
-	s := startServe(t, t.TempDir(), "--dev", "--dir", "demo", "--disable", "/")
+	s := startServe(t, t.TempDir(), "--dev", "--dir", "demo", "--disable", "/", "--metadata-page")
 	for path, want := range map[string]int{"/": http.StatusNotFound, "/login": http.StatusNotFound, "/api/v1/bootstrap/": http.StatusOK} {
 		answer, _ := browse(t, http.DefaultClient, http.MethodGet, s.API+path, nil)
 		assert.Equal(t, want, answer.StatusCode, path)
 	}
+	answer, body := browse(t, http.DefaultClient, http.MethodGet, s.Metadata+"/", nil)
+	assert.Equal(t, http.StatusOK, answer.StatusCode)
+	assert.True(t, strings.Contains(body, "No API was asked"))
+	assert.False(t, strings.Contains(body, s.API))
+	answer, body = browse(t, http.DefaultClient, http.MethodGet, s.Metadata+"/timestamp.json", nil)
+	assert.Equal(t, http.StatusOK, answer.StatusCode)
+	assert.True(t, strings.HasPrefix(body, `{"sign`))
 }
 
 // TestHealthServe shows a page of another deployment until it is stopped.
