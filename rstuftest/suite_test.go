@@ -2,6 +2,7 @@ package rstuftest_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -80,7 +81,7 @@ func (h withHeader) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // goTUFFails are what go-tuf's updater (v2.4.2) does otherwise than it must.
 var goTUFFails = map[string]string{
-	"strange path":                                        "it makes a URL of the path as it is, so that a percent sign or a question mark in it spoils it",
+	"strange path":                                        "it makes a URL of the path as it is, so that a percent sign in it spoils it",
 	"slow retrieval of the timestamp":                     "it takes no context and has no timeout; a timeout of its http.Client would bound whole files",
 	"slow retrieval of an artifact":                       "it takes no context and has no timeout; a timeout of its http.Client would bound whole files",
 	"redirect of metadata that carries credentials away":  "it knows no credentials: a transport that adds them adds them for every host",
@@ -183,5 +184,18 @@ func TestNames(t *testing.T) {
 			assert.NotEmpty(t, text, "%s of %s", what, attack)
 		}
 		assert.True(t, strings.HasSuffix(attack.Text, "."), attack.Name)
+	}
+}
+
+// TestTable: the table in docs/clients.md has every attack, and what becomes of it.
+func TestTable(t *testing.T) {
+	docs, err := os.ReadFile("../docs/clients.md")
+	require.NoError(t, err)
+	for _, attack := range rstuftest.Attacks() {
+		goTUF := "holds"
+		if goTUFFails[attack.Name] != "" {
+			goTUF = "falls"
+		}
+		assert.Contains(t, string(docs), fmt.Sprintf("\n| %s | %s | holds | %s |\n", attack, attack.Section, goTUF))
 	}
 }
