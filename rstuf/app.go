@@ -187,8 +187,14 @@ func defaultConfigPath() string {
 // config reads the settings.
 func (a *app) config() (*config.File, error) { return config.Load(a.configPath) }
 
-// version is the module's version as the toolchain recorded it.
+// released is the version of a program that .ci/release has built.
+var released string
+
+// version is the module's version, as the release or the toolchain recorded it.
 func version() string {
+	if released != "" {
+		return released
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "devel"
