@@ -19,7 +19,7 @@ type Attack struct {
 	Text string
 	// Must is what a client must do: "refuse it".
 	Must string
-	// Section of the TUF specification that says so; empty if it does not.
+	// Section of the TUF specification (1.0.31) that says so; empty if none does.
 	Section string
 
 	// begin readies the attacker's answers.

@@ -23,14 +23,14 @@ func ExampleAttacks() {
 	// 5.3.11  fast-forward
 	// 5.5.4   mix and match of the snapshot
 	// 5.6.4   mix and match of targets
-	// 5.7.2   wrong software
+	// 5.7.3   wrong software
 	// 5.4.1   endless timestamp
 	// 5.3.3   endless root
-	// 5.7.2   endless artifact
+	// 5.7.3   endless artifact
 	// 5.4.1   compressed bomb for a timestamp
-	// 5.7.2   compressed bomb for an artifact
-	// 1.5.2   slow retrieval of the timestamp
-	// 1.5.2   slow retrieval of an artifact
+	// 5.7.3   compressed bomb for an artifact
+	//         slow retrieval of the timestamp
+	//         slow retrieval of an artifact
 	//         redirect of metadata that carries credentials away
 	//         redirect of artifacts that carries credentials away
 	// 5.4.2   metadata signed by strangers

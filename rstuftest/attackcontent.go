@@ -17,7 +17,7 @@ import (
 // contentAttacks need nothing but a place between the client and the servers.
 var contentAttacks = []Attack{
 	{
-		Name: "wrong software", Section: "5.7.2",
+		Name: "wrong software", Section: "5.7.3",
 		Text:  "The server sends other files of the same length in place of the artifacts.",
 		Must:  "refuse the artifact",
 		begin: func(_ context.Context, a *attacker) error { a.spoil(); return nil },
@@ -38,7 +38,7 @@ var contentAttacks = []Attack{
 		trial: trial{refuse: true, cold: true},
 	},
 	{
-		Name: "endless artifact", Section: "5.7.2",
+		Name: "endless artifact", Section: "5.7.3",
 		Text:  "The server sends an artifact that does not end.",
 		Must:  "stop reading after the length that the metadata says, and refuse it",
 		begin: endless(artifactsPath),
@@ -52,21 +52,21 @@ var contentAttacks = []Attack{
 		trial: trial{refuse: true, cold: true},
 	},
 	{
-		Name: "compressed bomb for an artifact", Section: "5.7.2",
+		Name: "compressed bomb for an artifact", Section: "5.7.3",
 		Text:  "The server sends a small compressed artifact that becomes enormous when it is unpacked.",
 		Must:  "count what it unpacks, stop, and refuse it",
 		begin: bomb(artifactsPath),
 		trial: trial{refuse: true, cold: true},
 	},
 	{
-		Name: "slow retrieval of the timestamp", Section: "1.5.2",
+		Name:  "slow retrieval of the timestamp",
 		Text:  "The server sends a byte of the timestamp a minute.",
 		Must:  "give up in an hour",
 		begin: slow(metadataPath + "timestamp.json"),
 		trial: trial{refuse: true, cold: true},
 	},
 	{
-		Name: "slow retrieval of an artifact", Section: "1.5.2",
+		Name:  "slow retrieval of an artifact",
 		Text:  "The server sends a byte of the artifact a minute.",
 		Must:  "give up in an hour",
 		begin: slow(artifactsPath),
