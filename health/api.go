@@ -25,6 +25,7 @@ func (x *examination) examineAPI(ctx context.Context) {
 		}
 	}
 	x.r.Bootstrap = cut(state.State)
+	x.nothing = err == nil && !state.Bootstrap
 	switch {
 	case err != nil:
 	case state.State == wire.BootstrapSigning:
@@ -33,7 +34,7 @@ func (x *examination) examineAPI(ctx context.Context) {
 		x.find(bootstrapRunning, finding{}, "it is under way")
 		return
 	case !state.Bootstrap:
-		x.find(bootstrapNone, finding{}, "there is no repository yet")
+		x.find(bootstrapNone, finding{}, nothingYet)
 		return
 	}
 	if err != nil || state.Bootstrap {
@@ -43,6 +44,8 @@ func (x *examination) examineAPI(ctx context.Context) {
 	}
 	x.examinePending(ctx)
 }
+
+const nothingYet = "there is no repository yet"
 
 // isAnswer tells whether the API answered, such as that it does not want to.
 func isAnswer(err error) bool {

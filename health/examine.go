@@ -13,7 +13,7 @@ import (
 	"example.org/rstuf/repository"
 )
 
-// Config says what to look at. At least one of Reader and API must be set.
+// Config says what to look at. At least one of Reader, API and Unread must be set.
 type Config struct {
 	// Reader reads the metadata files; nil if it is not known where they are. Make
 	// it with AllowExpiredUnsafe, or of a repository that has expired there is
@@ -22,6 +22,10 @@ type Config struct {
 	Reader *repository.Reader
 	// API is the deployment's; nil if there is none to ask.
 	API *client.Client
+	// Unread is why there is no Reader although it is known where the files are,
+	// such as that they do not answer. It becomes a finding, unless the API says
+	// that there is no repository yet.
+	Unread error
 	// Unpinned tells that the root which the Reader trusts came from the server
 	// itself, or from the API.
 	Unpinned bool
@@ -50,9 +54,7 @@ func Examine(ctx context.Context, cfg Config) *Report {
 	if cfg.Reader != nil {
 		x.examineMetadata(ctx)
 	} else {
-		x.find(metadataSkipped, finding{}, "no metadata URL is known: timestamp, snapshot and delegated roles were not looked at")
-		x.notSeen("timestamp, snapshot and delegated roles", "no metadata URL is known")
-		x.examineSettings()
+		x.withoutMetadata(ctx)
 	}
 	x.finish()
 	return x.r
@@ -65,6 +67,7 @@ type examination struct {
 	now      time.Time
 	r        *Report
 	settings *rstuf.RepositorySettings // of the API; nil if it tells none
+	nothing  bool                      // the API says that there is no repository yet
 
 	online   map[string]bool              // the keys that sign the timestamp, by identity
 	custom   map[edge]rstuf.DelegatedRole // the roles that were delegated to

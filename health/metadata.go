@@ -22,7 +22,7 @@ func (x *examination) examineMetadata(ctx context.Context) {
 	}
 	roots, err := x.Reader.Roots(ctx)
 	if err != nil {
-		x.unread(ctx, metadataUnread, finding{}, "all metadata but the root that is trusted", err)
+		x.unreadMetadata(ctx, "all metadata but the root that is trusted", err)
 		x.examineSeen(ctx)
 		return
 	}
@@ -49,6 +49,31 @@ func (x *examination) examineMetadata(ctx context.Context) {
 	x.examineSnapshots(ctx)
 }
 
+// withoutMetadata looks at what the API tells of the metadata.
+func (x *examination) withoutMetadata(ctx context.Context) {
+	const some = "timestamp, snapshot and delegated roles"
+	switch {
+	case x.Unread != nil:
+		x.unreadMetadata(ctx, "all metadata", x.Unread)
+	case x.nothing:
+		x.notSeen("all metadata", nothingYet)
+	default:
+		x.find(metadataSkipped, finding{}, "no metadata URL is known: %s were not looked at", some)
+		x.notSeen(some, "no metadata URL is known")
+	}
+	x.examineSettings()
+}
+
+// unreadMetadata is a finding about metadata that could not be read; where there
+// is no repository yet, what is not there is none.
+func (x *examination) unreadMetadata(ctx context.Context, what string, err error) {
+	if x.nothing && !errors.Is(err, repository.ErrUnavailable) {
+		x.notSeen(what, nothingYet)
+		return
+	}
+	x.unread(ctx, metadataUnread, finding{}, what, err)
+}
+
 // stopped notes that the roles end with an error, after n of them.
 func (x *examination) stopped(ctx context.Context, n int, err error) {
 	if errors.Is(err, repository.ErrRoleRemoved) {
@@ -59,10 +84,10 @@ func (x *examination) stopped(ctx context.Context, n int, err error) {
 	}
 	what := "timestamp, snapshot, targets and all delegated roles"
 	if n > 0 {
-		x.unread(ctx, metadataUnread, finding{}, fmt.Sprintf("the roles after the first %d", n), err)
+		x.unreadMetadata(ctx, fmt.Sprintf("the roles after the first %d", n), err)
 		return
 	}
-	x.unread(ctx, metadataUnread, finding{}, what, err)
+	x.unreadMetadata(ctx, what, err)
 	x.examineSeen(ctx)
 }
 

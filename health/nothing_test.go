@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"example.org/rstuf"
 	"example.org/rstuf/client"
 	"example.org/rstuf/health"
 	"example.org/rstuf/keys"
@@ -41,4 +42,39 @@ func TestSeconds(t *testing.T) {
 		assert.Equal(t, want, s.String())
 	}
 	assert.NotEmpty(t, health.Seconds(math.MinInt64).String())
+}
+
+// TestNothingYet: where the API says that there is no repository yet, that is the
+// one finding; a server that does not answer is another one.
+func TestNothingYet(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(w *world)
+		want   []string
+	}{
+		"a reader of nothing": {func(w *world) { clear(w.files) }, []string{"bootstrap.none"}},
+		"no root":             {func(w *world) { w.cfg.Reader, w.cfg.Unread = nil, repository.ErrNotFound }, []string{"bootstrap.none"}},
+		"no URL":              {func(w *world) { w.cfg.Reader = nil }, []string{"bootstrap.none"}},
+		"no server":           {func(w *world) { w.cfg.Reader, w.cfg.Unread = nil, repository.ErrUnavailable }, []string{"bootstrap.none", "metadata.unread"}},
+	} {
+		w := newWorld(t)
+		w.api["/bootstrap/"] = answer(rstuf.BootstrapState{})
+		w.publish()
+		test.change(w)
+		r := w.examine()
+		got := codesOf(r)
+		assert.Subset(t, got, test.want, name)
+		assert.Equal(t, len(test.want), countErrors(r), "%s: %v", name, r.Findings)
+		assert.NotContains(t, got, "metadata.skipped", name)
+		assert.NotEmpty(t, r.NotSeen, name)
+	}
+}
+
+func countErrors(r *health.Report) (n int) {
+	for _, f := range r.Findings {
+		if f.Severity == health.Error {
+			n++
+		}
+	}
+	return n
 }

@@ -1,8 +1,9 @@
 package health
 
 import (
-	"fmt"
 	"time"
+
+	"example.org/rstuf/internal/quote"
 )
 
 // Seconds is a time span. Its text is the largest unit alone: "3 days".
@@ -20,18 +21,11 @@ func (s Seconds) String() string {
 	case s < 0:
 		return "-" + (-max(s, -1<<62)).String()
 	case s < minute:
-		return count(int64(s), "second")
+		return quote.Count(int64(s), "second")
 	case s < hour:
-		return count(int64(s/minute), "minute")
+		return quote.Count(int64(s/minute), "minute")
 	case s < 2*day:
-		return count(int64(s/hour), "hour")
+		return quote.Count(int64(s/hour), "hour")
 	}
-	return count(int64(s/day), "day")
-}
-
-func count(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return quote.Count(int64(s/day), "day")
 }

@@ -35,8 +35,9 @@ many keys may be lost, what waits for signatures (and since when, for delegated
 roles), what changed from one root to the next, which TUF clients can read it
 and what not, and how many bytes of metadata people download.
 
-URL is that of the API or of the metadata files; --api-server and
---metadata-url name the other one, so that both are looked at. The root is
+URL is that of the API or of the metadata files, which is found out; with
+--api-server it is that of the metadata files, and with --metadata-url or
+--repository that of the API, so that both are looked at. The root is
 compared with --root or the settings; without either it is taken as it comes,
 which a finding says.
 
@@ -77,8 +78,12 @@ func (c *doctorCommand) config(ctx context.Context, args []string) (health.Confi
 	if err == nil && api {
 		cfg.API, err = c.connect()
 	}
-	if err == nil && files {
-		cfg.Reader, cfg.Unpinned, err = c.readerToExamine(ctx, cfg.API)
+	if err != nil || !files {
+		return cfg, err
+	}
+	cfg.Reader, cfg.Unpinned, err = c.readerToExamine(ctx, cfg.API)
+	if missing := (unreadError{}); cfg.API != nil && errors.As(err, &missing) {
+		cfg.Unread, err = missing.err, nil // of the API there is something to say
 	}
 	return cfg, err
 }
@@ -117,6 +122,12 @@ func (c *doctorCommand) policy() health.Policy {
 	return health.Policy{Soon: c.soon, SoonShare: 1}
 }
 
+// unreadError is why the metadata server gives no root to begin with.
+type unreadError struct{ err error }
+
+func (e unreadError) Error() string { return e.err.Error() }
+func (e unreadError) Unwrap() error { return e.err }
+
 // readerToExamine begins with the pinned root, else with the server's first, else
 // with the API's.
 func (c *doctorCommand) readerToExamine(ctx context.Context, api *client.Client) (reader *repository.Reader, unpinned bool, err error) {
@@ -149,16 +160,27 @@ func (c *doctorCommand) unpinnedRoot(ctx context.Context, metadataURL string, ap
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, unreadError{err}
 	}
 	return metadata.Parse(first)
 }
 
 // places finds out whether there are an API and metadata files to look at.
 // With a URL the settings are not asked: they may be about another deployment.
+// What a flag names the URL is not.
 func (c *doctorCommand) places(ctx context.Context, args []string) (api, files bool, err error) {
 	if len(args) == 1 {
-		err := c.place(ctx, args[0])
+		hasAPI, hasFiles := c.api.server != "", c.repo.metadata != "" || c.repo.name != ""
+		switch {
+		case hasAPI && hasFiles:
+			err = usagef("the API and the metadata files are named by flags already: leave %s out", args[0])
+		case hasAPI:
+			c.repo.metadata = args[0]
+		case hasFiles:
+			c.api.server = args[0]
+		default:
+			err = c.place(ctx, args[0])
+		}
 		return c.api.server != "", c.repo.metadata != "" || c.repo.name != "", err
 	}
 	if api, err = c.hasServer(); err != nil {
