@@ -176,12 +176,25 @@ func required(cmd *cobra.Command, names ...string) error {
 	return nil
 }
 
+// defaultConfigPath is where the settings are: in the file that the Python
+// command line has too, or if there is none where the system wants them, if they
+// are there.
 func defaultConfigPath() string {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return "" // there are no settings then
 	}
-	return filepath.Join(home, ".rstuf.yml")
+	shared := filepath.Join(home, ".rstuf.yml")
+	if _, err := os.Lstat(shared); err == nil {
+		return shared
+	}
+	if dir, err := os.UserConfigDir(); err == nil {
+		own := filepath.Join(dir, "rstuf", "rstuf.yml")
+		if _, err := os.Stat(own); err == nil {
+			return own
+		}
+	}
+	return shared
 }
 
 // config reads the settings.

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -201,4 +203,45 @@ func TestWaitingIsSaid(t *testing.T) {
 	stop()
 	assert.Contains(t, describeWait("x", ""), "does not answer")
 	assert.Equal(t, "task x: STARTED", describeWait("x", rstuf.TaskStarted))
+}
+
+// The settings of the Python command line come first; else those are read that
+// stand where the system wants them. New ones are shared.
+func TestWhereSettingsAre(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "conf"))
+	shared := filepath.Join(home, ".rstuf.yml")
+	assert.Equal(t, shared, defaultConfigPath())
+	dir, err := os.UserConfigDir()
+	require.NoError(t, err)
+	own := filepath.Join(dir, "rstuf", "rstuf.yml")
+	require.NoError(t, os.MkdirAll(filepath.Dir(own), 0o700))
+	require.NoError(t, os.WriteFile(own, []byte("SERVER: http://127.0.0.1\n"), 0o600))
+	assert.Equal(t, own, defaultConfigPath())
+	require.NoError(t, os.WriteFile(shared, nil, 0o600))
+	assert.Equal(t, shared, defaultConfigPath())
+
+	t.Setenv("XDG_DATA_HOME", filepath.Join(home, "data"))
+	folder, err := cacheFolder("https://example.com/")
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(folder, filepath.Join(home, "data", "rstuf")), folder)
+	t.Setenv("XDG_DATA_HOME", "relative")
+	folder, err = cacheFolder("https://example.com/")
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(folder, home), folder)
+}
+
+// A deployment's own fault is named, with what happens anyway.
+func TestBumpThatTheServiceCannotDo(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
+	}))
+	defer server.Close()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"admin", "--api-server", server.URL, "online", "bump"}, strings.NewReader(""), &out, &errs)
+	assert.NotZero(t, code)
+	assert.Contains(t, errs.String(), "this endpoint is broken")
+	assert.Contains(t, errs.String(), "by themselves")
 }

@@ -31,7 +31,7 @@ path in the download folder (downloads).
 
 Where the repository is and what is trusted comes from the flags, else from the
 current repository of the settings. Verified metadata is kept in
-~/.local/share/rstuf, so that a server can't pass off an older state of the
+~/.local/share/rstuf (or under XDG_DATA_HOME), so that a server can't pass off an older state of the
 repository as the newest; --trust-first-root-unsafe pins there the root of the
 first time.`,
 		Example: `  rstuf artifact download app-1.0.tar.gz

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -252,14 +253,28 @@ func (a *app) artifacts(f *artifactFlags) (config.Repository, error) {
 	return repo, err
 }
 
+// dataFolder is where the system wants a program's data. It is not the folder of
+// caches, which may be emptied at any time: the metadata that is kept is what
+// bounds how far back a server can go.
+func dataFolder() (string, error) {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return dir, nil
+	}
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return os.UserConfigDir() // AppData, Application Support
+	}
+	home, err := os.UserHomeDir()
+	return filepath.Join(home, ".local", "share"), err
+}
+
 // cacheFolder is where the metadata of one repository is kept.
 func cacheFolder(metadataURL string) (string, error) {
-	home, err := os.UserHomeDir()
+	data, err := dataFolder()
 	if err != nil {
 		return "", fmt.Errorf("no place to keep metadata: %w: give --no-cache", err)
 	}
 	sum := sha256.Sum256([]byte(metadataURL))
-	folder := filepath.Join(home, ".local", "share", "rstuf", "repository-"+hex.EncodeToString(sum[:8]))
+	folder := filepath.Join(data, "rstuf", "repository-"+hex.EncodeToString(sum[:8]))
 	err = os.MkdirAll(folder, 0o700)
 	if err == nil {
 		var probe *os.File

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -121,7 +122,12 @@ of 2026 answer this with status 500.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.perform(cmd.Context(), func(ctx context.Context, api *client.Client) (*client.Task, error) {
-				return api.BumpOnline(ctx, args...)
+				task, err := api.BumpOnline(ctx, args...)
+				var answer *client.Error
+				if errors.As(err, &answer) && answer.Status == http.StatusInternalServerError {
+					err = fmt.Errorf("%w: in RSTUF's own service this endpoint is broken (the API never gets a setting that it needs), which no client can mend: its workers sign online roles anew by themselves before these expire", err)
+				}
+				return task, err
 			})
 		},
 	})
