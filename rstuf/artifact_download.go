@@ -31,9 +31,9 @@ path in the download folder (downloads).
 
 Where the repository is and what is trusted comes from the flags, else from the
 current repository of the settings. Verified metadata is kept in
-~/.local/share/rstuf (or under XDG_DATA_HOME), so that a server can't pass off an older state of the
-repository as the newest; --trust-first-root-unsafe pins there the root of the
-first time.`,
+~/.local/share/rstuf (or under XDG_DATA_HOME), so that a server can't pass off an
+older state of the repository as the newest; --trust-first-root-unsafe pins there
+the root of the first time.`,
 		Example: `  rstuf artifact download app-1.0.tar.gz
   rstuf artifact download releases/app.tar.gz -r root.json \
       -m https://metadata.example.com -a https://files.example.com -P .`,
