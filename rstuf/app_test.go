@@ -156,20 +156,27 @@ func TestEscapeJSON(t *testing.T) {
 
 // TestFit: a table is no wider than the terminal, and what comes first stays
 // whole as long as can be.
-func TestFit(t *testing.T) {
+// TestTable: no line of a table is longer than the terminal is wide, and no word
+// is broken; where that cannot be, each row is lines of its own.
+func TestTable(t *testing.T) {
 	t.Parallel()
-	header := []string{"key id", "type", "public"}
-	rows := [][]string{{strings.Repeat("a", 64), "ed25519", strings.Repeat("b", 64)}}
-	for _, width := range []int{60, 100, 200} {
-		configs := fit(header, rows, width)
-		total := 2 * len(header)
-		for _, c := range configs {
-			total += c.WidthMax
+	id := strings.Repeat("a", 64)
+	header := []string{"key id", "type", "why"}
+	rows := [][]string{{id, "ed25519", "some words that can go on in the next line"}, {id, "rsa", ""}}
+	for _, width := range []int{0, 85, 100, 200} {
+		var out bytes.Buffer
+		printTable(&out, header, rows, width)
+		assert.Contains(t, out.String(), "KEY ID")
+		assert.Contains(t, out.String(), id+"  ed25519")
+		for line := range strings.Lines(out.String()) {
+			if width > 0 {
+				assert.LessOrEqual(t, len(strings.TrimRight(line, "\n")), width, line)
+			}
 		}
-		assert.LessOrEqual(t, total, width)
 	}
-	assert.Equal(t, 64, fit(header, rows, 100)[0].WidthMax)
-	assert.Equal(t, 21, text.StringWidthWithoutEscSequences(rows[0][0][:21]))
+	var out bytes.Buffer
+	printTable(&out, header, rows, 60)
+	assert.Equal(t, "key id: "+id+"\ntype:   ed25519\nwhy:    some words that can go on in the next line\n\nkey id: "+id+"\ntype:   rsa\n", out.String())
 }
 
 // TestDocumentedCommands: what docs/pull-requests.md tells people to type, its

@@ -74,11 +74,21 @@ func (a *app) colour() bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal.IsTerminal(a.stdout)
 }
 
-// table prints rows under a header of our own, each cell quoted if it must be;
-// where there is a terminal, no wider than it is.
+// table prints rows under a header of our own, each cell quoted if it must be.
+// Where a terminal is too narrow for that, each row is some lines of its own.
 func (a *app) table(header []string, rows [][]string) {
+	printTable(a.stdout, header, rows, terminal.Width(a.stdout))
+}
+
+// printTable prints a table of at most width columns; 0 is no bound.
+func printTable(out io.Writer, header []string, rows [][]string, width int) {
+	columns, fits := fit(header, rows, width)
+	if !fits {
+		printRecords(out, header, rows)
+		return
+	}
 	w := table.NewWriter()
-	w.SetOutputMirror(a.stdout)
+	w.SetOutputMirror(out)
 	style := table.StyleDefault
 	style.Options = table.Options{}
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
@@ -88,11 +98,33 @@ func (a *app) table(header []string, rows [][]string) {
 	for _, r := range rows {
 		w.AppendRow(row(r))
 	}
-	if width := terminal.Width(a.stdout); width > 0 {
-		w.SetColumnConfigs(fit(header, rows, width))
-	}
+	w.SetColumnConfigs(columns)
 	w.SuppressTrailingSpaces()
 	w.Render()
+}
+
+// printRecords prints a line for each cell that is not empty. What is longer than
+// the terminal is wide goes on in its next line by itself, so that it can be copied
+// whole.
+func printRecords(out io.Writer, header []string, rows [][]string) {
+	width := 0
+	for _, name := range header {
+		width = max(width, len(name)+1)
+	}
+	for i, r := range rows {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		for n, cell := range row(r) {
+			if text := cell.(string); text != "" {
+				name := ""
+				if header[n] != "" {
+					name = header[n] + ":"
+				}
+				fmt.Fprintf(out, "%-*s %s\n", width, name, text)
+			}
+		}
+	}
 }
 
 func row(cells []string) table.Row {
@@ -111,31 +143,35 @@ func (a *app) paint(colour text.Color, s string) quote.Ours {
 	return quote.Ours(s)
 }
 
-// fit narrows columns until a row fits the width: the last of those that are
-// wide, so that names and key ids, which come first, stay whole as long as can
-// be. Text that is longer goes on in the next line of its cell.
-func fit(header []string, rows [][]string, width int) []table.ColumnConfig {
-	const least, gap = 20, 2
-	widths := make([]int, len(header))
+// fit narrows columns until a row fits the width: the last of those with several
+// words, which go on in the next line of their cell. No word is broken: a key id
+// that is cannot be copied. It returns false if that is not enough.
+func fit(header []string, rows [][]string, width int) ([]table.ColumnConfig, bool) {
+	const gap = 2
+	widths, words := make([]int, len(header)), make([]int, len(header))
 	for _, r := range append([][]string{header}, rows...) {
 		for i, cell := range r {
-			widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(quote.Line(cell)))
+			cell = quote.Line(cell)
+			widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(cell))
+			for word := range strings.FieldsSeq(cell) {
+				words[i] = max(words[i], text.StringWidthWithoutEscSequences(word))
+			}
 		}
 	}
-	over := gap*len(header) - width
+	over := gap*(len(header)-1) - width
 	for _, w := range widths {
 		over += w
 	}
-	for i := len(widths) - 1; i >= 0 && over > 0; i-- {
-		cut := min(over, max(widths[i]-least, 0))
+	for i := len(widths) - 1; i >= 0 && over > 0 && width > 0; i-- {
+		cut := min(over, widths[i]-words[i])
 		widths[i] -= cut
 		over -= cut
 	}
 	configs := make([]table.ColumnConfig, len(widths))
 	for i, w := range widths {
-		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: w, WidthMaxEnforcer: text.WrapHard}
+		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: w, WidthMaxEnforcer: text.WrapSoft}
 	}
-	return configs
+	return configs, over <= 0 || width <= 0
 }
 
 // writeFile puts a file in place whole or not at all, and over one that exists
