@@ -16,6 +16,8 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/wire"
+	"example.org/rstuf/metadata"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -251,4 +253,46 @@ func TestBumpThatTheServiceCannotDo(t *testing.T) {
 	assert.NotZero(t, code)
 	assert.Contains(t, errs.String(), "this endpoint is broken")
 	assert.Contains(t, errs.String(), "by themselves")
+}
+
+// What a deployment says of its root is put right by the root in the same answer:
+// in the recordings it counts the signatures of the first one, in lower case.
+func TestSettingsOfADeployment(t *testing.T) {
+	t.Parallel()
+	corrected := 0
+	for _, name := range []string{"hash-bins", "custom-delegations", "distributed-signing"} {
+		data, err := os.ReadFile("../testdata/recordings/" + name + ".json")
+		require.NoError(t, err)
+		var exchanges []struct {
+			Request  struct{ Method, Path string }
+			Response struct {
+				Status int
+				Body   json.RawMessage
+			}
+		}
+		require.NoError(t, json.Unmarshal(data, &exchanges))
+		for _, e := range exchanges {
+			if e.Request.Method != http.MethodGet || e.Request.Path != "/api/v1/config/" || e.Response.Status != http.StatusOK {
+				continue
+			}
+			var answer wire.Response[rstuf.RepositorySettings]
+			require.NoError(t, json.Unmarshal(e.Response.Body, &answer))
+			doc, err := metadata.Parse(answer.Data.TrustedRoot)
+			if err != nil {
+				continue // it waits for signatures
+			}
+			root, err := doc.Root()
+			require.NoError(t, err)
+			said := answer.Data.NumKeys["root"]
+			correctSettings(answer.Data)
+			assert.Equal(t, len(root.Roles["root"].KeyIDs), answer.Data.NumKeys["root"])
+			assert.Equal(t, root.Roles["root"].Threshold, answer.Data.Threshold["root"])
+			assert.Equal(t, root.Roles["timestamp"].KeyIDs[0], answer.Data.OnlineKeyID)
+			if said != answer.Data.NumKeys["root"] {
+				corrected++
+			}
+		}
+	}
+	assert.Positive(t, corrected)
+	correctSettings(&rstuf.RepositorySettings{}) // without a root nothing is known better
 }

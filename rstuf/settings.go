@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	"example.org/rstuf"
 	"example.org/rstuf/client"
+	"example.org/rstuf/metadata"
 	"github.com/spf13/cobra"
 )
 
@@ -74,16 +77,17 @@ func (a *app) settingsGet(ctx context.Context) error {
 	case errors.Is(err, client.ErrSigningPending):
 		return waitingError{"there is no repository yet: its bootstrap waits for signatures, see rstuf admin metadata sign"}
 	case errors.Is(err, client.ErrNotBootstrapped):
-		return fmt.Errorf("%w: there is no repository yet, see rstuf admin ceremony", err)
+		return fmt.Errorf("%w: there is no repository yet, see rstuf admin ceremony (a deployment whose Redis is down says the same)", err)
 	case err != nil:
 		return err
 	}
+	correctSettings(s)
 	return a.result(s, func() {
 		if s.NumberOfDelegatedBins > 0 {
 			a.printf("hash bins:  %d", s.NumberOfDelegatedBins)
 		}
 		if s.OnlineKey != nil {
-			a.printf("online key: %s, %s, %s", s.OnlineKey.DisplayName(), s.OnlineKey.KeyType, s.OnlineKey.OnlineURI)
+			a.printf("online key: %s, %s, %s", cmp.Or(s.OnlineKey.DisplayName(), s.OnlineKeyID), s.OnlineKey.KeyType, cmp.Or(s.OnlineKey.OnlineURI, "no URI"))
 		}
 		rows := [][]string{}
 		for _, role := range sortedKeys(s.Expiration) {
@@ -95,6 +99,26 @@ func (a *app) settingsGet(ctx context.Context) error {
 		}
 		a.table([]string{"role", "days", "threshold", "keys", ""}, rows)
 	})
+}
+
+// correctSettings puts in what the trusted root in the same answer says. A deployed
+// RSTUF counts in root_num_keys the signatures of the first root, keeps its
+// threshold whatever followed, and writes all text in lower case.
+func correctSettings(s *rstuf.RepositorySettings) {
+	doc, err := metadata.Parse(s.TrustedRoot)
+	if err != nil {
+		return
+	}
+	root, err := doc.Root()
+	if err != nil {
+		return
+	}
+	role := root.Roles[rstuf.RoleRoot]
+	s.Threshold[rstuf.RoleRoot], s.NumKeys[rstuf.RoleRoot] = role.Threshold, len(role.KeyIDs)
+	if ids := root.Roles[rstuf.RoleTimestamp].KeyIDs; len(ids) > 0 {
+		key := root.Keys[ids[0]]
+		s.OnlineKey, s.OnlineKeyID = &key, ids[0]
+	}
 }
 
 // number is what a map says of a role; empty if it says nothing.
