@@ -58,6 +58,7 @@ var floors = map[string]floor{
 	"rstuf/internal/config":                {ours: []string{"internal/files", "internal/quote"}, theirs: []string{"go.yaml.in/yaml/v3"}},
 	"keys/kms":                             {ours: []string{".", "keys"}, theirs: sigstore},
 	"keys/vault":                           {ours: []string{".", "internal/quote", "keys"}},
+	"keys/exec":                            {ours: []string{".", "internal/files", "internal/quote", "keys"}},
 	"metadata":                             {ours: []string{".", "internal/canonical", "internal/quote", "internal/rules", "keys"}},
 	"repository":                           {ours: []string{".", "internal/canonical", "internal/digest", "internal/durable", "internal/files", "internal/quote", "internal/transport", "keys", "metadata"}, theirs: []string{"golang.org/x/sync", "golang.org/x/sys"}},
 	"bootstrap/firstgen":                   {ours: []string{".", "internal/rules", "internal/shape"}},
@@ -70,7 +71,7 @@ var floors = map[string]floor{
 	"internal/tuftest":                     {ours: []string{".", "keys", "metadata", "repository"}},
 	"rstuf": {
 		ours: []string{
-			".", "bootstrap", "ceremony", "client", "health", "health/page", "internal/files", "internal/origin", "keys", "keys/vault", "metadata",
+			".", "bootstrap", "ceremony", "client", "health", "health/page", "internal/files", "internal/origin", "keys", "keys/exec", "keys/vault", "metadata",
 			"internal/quote", "internal/rules", "internal/transport", "internal/wire", "repository", "rstuf/internal/config", "rstuf/internal/terminal", "service",
 		},
 		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),
@@ -92,6 +93,7 @@ var floors = map[string]floor{
 	"examples/quickstart":  {ours: []string{".", "bootstrap", "ceremony", "client", "keys", "repository", "service"}},
 	"examples/rotate":      {ours: []string{".", "ceremony", "client", "keys", "metadata"}},
 	"examples/serve":       {ours: []string{"keys", "service"}},
+	"examples/exec-signer": {ours: []string{"keys", "keys/exec"}},
 	"examples/signing-bot": {ours: []string{".", "ceremony", "client", "keys", "metadata", "repository"}},
 
 	// Modules of their own.

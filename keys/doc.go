@@ -4,8 +4,8 @@
 // Start with [Generate] for a new key, [Load] for a private key file in any
 // format that RSTUF people have, [LoadPublic] for a public one, [FromKey] for a
 // key object of a document. [NewSigner] takes a [crypto.Signer] (HSM, TPM),
-// [NewSignerFunc] whatever else signs (ssh-agent, a service; packages vault and
-// kms below do so), and [OpenURI] the key URI that a root carries for its
+// [NewSignerFunc] whatever else signs (ssh-agent, a service; packages vault, exec
+// and kms below do so), and [OpenURI] the key URI that a root carries for its
 // online key.
 //
 // What a package user can rely on:

@@ -64,6 +64,7 @@ var providers = map[string]string{
 	"azurekms": "import example.org/rstuf/keys/kms/azure",
 	"hv":       "set URIConfig.Openers with example.org/rstuf/keys/vault",
 	"hsm":      "use NewSigner with a PKCS#11 library, see examples/pkcs11",
+	"exec":     "set URIConfig.Openers with example.org/rstuf/keys/exec",
 	"sigstore": "Sigstore keys sign outside and bring their bundle",
 }
 
@@ -74,7 +75,7 @@ var providers = map[string]string{
 //     is a key id, the file there that holds the key of this id: a plain one, or
 //     one whose public key is beside it in FILE.pub;
 //   - file2:PATH, a file anywhere, securesystemslib's form;
-//   - awskms:, gcpkms:, azurekms: and hv: with their packages.
+//   - awskms:, gcpkms:, azurekms:, hv: and exec: with their packages.
 //
 // A URI comes from metadata or settings: whoever writes those chooses among
 // the keys that this process may use. Compare the signer's Public with the key

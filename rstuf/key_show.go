@@ -1,31 +1,38 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"example.org/rstuf/keys"
+	"example.org/rstuf/keys/exec"
 )
 
 func newKeyShowCommand(a *app) *cobra.Command {
-	var secret secretFlags
+	var (
+		secret secretFlags
+		uris   uriFlags
+	)
 	cmd := &cobra.Command{
 		Use:   "show FILE...",
 		Short: "Show name, key id, type and client support of keys",
 		Long: `Show keys: private or public, of any format that RSTUF people have (PEM, DER,
 OpenSSH, certificates, TUF key objects, files of RSTUF's first releases). Only
 the public half is shown. An encrypted file needs its password, its .pub does
-not.`,
+not. A key's URI, such as exec:NAME, may stand in place of a file.`,
 		Example: `  rstuf key show alice.pub bob.pub
   rstuf key show --json id_ed25519.pub`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			infos := make([]keyInfo, len(args))
 			for i, path := range args {
-				info, err := a.keyOfFile(cmd.Context(), path, &secret)
+				info, err := a.keyOfFile(cmd.Context(), path, &uris, &secret)
 				if err != nil {
 					return err
 				}
@@ -41,6 +48,7 @@ not.`,
 			})
 		},
 	}
+	uris.add(cmd.Flags(), ".", "")
 	secret.add(cmd.Flags(), "password", "the password")
 	return cmd
 }
@@ -78,8 +86,14 @@ func (a *app) printKey(info keyInfo) {
 	}
 }
 
-// keyOfFile describes the key of a file, private or public.
-func (a *app) keyOfFile(ctx context.Context, path string, secret *secretFlags) (keyInfo, error) {
+// keyOfFile describes the key of a file, private or public, or of a URI.
+func (a *app) keyOfFile(ctx context.Context, path string, uris *uriFlags, secret *secretFlags) (keyInfo, error) {
+	if isURI(path) {
+		pub, err := a.publicOf(ctx, path, uris, secret)
+		info := describeKey(pub)
+		info.File = path
+		return info, err
+	}
 	pub, publicErr := keys.LoadPublic(path)
 	if publicErr == nil {
 		info := describeKey(pub)
@@ -103,6 +117,7 @@ func newKeyConvertCommand(a *app) *cobra.Command {
 	var (
 		save           saveFlags
 		secret         secretFlags
+		uris           uriFlags
 		form, out, uri string
 		name           string
 	)
@@ -117,7 +132,8 @@ func newKeyConvertCommand(a *app) *cobra.Command {
   tuf      the TUF key object (JSON), as metadata holds it
 
 public and tuf go to standard output unless --out names a file. A file of any
-format that "rstuf key show" reads can be converted.`,
+format that "rstuf key show" reads can be converted, and public and tuf also
+take a key's URI, such as exec:NAME.`,
 		Example: `  rstuf key convert --to private --file alice.new alice
   rstuf key convert --to private --plain --file keys/online id_ecdsa
   rstuf key convert --to tuf --name alice alice.pub`,
@@ -132,7 +148,7 @@ format that "rstuf key show" reads can be converted.`,
 			if save.file != "" || save.plain {
 				return usagef("--file and --plain go with --to private: use --out")
 			}
-			pub, err := a.publicOf(cmd.Context(), args[0], &secret)
+			pub, err := a.publicOf(cmd.Context(), args[0], &uris, &secret)
 			if err != nil {
 				return err
 			}
@@ -157,6 +173,7 @@ format that "rstuf key show" reads can be converted.`,
 	flags.StringVar(&out, "out", "", "write a public key to `FILE`")
 	flags.StringVar(&name, "name", "", "display `NAME` of the TUF key object")
 	flags.StringVar(&uri, "uri", "", "`URI` where a worker finds the private key, of the TUF key object")
+	uris.add(flags, ".", "")
 	secret.add(flags, "password", "the present password")
 	save.add(cmd, "new-password")
 	return cmd
@@ -196,8 +213,16 @@ func (a *app) convertPrivate(ctx context.Context, path string, secret *secretFla
 	})
 }
 
-// publicOf gives the public key of a file, private or public.
-func (a *app) publicOf(ctx context.Context, path string, secret *secretFlags) (keys.Public, error) {
+// publicOf gives the public key of a file, private or public, or of a URI.
+func (a *app) publicOf(ctx context.Context, path string, uris *uriFlags, secret *secretFlags) (keys.Public, error) {
+	if isURI(path) {
+		signer, err := keys.OpenURI(ctx, path, uris.config(ctx, a, secret))
+		if err != nil {
+			return keys.Public{}, err
+		}
+		defer closeSigner(signer)
+		return signer.Public(), nil
+	}
 	pub, publicErr := keys.LoadPublic(path)
 	if publicErr == nil {
 		return pub, nil
@@ -224,11 +249,20 @@ func newKeySignTestCommand(a *app) *cobra.Command {
 		Short: "Sign and verify a test message with a private key",
 		Long: `Sign a test message with a private key, a file or an online key's URI, and
 verify the signature. Do this before a key is published: a root that names a
-key which cannot sign stops the repository.`,
+key which cannot sign stops the repository.
+
+A program of the settings (exec:NAME) is also held against the exchange that
+docs/signers.md describes.`,
 		Example: `  rstuf key sign-test alice
+  rstuf key sign-test exec:yubi
   rstuf key sign-test --uri fn:online --key-dir /var/lib/rstuf/keys`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if name, ok := strings.CutPrefix(cmp.Or(append(args, uri)...), "exec:"); ok {
+				if err := a.checkProgram(cmd.Context(), name, &secret); err != nil {
+					return err
+				}
+			}
 			signer, err := a.testSigner(cmd.Context(), args, uri, &uris, &secret)
 			if err != nil {
 				return err
@@ -258,6 +292,25 @@ key which cannot sign stops the repository.`,
 	uris.add(flags, ".", "")
 	secret.add(flags, "password", "the password")
 	return cmd
+}
+
+// checkProgram holds a program of the settings against the exchange.
+func (a *app) checkProgram(ctx context.Context, name string, secret *secretFlags) error {
+	programs, err := a.programs(secret)
+	if err != nil {
+		return err
+	}
+	results, err := exec.Check(ctx, programs, name)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		if r.Err != nil {
+			return fmt.Errorf("check %q: %w", r.Name, r.Err)
+		}
+		a.progress("ok: %s", r.Name)
+	}
+	return nil
 }
 
 func (a *app) testSigner(ctx context.Context, args []string, uri string, uris *uriFlags, secret *secretFlags) (keys.Signer, error) {

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"strings"
 
 	"example.org/rstuf/keys"
+	"example.org/rstuf/keys/exec"
 	"example.org/rstuf/keys/vault"
 	"github.com/spf13/pflag"
 )
@@ -39,8 +42,15 @@ func (u *uriFlags) config(ctx context.Context, a *app, password *secretFlags) ke
 		}
 		return t.Password(ctx, "Password of "+file)
 	}}
+	cfg.Openers = map[string]keys.URIOpener{"exec": func(ctx context.Context, uri string, cfg keys.URIConfig) (keys.Signer, error) {
+		programs, err := a.programs(password)
+		if err != nil {
+			return nil, err
+		}
+		return exec.Opener(programs)(ctx, uri, cfg)
+	}}
 	if u.vaultAddress != "" {
-		cfg.Openers = map[string]keys.URIOpener{"hv": vault.Opener(vault.Config{
+		cfg.Openers["hv"] = vault.Opener(vault.Config{
 			Address: u.vaultAddress,
 			Mount:   u.vaultMount,
 			Token: func(ctx context.Context) (string, error) {
@@ -50,14 +60,64 @@ func (u *uriFlags) config(ctx context.Context, a *app, password *secretFlags) ke
 				}
 				return string(token), err
 			},
-		})}
+		})
 	}
 	return cfg
 }
 
+// programs are those of exec: URIs, which the settings name. What they ask
+// comes from the flags of a password or from the person.
+func (a *app) programs(password *secretFlags) (exec.Config, error) {
+	settings, err := a.config()
+	if err != nil {
+		return exec.Config{}, err
+	}
+	programs, err := settings.Signers()
+	return exec.Config{
+		Signers: programs,
+		Stderr:  func(signer, line string) { a.note("signer %s: %s", signer, line) },
+		Ask: func(ctx context.Context, q exec.Question) ([]byte, error) {
+			if q.Try > 1 && password.given() {
+				return nil, fmt.Errorf("it did not take what --%s-* gave", password.name)
+			}
+			secret, err := password.get(ctx, "exec:"+q.Signer)
+			if err != nil || secret != nil {
+				return secret, err
+			}
+			t, err := a.ask("the answer", password.hint())
+			if err != nil {
+				return nil, err
+			}
+			return t.Password(ctx, "Signer "+q.Signer+" asks: "+q.Prompt)
+		},
+	}, err
+}
+
+// isURI tells a key's URI from the name of its file.
+func isURI(name string) bool {
+	_, err := os.Stat(name)
+	return err != nil && strings.Contains(name, ":")
+}
+
+// checkKey wants the file of a key, or a URI.
+func checkKey(name string) error {
+	if isURI(name) {
+		return nil
+	}
+	_, err := os.Stat(name)
+	return err
+}
+
+// closeSigner wipes a key that is in memory.
+func closeSigner(signer keys.Signer) {
+	if c, ok := signer.(io.Closer); ok {
+		_ = c.Close()
+	}
+}
+
 // signer opens a key by its URI or its file.
 func (a *app) signer(ctx context.Context, name string, uris *uriFlags, password *secretFlags) (keys.Signer, error) {
-	if _, err := os.Stat(name); err != nil && strings.Contains(name, ":") {
+	if isURI(name) {
 		return keys.OpenURI(ctx, name, uris.config(ctx, a, password))
 	}
 	key, err := a.loadPrivate(ctx, name, password)

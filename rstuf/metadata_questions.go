@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -105,20 +104,17 @@ func (c *updateCommand) askOnlineKey(ctx context.Context, t *terminal.Terminal, 
 		c.change.UntestedOnlineKeyUnsafe = policy.OnlineKey
 		return nil
 	}
-	path, err := t.Ask(ctx, "Private key file", "", func(path string) error {
-		_, err := os.Stat(path)
-		return err
-	})
+	path, err := t.Ask(ctx, "Private key file", "", checkKey)
 	if err != nil {
 		return err
 	}
-	key, err := c.loadPrivate(ctx, path, &c.sign.password)
+	key, err := c.signer(ctx, path, &c.sign.uris, &c.sign.password)
 	if err != nil {
 		return err
 	}
 	if key.Public().ID() != policy.OnlineKey.ID() {
 		return errors.New(path + " is not the private key of the new online key")
 	}
-	c.change.OnlineKey = key.WithName(policy.OnlineKey.Name())
+	c.change.OnlineKey = keys.NewSignerFunc(policy.OnlineKey, key.Sign)
 	return nil
 }

@@ -22,7 +22,6 @@ type updateCommand struct {
 	addKeys, renameKeys  []string
 	onlineKey, onlineURI string
 	untestedOnline       string
-	uris                 uriFlags
 	change               ceremony.Change
 	pinned               pinFlags
 }
@@ -61,7 +60,6 @@ nothing is refused. A new online key makes a test signature first.`,
 	flags.StringVar(&c.onlineKey, "online-key", "", "new online key: its private key, `FILE` or URI, for a test signature")
 	flags.StringVar(&c.untestedOnline, "untested-online-key-unsafe", "", "new online key: its public key `FILE`, without a test signature")
 	flags.StringVar(&c.onlineURI, "online-key-uri", "", "`URI` where workers find the online key (default fn:KEYID for a new one)")
-	c.uris.add(flags, ".", " of --online-key")
 	flags.BoolVar(&c.change.AllowThresholdOneUnsafe, "allow-threshold-one-unsafe", false, "allow a single root key to decide alone")
 	c.pinned.add(cmd)
 	c.drafting.add(cmd, "the next root", "update-payload.json")
@@ -200,7 +198,7 @@ func (c *updateCommand) readOnlineKey(ctx context.Context) (err error) {
 		return err
 	}
 	if c.onlineKey != "" {
-		c.change.OnlineKey, err = c.signer(ctx, c.onlineKey, &c.uris, &c.sign.password)
+		c.change.OnlineKey, err = c.signer(ctx, c.onlineKey, &c.sign.uris, &c.sign.password)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,13 +18,38 @@ import (
 	"time"
 
 	"example.org/rstuf/keys"
+	signers "example.org/rstuf/keys/exec"
 	"example.org/rstuf/service"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rstuf": main})
+	testscript.Main(m, map[string]func(){"rstuf": main, "signer": signerProgram})
+}
+
+// signer FILE holds the key of a file for exec: URIs. Its password it asks for;
+// signer broken says that its PIN is wrong.
+func signerProgram() {
+	err := signers.Serve(context.Background(), os.Stdin, os.Stdout, func(_ context.Context, ask signers.Ask) (keys.Signer, error) {
+		file := os.Args[1]
+		pub, err := keys.LoadPublic(file + ".pub")
+		return keys.NewSignerFunc(pub, func(ctx context.Context, message []byte) ([]byte, error) {
+			fmt.Fprintf(os.Stderr, "signing %d bytes \x1b[2J\n", len(message))
+			key, err := keys.Load(file, func() ([]byte, error) { return ask("PIN of " + file) })
+			if errors.Is(err, keys.ErrPassword) {
+				return nil, errors.New("wrong PIN, 2 tries are left")
+			}
+			if err != nil {
+				return nil, err
+			}
+			return key.Sign(ctx, message)
+		}), err
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // TestScripts runs testdata/script: every command, good and bad, with a pipe

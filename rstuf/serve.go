@@ -51,7 +51,9 @@ knows is in --dir. It stops cleanly at Ctrl-C or SIGTERM, and after a crash it g
 on where it was.
 
 The online key is opened by the URI that root names: fn:FILE is a file in
---key-dir, hv:NAME/VERSION a key of --vault-address; for others see --key-scheme.
+--key-dir, hv:NAME/VERSION a key of --vault-address; for others see --key-scheme. A
+program of the settings' SIGNERS, exec:NAME, is run only if --key-scheme exec or
+--online-key says so.
 Or give it with --online-key, a file or URI; an encrypted file's password comes
 from the flags or is asked for.
 

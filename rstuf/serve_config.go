@@ -44,7 +44,9 @@ func (r *serviceFlags) config(ctx context.Context, a *app) (service.Config, erro
 	}
 	cfg.Keys.Schemes = append(slices.Clone(r.schemes), "fn")
 	for scheme := range cfg.Keys.Openers {
-		cfg.Keys.Schemes = append(cfg.Keys.Schemes, scheme)
+		if scheme != "exec" { // whoever writes a payload would choose a program: --key-scheme or --online-key say that one may be run
+			cfg.Keys.Schemes = append(cfg.Keys.Schemes, scheme)
+		}
 	}
 	for _, name := range r.onlineKeys {
 		signer, err := a.signer(ctx, name, &r.uris, &r.password)

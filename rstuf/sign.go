@@ -21,14 +21,16 @@ type signFlags struct {
 	keys       []string
 	signatures []string
 	yes        bool
+	uris       uriFlags
 	password   secretFlags
 }
 
 func (s *signFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVar(&s.keys, "key", nil, "sign with the private key `FILE`; may be repeated")
+	flags.StringArrayVar(&s.keys, "key", nil, "sign with the private key `FILE` or URI, such as exec:NAME; may be repeated")
 	flags.StringArrayVar(&s.signatures, "signature", nil, "add a signature made elsewhere, a `FILE` with {\"keyid\", \"sig\"}; may be repeated")
 	flags.BoolVarP(&s.yes, "yes", "y", false, "sign without asking after the review; needed where there is no terminal")
+	s.uris.add(flags, ".", "")
 	s.password.add(flags, "password", "the password of each --key")
 }
 
@@ -74,7 +76,7 @@ func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signF
 		}
 	}
 	for _, path := range flags.keys {
-		if err := a.signWithFile(ctx, draft, path, flags); err != nil {
+		if err := a.signWithKey(ctx, draft, path, flags); err != nil {
 			return err
 		}
 	}
@@ -92,26 +94,26 @@ func (a *app) review(draft *ceremony.Draft) {
 	}
 }
 
-func (a *app) signWithFile(ctx context.Context, draft *ceremony.Draft, path string, flags *signFlags) error {
+func (a *app) signWithKey(ctx context.Context, draft *ceremony.Draft, name string, flags *signFlags) error {
 	a.review(draft)
 	if a.term != nil && !flags.yes {
-		sign, err := a.term.Confirm(ctx, fmt.Sprintf("Sign %s with %s", draft, path), false)
+		sign, err := a.term.Confirm(ctx, fmt.Sprintf("Sign %s with %s", draft, name), false)
 		if err != nil {
 			return err
 		}
 		if !sign {
-			return fmt.Errorf("%s was not signed with %s", draft, path)
+			return fmt.Errorf("%s was not signed with %s", draft, name)
 		}
 	}
-	key, err := a.loadPrivate(ctx, path, &flags.password)
+	key, err := a.signer(ctx, name, &flags.uris, &flags.password)
 	if err != nil {
 		return err
 	}
-	defer key.Close()
+	defer closeSigner(key)
 	if err := draft.Sign(ctx, key); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	a.progress("signed with %s: %s", path, draft.Status())
+	a.progress("signed with %s: %s", name, draft.Status())
 	return nil
 }
 
@@ -144,20 +146,17 @@ func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *sign
 	return nil
 }
 
-// askSignature asks for the file of a key and signs with it.
+// askSignature asks for the file or the URI of a key and signs with it.
 func (a *app) askSignature(ctx context.Context, draft *ceremony.Draft, ref metadata.KeyRef, flags *signFlags) error {
-	path, err := a.term.Ask(ctx, "Private key file of "+ref.String(), "", func(path string) error {
-		_, err := os.Stat(path)
-		return err
-	})
+	path, err := a.term.Ask(ctx, "Private key file of "+ref.String(), "", checkKey)
 	if err != nil {
 		return err
 	}
-	key, err := a.loadPrivate(ctx, path, &flags.password)
+	key, err := a.signer(ctx, path, &flags.uris, &flags.password)
 	if err != nil {
 		return err
 	}
-	defer key.Close()
+	defer closeSigner(key)
 	if !slices.Contains(draft.KeyIDs(key.Public()), ref.KeyID) {
 		return fmt.Errorf("%s is not the key %s: its key id is %s", path, ref, key.Public().ID())
 	}

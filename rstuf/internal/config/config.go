@@ -15,6 +15,7 @@
 //	HEADERS: {X-Team: release}
 //	TOKEN_FILE: /run/secrets/rstuf-token
 //	TOKEN_COMMAND: pass show rstuf
+//	SIGNERS: {yubi: [/usr/local/bin/yubi-signer, -slot, 9c]}
 //
 // Start with [Load]. A change keeps everything that this package does not
 // know, comments included, and [File.Save] replaces the file whole or not at
@@ -30,6 +31,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -61,8 +63,9 @@ type File struct {
 }
 
 // Load reads the settings. A file that does not exist, or has no name, is an
-// empty one. A file
-// that holds HEADERS and that others can read is refused.
+// empty one. A file that holds HEADERS and that others can read is refused, and
+// so is one that holds SIGNERS, which are programs that are run, and that others
+// can write.
 func Load(path string) (*File, error) {
 	f := &File{path: path}
 	if path == "" {
@@ -83,6 +86,9 @@ func Load(path string) (*File, error) {
 	}
 	if f.find("HEADERS") != nil && mode.Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("settings %s: it holds HEADERS and others can read it (mode %04o): chmod 600 it", path, mode.Perm())
+	}
+	if f.find("SIGNERS") != nil && mode.Perm()&0o022 != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("settings %s: it holds SIGNERS and others can write it (mode %04o): chmod go-w it", path, mode.Perm())
 	}
 	return f, nil
 }
@@ -113,6 +119,18 @@ func (f *File) TokenFile() (string, error) { return f.text("TOKEN_FILE") }
 
 // TokenCommand is a shell command that prints the API's bearer token.
 func (f *File) TokenCommand() (string, error) { return f.text("TOKEN_COMMAND") }
+
+// Signers are the programs of exec: key URIs by their names, each with its
+// arguments.
+func (f *File) Signers() (map[string][]string, error) {
+	signers := map[string][]string{}
+	if node := f.find("SIGNERS"); node != nil && node.Tag != "!!null" {
+		if err := node.Decode(&signers); err != nil {
+			return nil, f.errorf(node, "SIGNERS: want names, and below each a list of the program and its arguments")
+		}
+	}
+	return signers, nil
+}
 
 // Headers are sent with each request to the API.
 func (f *File) Headers() (map[string]string, error) {
