@@ -52,6 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	maxDays := flags.Int("max-days", 90, "longest life of a document in `days`")
 	every := flags.Duration("every", 30*time.Second, "time between two looks")
 	once := flags.Bool("once", false, "look once and end")
+	markdown := flags.Bool("markdown", false, "print what is left to people as Markdown, for an issue or a pull request")
 	rootFile := flags.String("root", "", "the pinned root, a `file`")
 	flags.Var(&roles, "role", "`name` of a role to sign; may be repeated")
 	if err := flags.Parse(args); err != nil {
@@ -73,7 +74,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := bot{api: api, key: key, roots: []*metadata.Document{root}, roles: roles, maxLife: time.Duration(*maxDays) * 24 * time.Hour, out: out, said: map[string]string{}}
+	b := bot{api: api, key: key, roots: []*metadata.Document{root}, roles: roles, maxLife: time.Duration(*maxDays) * 24 * time.Hour, out: out, markdown: *markdown, said: map[string]string{}}
 	if *files != "" {
 		if b.reader, err = repository.New(repository.Config{MetadataURL: *files}, repository.TrustRoot(root.Bytes())); err != nil {
 			return err
@@ -106,7 +107,9 @@ type bot struct {
 	roles   []string
 	maxLife time.Duration
 	out     io.Writer
-	said    map[string]string // the last line about each role
+	// markdown asks for the review of what is not signed.
+	markdown bool
+	said     map[string]string // the last line about each role
 }
 
 // watch looks until the context ends. A deployment that does not answer is
@@ -142,7 +145,12 @@ func (b *bot) look(ctx context.Context) error {
 			continue
 		}
 		if err := b.approve(draft, time.Now()); err != nil {
-			b.say(name, "%s: not signed: %v", name, err)
+			text := fmt.Sprintf("%s: not signed: %v", name, err)
+			if b.markdown {
+				_ = draft.Pin(b.roots...) // the review says whether it could be
+				text += "\n\n" + draft.Review(time.Now()).Markdown()
+			}
+			b.say(name, "%s", text)
 			continue
 		}
 		if err := draft.Sign(ctx, b.key); err != nil {

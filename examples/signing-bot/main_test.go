@@ -92,6 +92,7 @@ func TestBotRefuses(t *testing.T) {
 	t.Parallel()
 	repo, dir := deployment(t)
 	assert.Contains(t, look(t, repo, dir, "dev1", "-role", "other"), "not signed: dev is not among the roles to sign")
+	assert.Contains(t, look(t, repo, dir, "dev1", "-role", "other", "-markdown"), "### `dev` version 1")
 	assert.Contains(t, look(t, repo, dir, "dev1", "-role", "dev", "-max-days", "7"), "longer than allowed")
 	assert.Contains(t, look(t, repo, dir, "alice", "-role", "dev"), "does not sign this document")
 
