@@ -58,6 +58,7 @@ var floors = map[string]floor{
 	"rstuf/internal/config":                {ours: []string{"internal/files", "internal/quote"}, theirs: []string{"go.yaml.in/yaml/v3"}},
 	"keys/kms":                             {ours: []string{".", "keys"}, theirs: sigstore},
 	"keys/vault":                           {ours: []string{".", "internal/quote", "keys"}},
+	"keys/dsse":                            {ours: []string{"keys"}, theirs: []string{"github.com/secure-systems-lab/go-securesystemslib"}},
 	"keys/exec":                            {ours: []string{".", "internal/files", "internal/quote", "keys"}},
 	"metadata":                             {ours: []string{".", "internal/canonical", "internal/quote", "internal/rules", "keys"}},
 	"repository":                           {ours: []string{".", "internal/canonical", "internal/digest", "internal/durable", "internal/files", "internal/quote", "internal/transport", "keys", "metadata"}, theirs: []string{"golang.org/x/sync", "golang.org/x/sys"}},
