@@ -65,10 +65,11 @@ var floors = map[string]floor{
 	"bootstrap/firstgen":                   {ours: []string{".", "internal/rules", "internal/shape"}},
 	"bootstrap":                            {ours: []string{".", "bootstrap/firstgen", "internal/files", "internal/wire", "keys", "metadata"}},
 	"ceremony":                             {ours: []string{".", "bootstrap/firstgen", "internal/files", "internal/quote", "keys", "metadata", "internal/rules"}, theirs: []string{"go.yaml.in/yaml/v3"}},
-	"health":                               {ours: []string{".", "ceremony", "client", "internal/canonical", "internal/quote", "internal/rules", "internal/wire", "keys", "metadata", "repository"}},
+	"health/event":                         {ours: []string{"internal/quote", "metadata"}},
+	"health":                               {ours: []string{".", "ceremony", "client", "health/event", "internal/canonical", "internal/quote", "internal/rules", "internal/wire", "keys", "metadata", "repository"}},
 	"health/page":                          {ours: []string{"health", "internal/quote", "repository", "."}},
 	"service/internal/boltcheck":           {},
-	"service":                              {ours: []string{".", "bootstrap/firstgen", "internal/wire", "internal/canonical", "internal/durable", "internal/origin", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
+	"service":                              {ours: []string{".", "bootstrap/firstgen", "health/event", "internal/wire", "internal/canonical", "internal/durable", "internal/origin", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
 	"internal/tuftest":                     {ours: []string{".", "keys", "metadata", "repository"}},
 	"rstuf": {
 		ours: []string{

@@ -12,15 +12,25 @@ import (
 	"example.org/rstuf/metadata"
 )
 
+// What could not be looked at, where a watcher must know.
+const (
+	whatBootstrap = "the state of the bootstrap"
+	whatSettings  = "the settings"
+	whatPending   = "what waits for signatures"
+	whatDelegated = "delegated roles"
+	whatBelowRoot = "all roles but root"
+)
+
 // examineAPI asks for the bootstrap, the settings and what waits for signatures.
 // Where one answer is refused the others may still be given.
 func (x *examination) examineAPI(ctx context.Context) {
 	x.r.API = x.API.URL()
 	state, err := x.API.BootstrapState(ctx)
 	if err != nil {
-		x.unread(ctx, apiUnread, finding{}, "the state of the bootstrap", err)
+		x.unread(ctx, apiUnread, finding{}, whatBootstrap, err)
 		if !isAnswer(err) {
-			x.notSeen("the settings, and what waits for signatures", err.Error())
+			x.notSeen(whatSettings, err.Error())
+			x.notSeen(whatPending, err.Error())
 			return
 		}
 	}
@@ -39,7 +49,7 @@ func (x *examination) examineAPI(ctx context.Context) {
 	}
 	if err != nil || state.Bootstrap {
 		if x.settings, err = x.API.Settings(ctx); err != nil {
-			x.unread(ctx, apiUnread, finding{}, "the settings", err)
+			x.unread(ctx, apiUnread, finding{}, whatSettings, err)
 		}
 	}
 	x.examinePending(ctx)
@@ -57,7 +67,7 @@ func (x *examination) examinePending(ctx context.Context) {
 	drafts, err := ceremony.Pending(ctx, x.API)
 	if err != nil {
 		if isAnswer(err) || errors.Is(err, client.ErrUnavailable) || ctx.Err() != nil {
-			x.unread(ctx, apiUnread, finding{}, "what waits for signatures", err)
+			x.unread(ctx, apiUnread, finding{}, whatPending, err)
 		} else {
 			x.unusable(err)
 		}

@@ -14,6 +14,9 @@
 // it should be is a [Finding], with a code that does not change ([Codes] lists
 // them) and what to do. What is alarming is data too: a [Policy].
 //
+// [Watch] tells what happens from one look to the next, in the words of package
+// [example.org/rstuf/health/event].
+//
 // # What the package promises
 //
 // A report is always given. What could not be looked at stands in

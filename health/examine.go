@@ -103,6 +103,7 @@ func newExamination(cfg Config) *examination {
 type finding struct {
 	role string
 	key  *metadata.KeyRef
+	what string // that could not be looked at
 }
 
 // find adds a finding, unless there are many of its code.
@@ -116,7 +117,7 @@ func (x *examination) find(code string, about finding, format string, args ...an
 	}
 	x.r.Findings = append(x.r.Findings, Finding{
 		Severity: info.Severity, Code: code, Role: cut(about.role), Key: about.key,
-		Text: quote.Cut(fmt.Sprintf(format, args...), mostText), Do: info.Do,
+		Text: quote.Cut(fmt.Sprintf(format, args...), mostText), Do: info.Do, What: about.what,
 	})
 }
 
@@ -137,6 +138,7 @@ func (x *examination) unread(ctx context.Context, code string, about finding, wh
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, ctx.Err()) {
 		err = cause
 	}
+	about.what = what
 	x.find(code, about, "%v", err)
 	x.notSeen(what, err.Error())
 }

@@ -6,12 +6,34 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"time"
 
 	"example.org/rstuf/client"
 	"example.org/rstuf/health"
 	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuftest"
 )
+
+// Tell what happens to a repository until the context ends; here the reports are
+// made up, and a program would have its examine function call [health.Examine].
+func ExampleWatch() {
+	reports := []*health.Report{
+		{Roles: []health.Role{{Name: "root", Version: 1}}},
+		{Roles: []health.Role{{Name: "root", Version: 2}}},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	examine := func(context.Context) *health.Report {
+		next := reports[0]
+		reports = reports[1:]
+		return next
+	}
+	for e := range health.Watch(ctx, time.Millisecond, examine) {
+		fmt.Println(e.Kind, "-", e.Text)
+		cancel()
+	}
+	// Output: root.changed - root version 2: another root is in effect
+}
 
 // Look at a repository, and tell somebody if something is wrong.
 func Example() {

@@ -42,7 +42,7 @@ func (x *examination) examineMetadata(ctx context.Context) {
 		x.examineRole(role)
 		delete(x.custom, edge{role.By, role.Name}) // each delegation is walked once
 		if x.SkipDelegated && role.Name == rstuf.RoleTargets && role.By == rstuf.RoleRoot {
-			x.notSeen("delegated roles", "they were skipped, as asked for")
+			x.notSeen(whatDelegated, "they were skipped, as asked for")
 			break
 		}
 	}
@@ -78,7 +78,7 @@ func (x *examination) unreadMetadata(ctx context.Context, what string, err error
 func (x *examination) stopped(ctx context.Context, n int, err error) {
 	if errors.Is(err, repository.ErrRoleRemoved) {
 		x.find(roleRemoved, ofRole(rstuf.RoleSnapshot), "%v", err)
-		x.notSeen("all roles but root", err.Error())
+		x.notSeen(whatBelowRoot, err.Error())
 		x.examineSeen(ctx)
 		return
 	}

@@ -3,6 +3,8 @@ package health
 import (
 	"slices"
 	"time"
+
+	"example.org/rstuf/health/event"
 )
 
 // Policy says what is alarming. The zero value is good for most; a field that is
@@ -35,8 +37,8 @@ type Policy struct {
 }
 
 func (p Policy) withDefaults() Policy {
-	setDefault(&p.Soon, 30*24*time.Hour)
-	setDefault(&p.SoonShare, 0.25)
+	setDefault(&p.Soon, event.Soon)
+	setDefault(&p.SoonShare, event.SoonShare)
 	setDefault(&p.OnlineMargin, 45*time.Minute)
 	setDefault(&p.FileShare, 0.8)
 	setDefault(&p.OldSnapshots, 32)
@@ -55,7 +57,7 @@ func setDefault[T comparable](field *T, value T) {
 
 // soon tells whether a role that people sign should be signed anew.
 func (p Policy) soon(left, life time.Duration) bool {
-	return left < p.Soon && (life <= 0 || float64(left) < p.SoonShare*float64(life))
+	return event.Ending(left, life, p.Soon, p.SoonShare)
 }
 
 func (p Policy) wants(client string) bool { return slices.Contains(p.Clients, client) }

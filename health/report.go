@@ -87,6 +87,8 @@ type Finding struct {
 	// Text says what it is, and Do what to do about it.
 	Text string `json:"text"`
 	Do   string `json:"do,omitempty"`
+	// What is what could not be looked at, as in NotSeen; empty for other findings.
+	What string `json:"what,omitempty"`
 }
 
 // Subject is what the finding is about, in a word: the role, the key, or what

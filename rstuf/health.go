@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,8 @@ import (
 type healthCommand struct {
 	doctorCommand
 	html, title, listen string
-	force               bool
+	force, watch        bool
+	every               time.Duration
 	hosts               []string
 }
 
@@ -29,17 +31,24 @@ func newHealthCommand(a *app) *cobra.Command {
 	c := &healthCommand{doctorCommand: doctorCommand{app: a}}
 	cmd := &cobra.Command{
 		Use:   "health [URL]",
-		Short: "Show how a repository is, as a page",
+		Short: "Show how a repository is, as a page, or tell what happens to it",
 		Long: `Show how a repository is, as one HTML page without script or anything from
 elsewhere: --html writes it to a file, --serve shows it live, with a form that
 looks artifacts up. It says what rstuf doctor says, with pictures.
+
+--watch looks again and again, until Ctrl-C or SIGTERM, and prints one line of JSON
+for each thing that happened: root changed, signatures wait or are complete, a role
+is about to end, something is wrong or is well again, servers that do not answer
+included. The first look tells all that is not as it should be.
 
 URL and the other flags are those of rstuf doctor. Whoever reaches the address of
 --serve sees the page: by default it is for this machine. Behind a proxy on this
 machine that passes the name on by which it was called, give that name with --host.`,
 		Example: `  rstuf health https://metadata.example.com --root root.json --html health.html
   rstuf health https://rstuf.example.com -m https://metadata.example.com -r root.json \
-      --serve 127.0.0.1:8090`,
+      --serve 127.0.0.1:8090
+  rstuf health https://rstuf.example.com -m https://metadata.example.com -r root.json \
+      --watch --every 5m | jq -r --unbuffered .text`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) },
 	}
@@ -48,17 +57,28 @@ machine that passes the name on by which it was called, give that name with --ho
 	flags.StringVar(&c.html, "html", "", "write the page to `FILE`")
 	flags.BoolVar(&c.force, "force", false, "replace the file if it exists")
 	flags.StringVar(&c.listen, "serve", "", "show the page at this `ADDRESS`; port 0 takes a free one")
+	flags.BoolVar(&c.watch, "watch", false, "print a line of JSON for each thing that happens")
+	flags.DurationVar(&c.every, "every", time.Minute, "with --watch: `TIME` between two looks")
 	flags.StringArrayVar(&c.hosts, "host", nil, "`NAME` by which a proxy on this machine calls it; may be repeated")
 	flags.StringVar(&c.title, "title", "", "`TITLE` of the page")
 	return cmd
 }
 
 func (c *healthCommand) run(ctx context.Context, args []string) error {
-	if (c.html == "") == (c.listen == "") {
-		return usagef("give --html FILE or --serve ADDRESS")
+	given := 0
+	for _, is := range []bool{c.html != "", c.listen != "", c.watch} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		return usagef("give --html FILE, --serve ADDRESS or --watch")
 	}
 	if err := checkNew(c.html, c.force); err != nil {
 		return err
+	}
+	if c.watch {
+		return c.follow(ctx, args)
 	}
 	cfg, err := c.config(ctx, args)
 	if err != nil {
@@ -94,6 +114,9 @@ func (c *healthCommand) options(cfg health.Config) page.Options {
 
 // show serves the page until the context ends.
 func (c *healthCommand) show(ctx context.Context, cfg health.Config) error {
+	if cfg.Unread != nil {
+		return cfg.Unread // the page would stay without metadata
+	}
 	live := page.Live{Options: c.options(cfg), Examine: examineAgain(cfg)}
 	if cfg.Reader != nil {
 		live.Find = cfg.Reader.Find

@@ -122,6 +122,7 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 	s.results.kept = kept
 	s.replace(p.next)
 	s.queue.remove(p.ended)
+	s.tellPublication(p)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"example.org/rstuf/health/event"
 	"example.org/rstuf/keys"
 )
 
@@ -69,6 +70,15 @@ type Config struct {
 	// day. Beyond 10,000 results or 128 MiB it may be ten minutes.
 	KeepTasks time.Duration
 
+	// Events is told what happens: root changed, signatures wait, publishing is
+	// paused, and so on (see package health/event). One goroutine calls it, with one
+	// event after the other, and nothing else waits for it. While 1,000 events wait
+	// further ones are dropped, and it is told how many. What it is told can be lost
+	// when the process ends: a publication that was committed stands, told or not.
+	// Roles that are about to end, and a token's first use, are told again after a
+	// start. It must not call [Service.Close], which waits for it, two seconds at
+	// most.
+	Events func(event.Event)
 	// Logger takes what happens; nil means nobody does.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.

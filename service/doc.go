@@ -17,6 +17,7 @@
 //   - Files are durable before timestamp.json names them. After a crash at any
 //     instant the repository verifies, and every acknowledged change is
 //     published or still queued.
+//   - [Config].Events is told what happens, and never holds anything up.
 //   - Where it cannot go on (disk full, a missing key, a damaged file) it
 //     stops publishing, says why ([Service.Status], the log, the metrics), and
 //     tries again.

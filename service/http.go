@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/health/event"
 	"example.org/rstuf/internal/wire"
 )
 
@@ -123,7 +124,13 @@ func (s *Service) allow(w http.ResponseWriter, r *http.Request, path string) (*T
 	if refused := s.limits.check(w, r); refused != nil {
 		return nil, refused
 	}
-	return s.access.check(w, r, path)
+	token, refused := s.access.check(w, r, path)
+	if token != nil && s.metrics.token(token.Name) {
+		e := event.Of(event.TokenUsed, s.cfg.Now(), token.Name)
+		e.Token = token.Name
+		s.events.send(e)
+	}
+	return token, refused
 }
 
 // absoluteURL is another path on the host that the client asked.

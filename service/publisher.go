@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.org/rstuf"
+	"example.org/rstuf/health/event"
 )
 
 // Pauses after an attempt to publish that failed for reasons of the service.
@@ -100,6 +101,12 @@ func (s *Service) setPaused(err error) {
 	before := s.paused
 	s.paused = err
 	s.mu.Unlock()
+	switch {
+	case err != nil && before == nil:
+		s.events.send(event.Of(event.PublishingPaused, s.cfg.Now(), err.Error()))
+	case err == nil && before != nil:
+		s.events.send(event.Of(event.PublishingResumed, s.cfg.Now(), ""))
+	}
 	switch {
 	case err != nil:
 		s.metrics.failures.Add(1)
@@ -210,6 +217,7 @@ func (s *Service) maintain(ctx context.Context) time.Duration {
 	if !s.repo.bootstrapped() {
 		return s.cfg.BumpEvery
 	}
+	defer s.tellEnds()
 	if err := s.passBy(); err != nil {
 		s.setPaused(err)
 		return min(s.cfg.BumpEvery, lastPause)

@@ -11,6 +11,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"example.org/rstuf/health/event"
 	"example.org/rstuf/internal/durable"
 )
 
@@ -30,11 +31,14 @@ type Service struct {
 	origin   origins
 	access   access
 	metrics  metrics
+	events   *teller
 	handler  http.Handler
 
 	checking sync.Mutex         // held by the one check that is asked for over HTTP
 	stop     context.CancelFunc // ends the publisher, once the queue is empty or at once
 	done     chan struct{}      // closed when the publisher has ended
+
+	ends ends // what was told of them; of the publisher
 
 	// mu guards what follows. A repository is replaced, never changed; the
 	// publisher alone does so.
@@ -77,7 +81,16 @@ func (s *Service) run(ctx context.Context) (_ *Service, err error) {
 	}
 	run, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
+	s.metrics.countTokens(s.cfg.Tokens)
 	go s.queue.run()
+	if s.events.tell != nil {
+		go s.events.run()
+	}
+	for _, w := range s.setAside() {
+		e := event.Of(event.RequestSetAside, s.cfg.Now(), "task "+w.id.String())
+		e.Task = w.id.String()
+		s.events.send(e)
+	}
 	go s.publishAll(run)
 	return s, nil
 }
@@ -85,7 +98,7 @@ func (s *Service) run(ctx context.Context) (_ *Service, err error) {
 func newService(cfg Config, d *durable.Disk) *Service {
 	return &Service{
 		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigins(cfg.Hosts), storage: cfg.Storage, files: newLedger(),
-		queue: newQueue(cfg), results: newResults(cfg), suspects: newSuspects(cfg), done: make(chan struct{}),
+		events: newTeller(cfg), queue: newQueue(cfg), results: newResults(cfg), suspects: newSuspects(cfg), done: make(chan struct{}),
 	}
 }
 
@@ -150,6 +163,7 @@ func (s *Service) Handler() http.Handler { return s.handler }
 // the error says so. Requests that wait for somebody to publish them stay
 // queued in any case.
 func (s *Service) Close(ctx context.Context) error {
+	defer s.events.close()
 	if !s.queue.drain() {
 		select {
 		case <-s.done:

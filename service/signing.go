@@ -136,7 +136,7 @@ func (p *publication) signMetadata(ctx context.Context, body []byte) (outcome, e
 	if err != nil {
 		return outcome{}, err
 	}
-	by, err := p.signersOf(role, doc)
+	by, err := p.old.signersOf(role, doc)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -155,11 +155,11 @@ func (p *publication) signMetadata(ctx context.Context, body []byte) (outcome, e
 }
 
 // signersOf says who may sign the document that waits for a role.
-func (p *publication) signersOf(role string, doc *metadata.Document) ([]metadata.Delegation, error) {
+func (r *repository) signersOf(role string, doc *metadata.Document) ([]metadata.Delegation, error) {
 	if role == rstuf.RoleRoot {
-		return metadata.RootSigners(p.old.root.document(), doc)
+		return metadata.RootSigners(r.root.document(), doc)
 	}
-	targets := metadata.Targets{Delegations: p.old.delegations}
+	targets := metadata.Targets{Delegations: r.delegations}
 	d, err := targets.Delegation(role)
 	return []metadata.Delegation{d}, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
+	"example.org/rstuf/health/event"
 	"example.org/rstuf/internal/durable"
 	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/keys"
@@ -49,12 +50,13 @@ type life struct {
 	signer *deadly
 	used   atomic.Uint64 // the memory that the process seems to use
 	s      *Service
+	told   chan event.Event
 }
 
 func newLife(t *testing.T) *life {
 	key, err := keys.Generate(keys.Ed25519, "online")
 	require.NoError(t, err)
-	l := &life{T: t, dir: t.TempDir(), signer: &deadly{Private: key, entered: make(chan struct{}, 1)}}
+	l := &life{T: t, dir: t.TempDir(), signer: &deadly{Private: key, entered: make(chan struct{}, 1)}, told: make(chan event.Event, 1)}
 	l.start()
 	var roots []keys.Public
 	var people []*keys.Private
@@ -72,8 +74,18 @@ func newLife(t *testing.T) *life {
 	return l
 }
 
+// tell keeps what is told of requests that are set aside.
+func (l *life) tell(e event.Event) {
+	if e.Kind == event.RequestSetAside {
+		select {
+		case l.told <- e:
+		default:
+		}
+	}
+}
+
 func (l *life) start() {
-	cfg, err := Config{Dir: l.dir, OnlineKeys: []keys.Signer{l.signer}, UnsafeNoSync: true}.withDefaults()
+	cfg, err := Config{Dir: l.dir, OnlineKeys: []keys.Signer{l.signer}, UnsafeNoSync: true, Events: l.tell}.withDefaults()
 	require.NoError(l, err)
 	s := newService(cfg, &durable.Disk{Unsafe: true})
 	s.suspects.first, s.suspects.between, s.suspects.memory = int64(time.Millisecond), time.Millisecond, l.used.Load
@@ -163,6 +175,7 @@ func TestDeadlyRequestIsSetAside(t *testing.T) {
 		l.start()
 	}
 	assert.Equal(t, []string{id}, l.s.Status().SetAside)
+	assert.Equal(t, id, (<-l.told).Task)
 	l.signer.armed.Store(false)
 	l.ends(l.add("harmless"), rstuf.TaskSuccess)
 	assert.NotEqual(t, rstuf.TaskFailure, l.state(id), "it is not failed")
