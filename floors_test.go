@@ -69,7 +69,7 @@ var floors = map[string]floor{
 	"health":                               {ours: []string{".", "ceremony", "client", "health/event", "internal/canonical", "internal/quote", "internal/rules", "internal/wire", "keys", "metadata", "repository"}},
 	"health/page":                          {ours: []string{"health", "internal/quote", "repository", "."}},
 	"service/internal/boltcheck":           {},
-	"service":                              {ours: []string{".", "bootstrap/firstgen", "health/event", "internal/wire", "internal/canonical", "internal/durable", "internal/origin", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
+	"service":                              {ours: []string{".", "repository", "bootstrap/firstgen", "health/event", "internal/wire", "internal/canonical", "internal/durable", "internal/origin", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
 	"internal/tuftest":                     {ours: []string{".", "keys", "metadata", "repository"}},
 	"rstuf": {
 		ours: []string{

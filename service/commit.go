@@ -41,6 +41,11 @@ func (p *publication) store(tx *bolt.Tx) error {
 			return err
 		}
 	}
+	if p.also != nil {
+		if err := p.also(tx); err != nil {
+			return err
+		}
+	}
 	return p.storeSigning(tx.Bucket(bucketSigning))
 }
 

@@ -50,10 +50,15 @@ func (f *Folder) Write(_ context.Context, name string, data []byte) error {
 	if err := f.disk.Write(filepath.Join(f.path, name), data, metadataMode); err != nil {
 		return err
 	}
+	f.note(name)
+	return nil
+}
+
+// note has the next Sync make a file durable that is there.
+func (f *Folder) note(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.written = append(f.written, name)
-	return nil
 }
 
 // Sync implements [Storage]: the content and the names of all files written

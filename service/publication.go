@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sync/errgroup"
 
 	"example.org/rstuf"
@@ -32,6 +33,8 @@ type publication struct {
 	// clients with the old root and with the new one can read them.
 	signers []onlineSigner // by openSigners
 	ended   []ended
+	// also, if set, stores what else becomes true with this publication.
+	also func(*bolt.Tx) error
 
 	mu      sync.Mutex
 	changed map[string]roleInfo
@@ -251,6 +254,11 @@ func (p *publication) putSnapshot(ctx context.Context) error {
 	for role, info := range list {
 		if role != rstuf.RoleSnapshot && role != rstuf.RoleTimestamp {
 			changed[role] = info.version
+		}
+	}
+	for role, listed := range p.next.state.Listed {
+		if _, again := changed[role]; !again && p.old.roles.get(role).version == 0 {
+			changed[role] = listed
 		}
 	}
 	doc, err := metadata.NextSnapshot(p.old.snapshot, version, expires, changed)

@@ -33,6 +33,9 @@ func (s *Service) repair(ctx context.Context) error {
 		return fmt.Errorf("list metadata files: %w", err)
 	}
 	if !r.bootstrapped() {
+		if r.adopting {
+			return errors.New("a repository was to be adopted here, and that did not come to its end: adopt it again (rstuf serve --adopt, service.Adopt), or empty the folder")
+		}
 		if err := s.refuseForeign(names); err != nil {
 			return err
 		}
@@ -112,7 +115,7 @@ func (s *Service) checkTimestamp(ctx context.Context) *Problem {
 	want := s.repo.roles.get(rstuf.RoleTimestamp).version
 	data, err := s.storage.Read(ctx, name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && want == 1:
+	case errors.Is(err, fs.ErrNotExist) && (want == 1 || s.repo.adopting):
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return problem(fromBackup, "it is missing, though version %d was published", want)
@@ -167,6 +170,10 @@ func (s *Service) begin(ctx context.Context, names []string) error {
 		if err := s.suspects.store(tx); err != nil {
 			return err
 		}
+		// An adopted repository that was committed is announced by now.
+		if err := values.Delete(keyAdopting); err != nil {
+			return err
+		}
 		return values.Delete(keyClean)
 	})
 }
@@ -176,7 +183,13 @@ func (s *Service) end() error {
 	if s.Status().Paused != nil || len(s.files.leftover(nil)) > 0 {
 		return nil
 	}
-	return s.db.commit(func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Put(keyClean, []byte{1}) })
+	return s.db.commit(func(tx *bolt.Tx) error {
+		values := tx.Bucket(bucketState)
+		if err := values.Delete(keyAdopting); err != nil {
+			return err
+		}
+		return values.Put(keyClean, []byte{1})
+	})
 }
 
 func putNumber(tx *bolt.Tx, key []byte, n int64) error {
@@ -200,7 +213,7 @@ func getNumber(tx *bolt.Tx, key []byte) (int64, error) {
 func (s *Service) refuseForeign(names []string) error {
 	name := metadata.Filename(rstuf.RoleTimestamp, 0)
 	if slices.Contains(names, name) {
-		return fmt.Errorf("the metadata folder holds a repository (%s) that state.db does not know: restore state.db, or choose an empty folder", name)
+		return fmt.Errorf("the metadata folder holds a repository (%s) that state.db does not know: restore state.db, or choose an empty folder, or go on from the files with rstuf serve --adopt (service.Adopt)", name)
 	}
 	return nil
 }

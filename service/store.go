@@ -46,6 +46,9 @@ type state struct {
 	// its file and of all that follow, in hex.
 	FirstRoot int64    `json:",omitempty"`
 	Roots     []string `json:",omitempty"`
+	// Listed are roles that nobody delegates to and that the service has no file
+	// of: an adopted repository's snapshots named these versions of them.
+	Listed map[string]int64 `json:",omitempty"`
 	// Signed are the roles that ever waited for signatures.
 	Signed map[string]bool
 }
@@ -124,6 +127,7 @@ func loadRepository(tx *bolt.Tx) (*repository, error) {
 	if r.bootstrapped() && (r.root == nil || r.timestamp == nil) {
 		return nil, errors.New("root or timestamp is missing")
 	}
+	r.adopting = values.Get(keyAdopting) != nil
 	var err error
 	if r.skips, err = getNumber(tx, keySkips); err != nil {
 		return nil, err

@@ -1,0 +1,266 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"example.org/rstuf"
+	"example.org/rstuf/internal/durable"
+	"example.org/rstuf/metadata"
+	published "example.org/rstuf/repository"
+)
+
+// The signed files are the store of what is published, so a service can begin
+// from them. All is read and verified first, as a client does it; then it is
+// copied; and one commit of the database decides, as for any publication.
+
+// Source is a repository that [Adopt] takes over, and what its files do not
+// tell. URL and Root are required.
+type Source struct {
+	// URL is the folder of its metadata files, http:, https: or file:. That of
+	// Config.Dir itself is the way back when state.db is lost.
+	URL string
+	// HTTP says how to connect to it.
+	HTTP published.HTTPConfig
+	// Root is the root that is trusted. All is verified from it on.
+	Root []byte
+
+	// Wait is how long timestamp.json must stand still: two services with one
+	// online key would publish two histories. 0 means 10 seconds.
+	Wait time.Duration
+	// AllowExpiredUnsafe takes a repository whose time is over, and signs it
+	// anew. Whoever holds an old copy can pass it off as the newest state.
+	AllowExpiredUnsafe bool
+
+	// Expiration are the lives of roles in days, "bins" for all hash bins. What
+	// is not here comes from Settings, from the delegations (custom roles), or
+	// is a ceremony's default, which [Adopted.Notes] tells.
+	Expiration map[string]int
+	// Settings is the old service's answer to GET /config/, and Pending to GET
+	// /metadata/sign; nil where it can't be asked.
+	Settings *rstuf.RepositorySettings
+	Pending  *rstuf.PendingMetadata
+}
+
+const defaultWait = 10 * time.Second
+
+// Adopted is what [Adopt] has done.
+type Adopted struct {
+	// Root is the version of the newest root, and Timestamp that of the
+	// timestamp which the adoption has published.
+	Root      int64 `json:"root"`
+	Timestamp int64 `json:"timestamp"`
+	// Roles is how many roles there are beside root, and Files how many files
+	// were copied.
+	Roles int `json:"roles"`
+	Files int `json:"files"`
+	// Expiration are the lives that roles have from now on, in days.
+	Expiration map[string]int `json:"expiration"`
+	// Relisted are roles that an older snapshot lists and the newest did not:
+	// clients that had seen them refused it, and can go on now.
+	Relisted []string `json:"relisted"`
+	// Signing are the roles that wait for signatures.
+	Signing []string `json:"signing"`
+	// Notes say what was not known, and what was taken instead.
+	Notes []string `json:"notes"`
+}
+
+// ErrNotLost is the error of [Adopt] into a folder whose state.db is fine.
+var ErrNotLost = errors.New("nothing is to be adopted")
+
+// Adopt takes over a repository from what it has published, into a folder that
+// holds none: from a deployed RSTUF, or from the files of the folder itself when
+// state.db is lost. Everything is verified from the trusted root on; then the
+// files are copied, and a new timestamp is published. Versions go on from those
+// of the source, so that no client sees anything go back. The source is only
+// read. What its service had accepted and not published is not in its files:
+// publish it first.
+//
+// The online key must be there as for [Open]. The service of the source must
+// have ended; whether timestamp.json stands still is looked at twice. An error
+// or a crash leaves nothing adopted, and Adopt can be called again; or all of
+// it, and [Open] goes on.
+func Adopt(ctx context.Context, cfg Config, source Source) (*Adopted, error) {
+	done, err := adopt(ctx, cfg, source, &durable.Disk{Unsafe: cfg.UnsafeNoSync})
+	if err != nil {
+		return nil, fmt.Errorf("adopt into %s: %w", cfg.Dir, err)
+	}
+	return done, nil
+}
+
+// adoption is a repository that is taken over.
+type adoption struct {
+	s      *Service
+	source Source
+	reader *published.Reader
+	done   *Adopted
+
+	found found
+	state state
+}
+
+func adopt(ctx context.Context, cfg Config, source Source, disk *durable.Disk) (_ *Adopted, err error) {
+	cfg, err = cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	setDefault(&source.Wait, defaultWait)
+	a := &adoption{s: newService(cfg, disk), source: source, done: &Adopted{Relisted: []string{}, Signing: []string{}, Notes: []string{}}}
+	defer func() {
+		if a.s.db != nil {
+			err = errors.Join(err, a.s.db.Close())
+		}
+	}()
+	if err := a.checkDatabase(); err != nil {
+		return nil, err
+	}
+	if err := a.read(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.settle(); err != nil {
+		return nil, err
+	}
+	if err := a.open(); err != nil {
+		return nil, err
+	}
+	if err := a.publish(ctx); err != nil {
+		return nil, err
+	}
+	return a.done, nil
+}
+
+// checkDatabase refuses a folder whose database knows a repository, or that of
+// a service that runs. It makes nothing.
+func (a *adoption) checkDatabase() error {
+	_, err := os.Stat(filepath.Join(a.s.cfg.Dir, "state.db"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = a.s.openDatabase()
+	}
+	if err == nil {
+		err = a.s.load()
+	}
+	if err != nil {
+		return err
+	}
+	if _, waits := a.s.queue.bootstrap(); a.s.repo.state.Bootstrap != "" || waits {
+		return fmt.Errorf("%w: state.db knows a repository and can be read: start without --adopt, or choose an empty folder for another repository", ErrNotLost)
+	}
+	return nil
+}
+
+// open makes the folder and its database where they are not there. From here on
+// the folder is changed.
+func (a *adoption) open() (err error) {
+	s := a.s
+	if s.db == nil {
+		if err := s.openDatabase(); err != nil {
+			return err
+		}
+		if err := s.load(); err != nil {
+			return err
+		}
+	}
+	if s.storage == nil {
+		s.storage, err = newFolder(s.folder(), s.disk)
+	}
+	return err
+}
+
+// keyAdopting is set from before the first file is copied until the adopted
+// repository is announced.
+var keyAdopting = []byte("adopting")
+
+// publish makes the repository that was read the service's own.
+func (a *adoption) publish(ctx context.Context) error {
+	s := a.s
+	names, err := a.names(ctx)
+	if err != nil {
+		return err
+	}
+	s.repo = a.repository(s.repo.skips)
+	if err := s.begin(ctx, names); err != nil {
+		return err
+	}
+	err = s.db.commit(func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Put(keyAdopting, []byte{1}) })
+	if err != nil {
+		return err
+	}
+	if err := a.copy(ctx); err != nil {
+		return err
+	}
+	p := s.newPublication()
+	p.also = a.store
+	if err := a.fill(ctx, p); err != nil {
+		return err
+	}
+	if err := p.complete(ctx); err != nil {
+		return err
+	}
+	if err := a.standsStill(ctx); err != nil {
+		return err
+	}
+	if err := s.commit(ctx, p); err != nil {
+		return err
+	}
+	a.done.Root, a.done.Timestamp = s.repo.root.Version(), s.repo.roles.get(rstuf.RoleTimestamp).version
+	return s.end()
+}
+
+// repository is what the source has published, as the state before the first
+// publication here. Versions skip one, as after a crash: a file that nothing
+// named may have been fetched all the same.
+func (a *adoption) repository(skips int64) *repository {
+	f := &a.found
+	return &repository{
+		state: a.state, root: trusted(f.root()), timestamp: f.timestamp.Bytes(), snapshot: f.snapshot, targets: f.targets,
+		delegations: f.delegations, roles: newRoleTable(f.infos), skips: skips, signing: map[string]*metadata.Document{}, adopting: true,
+	}
+}
+
+// fill makes what is new: the timestamp, and whatever is due or missing.
+func (a *adoption) fill(ctx context.Context, p *publication) error {
+	if err := p.bump(ctx, p.due(p.now.Add(a.s.cfg.BumpBefore))); err != nil {
+		return err
+	}
+	for role, doc := range a.found.signing {
+		p.park(role, doc)
+	}
+	if err := a.parkAnew(ctx, p); err != nil {
+		return err
+	}
+	for role := range p.next.signing {
+		a.done.Signing = append(a.done.Signing, role)
+	}
+	if len(a.done.Relisted) > 0 {
+		p.touch(rstuf.RoleSnapshot)
+	}
+	p.touch(rstuf.RoleTimestamp)
+	return nil
+}
+
+// store writes into the database what a publication leaves as it is.
+func (a *adoption) store(tx *bolt.Tx) error {
+	if err := tx.Bucket(bucketState).Put(keyRoot, seal(a.found.root().Bytes())); err != nil {
+		return err
+	}
+	roles := tx.Bucket(bucketRoles)
+	for role, info := range a.found.infos {
+		if roles.Get([]byte(role)) != nil {
+			continue // it has a next version already
+		}
+		if err := roles.Put([]byte(role), info.encode()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
