@@ -38,6 +38,8 @@ type serveCommand struct {
 	keepVersions, publishEvery              time.Duration
 	requestRate                             float64
 	dev, noPage, metadataPage               bool
+	adoption                                adoptFlags
+	adopted                                 *service.Adopted
 }
 
 func newServeCommand(a *app) *cobra.Command {
@@ -61,12 +63,16 @@ With --dev the first start makes two root keys and an online key (not
 encrypted, for trying out alone), holds a ceremony with them and bootstraps;
 and a folder of artifacts is served too. It then prints what to do next.
 
+With --adopt it takes over what another service has published, or what is left when
+state.db is lost: docs/guide/adopt.md.
+
 Without --tokens everybody who reaches the API may change the repository; "rstuf
 serve token" makes one. Behind a proxy on this machine that passes the name on by
 which it was called, give that name with --host.`,
 		Example: `  rstuf serve --dev --dir demo
   rstuf serve --dir /var/lib/rstuf --key-dir /etc/rstuf/keys --tokens /etc/rstuf/tokens
   rstuf serve --dir repo --online-key online --password-command 'pass show online'
+  rstuf serve --dir new --key-dir keys --adopt https://metadata.example.com --root root.json
   rstuf serve --dir repo --listen :8443 --tls-cert cert.pem --tls-key key.pem --tokens tokens`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
@@ -86,6 +92,7 @@ which it was called, give that name with --host.`,
 	flags.Float64Var(&c.requestRate, "requests-per-second", 0, "limit of each client address; 0 means none")
 	flags.BoolVar(&c.metadataPage, "metadata-page", false, "show the page at / of the metadata files' address too, of these alone and to everybody")
 	flags.BoolVar(&c.dev, "dev", false, "on the first start make keys, hold a ceremony and bootstrap, for trying out")
+	c.adoption.add(flags)
 	cmd.AddCommand(newServeTokenCommand(a))
 	return cmd
 }
@@ -93,6 +100,9 @@ which it was called, give that name with --host.`,
 func (c *serveCommand) run(ctx context.Context) error {
 	cfg, err := c.serviceConfig(ctx)
 	if err != nil {
+		return err
+	}
+	if err := c.adopt(ctx, cfg); err != nil {
 		return err
 	}
 	svc, err := service.Open(ctx, cfg)
@@ -255,40 +265,4 @@ func (s *servers) stop() error {
 		all = append(all, server.Shutdown(ctx))
 	}
 	return errors.Join(all...)
-}
-
-// serving is what the command says once it serves.
-type serving struct {
-	API         string `json:"api"`
-	Metadata    string `json:"metadata"`
-	Artifacts   string `json:"artifacts,omitempty"`
-	TrustedRoot string `json:"trusted_root,omitempty"`
-}
-
-// announce holds the ceremony of --dev if there was none, and says where
-// everything is.
-func (c *serveCommand) announce(ctx context.Context, urls []string) error {
-	s := serving{API: urls[0], Metadata: urls[1]}
-	if len(urls) > 2 {
-		s.Artifacts = urls[2]
-	}
-	if c.dev {
-		root, err := c.bootstrapDev(ctx, s.API)
-		if err != nil {
-			return err
-		}
-		s.TrustedRoot = root
-	}
-	if c.keepVersions == 0 && !c.dev {
-		c.note("every version of the metadata is kept: --keep-versions 720h removes those that nobody has needed for 30 days")
-	}
-	return c.result(s, func() {
-		c.printf("API:       %s\nmetadata:  %s", s.API, s.Metadata)
-		if s.Artifacts != "" {
-			c.printf("artifacts: %s (the files of %s)", s.Artifacts, c.artifacts)
-		}
-		if c.dev {
-			c.printDevHelp(s)
-		}
-	})
 }
