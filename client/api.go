@@ -26,6 +26,7 @@ const (
 	deleteArtifactsPath   = "/artifacts/delete"
 	publishPath           = "/artifacts/publish/"
 	taskPath              = "/task/"
+	tasksPath             = "/tasks/"
 )
 
 // BootstrapState tells how far the bootstrap is (GET /bootstrap/).

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"example.org/rstuf"
@@ -35,6 +36,15 @@ type Task struct {
 
 // Task is the handle of the task with this id.
 func (c *Client) Task(id string) *Task { return &Task{c, id} }
+
+// Tasks lists tasks, the newest first and at most limit (1 to 1,000), without their
+// details: those that have not ended, then those whose results are kept (GET
+// /tasks/). The embedded service has it; a deployed RSTUF does not ([ErrNotFound]).
+func (c *Client) Tasks(ctx context.Context, limit int) ([]rstuf.Task, error) {
+	var list []rstuf.Task
+	err := c.do(ctx, call{method: http.MethodGet, path: tasksPath, query: url.Values{"limit": {strconv.Itoa(limit)}}, repeat: true}, &list)
+	return list, err
+}
 
 // ID is the task's id.
 func (t *Task) ID() string { return t.id }

@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/client"
@@ -14,11 +16,11 @@ import (
 func newTaskCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "task",
-		Short:   "Ask for the state of a task, or wait for its end",
+		Short:   "Ask for the state of a task, wait for its end, or list tasks",
 		Example: "  rstuf task info 4c6f2a1e9b3d4f5a8c7e6d5b4a392817 --api-server https://rstuf.example.com",
 	}
 	a.api.add(cmd)
-	cmd.AddCommand(newTaskInfoCommand(a), newTaskWaitCommand(a))
+	cmd.AddCommand(newTaskInfoCommand(a), newTaskListCommand(a), newTaskWaitCommand(a))
 	return cmd
 }
 
@@ -52,6 +54,47 @@ told by "rstuf task wait".`,
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "show all details")
+	return cmd
+}
+
+func newTaskListCommand(a *app) *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the tasks of the embedded service",
+		Long: `List tasks, the newest first: those that have not ended, and those whose results
+the service still keeps. The embedded service has such a list; a deployed RSTUF
+has none.`,
+		Example: "  rstuf task list --limit 20",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 || limit > 1000 {
+				return usagef("--limit %d: want a number from 1 to 1000", limit)
+			}
+			api, err := a.connect()
+			if err != nil {
+				return err
+			}
+			tasks, err := api.Tasks(cmd.Context(), limit)
+			if errors.Is(err, client.ErrNotFound) {
+				return fmt.Errorf("%w: only the embedded service lists tasks; ask for one with rstuf task info ID", err)
+			}
+			if err != nil {
+				return err
+			}
+			return a.result(tasks, func() {
+				rows := make([][]string, len(tasks))
+				for i, task := range tasks {
+					what, when := "", ""
+					if task.Result != nil {
+						what, when = task.Result.Task, task.Result.LastUpdate.UTC().Format(time.DateTime)
+					}
+					rows[i] = []string{task.ID, string(task.State), what, when}
+				}
+				a.table([]string{"task", "state", "what", "when (UTC)"}, rows)
+			})
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 50, "at most `N` tasks")
 	return cmd
 }
 

@@ -47,7 +47,7 @@ func NewToken(name, secret string) (Token, error) {
 
 // ReadEndpoints are the endpoints that change nothing.
 func ReadEndpoints() []string {
-	return []string{"GET /bootstrap/", "GET /config/", "GET /metadata/sign", "GET /task/", "GET /metrics", "GET /readyz", "GET /fsck"}
+	return []string{"GET /bootstrap/", "GET /config/", "GET /metadata/sign", "GET /task/", "GET /tasks/", "GET /metrics", "GET /readyz", "GET /fsck"}
 }
 
 // ArtifactEndpoints are what a publisher of artifacts needs.

@@ -380,3 +380,35 @@ func TestMetrics(t *testing.T) {
 		assert.Contains(t, text, line)
 	}
 }
+
+// The list of tasks has those that wait and those that have ended, the newest
+// first, without what makes them long.
+func TestTaskList(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.bootstrap()
+	f.ok(f.post("/artifacts/", adding("a", "b")))
+	parked := adding("c")
+	parked.SkipPublish = true
+	waits := f.accepted("POST", "/artifacts/", parked)
+	list := func(query string) (out []rstuf.Task) {
+		code, text := f.call("GET", "/tasks/"+query, nil)
+		require.Equal(t, http.StatusOK, code, text)
+		var answer wire.Response[[]rstuf.Task]
+		require.NoError(t, json.Unmarshal([]byte(text), &answer))
+		return *answer.Data
+	}
+	tasks := list("")
+	require.Len(t, tasks, 3)
+	assert.Equal(t, waits, tasks[0].ID)
+	assert.Equal(t, rstuf.TaskRunning, tasks[0].State)
+	for i, what := range []string{wire.TaskAddArtifacts, wire.TaskAddArtifacts, wire.TaskBootstrap} {
+		assert.Equal(t, what, tasks[i].Result.Task)
+		assert.Nil(t, tasks[i].Result.Details)
+	}
+	assert.Len(t, list("?limit=2"), 2)
+	for _, wrong := range []string{"0", "1001", "x", "-1", "99999999999999999999"} {
+		code, text := f.call("GET", "/tasks/?limit="+wrong, nil)
+		assert.Equal(t, http.StatusUnprocessableEntity, code, text)
+	}
+}

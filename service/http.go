@@ -47,6 +47,7 @@ func (s *Service) routes() map[string]route {
 		"/delegations/":         {put, map[string]endpoint{put: s.putDelegations, post: s.postDelegations}},
 		"/delegations/delete":   {post, map[string]endpoint{post: s.postDelegationsDelete}},
 		"/task/":                {get, map[string]endpoint{get: s.getTask}},
+		"/tasks/":               {get, map[string]endpoint{get: s.getTasks}},
 	}
 }
 

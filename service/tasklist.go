@@ -1,0 +1,84 @@
+package service
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	bolt "go.etcd.io/bbolt"
+
+	"example.org/rstuf"
+	"example.org/rstuf/internal/wire"
+)
+
+// Bounds of a list of tasks.
+const (
+	defaultTaskList = 100
+	maxTaskList     = 1000
+)
+
+// getTasks lists tasks, the newest first, without their details: those that have
+// not ended, then those whose results are kept. A deployed RSTUF has no such
+// endpoint.
+func (s *Service) getTasks(r *http.Request) answer {
+	limit := defaultTaskList
+	if text := r.URL.Query().Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxTaskList {
+			return invalid(rstuf.ValidationError{{
+				Type: "value_error", Loc: []any{"query", "limit"}, Input: input(text),
+				Msg: "Value error, it must be a number from 1 to " + strconv.Itoa(maxTaskList),
+			}})
+		}
+		limit = n
+	}
+	list := s.queue.newest(limit)
+	ended, err := s.results.newest(limit - len(list))
+	if err != nil {
+		return s.unavailable(err)
+	}
+	list = append(list, ended...)
+	return answer{http.StatusOK, wire.Response[[]rstuf.Task]{Data: &list, Message: "Tasks, the newest first."}}
+}
+
+func input(text string) json.RawMessage {
+	raw, _ := json.Marshal(text)
+	return raw
+}
+
+// newest are the requests that have not ended.
+func (q *queue) newest(limit int) []rstuf.Task {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	list := []rstuf.Task{}
+	for i := len(q.list) - 1; i >= 0 && len(list) < limit; i-- {
+		w := q.list[i]
+		state := rstuf.TaskStarted
+		if w.running.Load() || w.parked() {
+			state = rstuf.TaskRunning
+		}
+		list = append(list, rstuf.Task{ID: w.id.String(), State: state, Result: &rstuf.TaskResult{
+			Task: w.kind.name(), LastUpdate: rstuf.Time{Time: w.accepted},
+		}})
+	}
+	return list
+}
+
+// newest are the results that are kept, without details.
+func (r *results) newest(limit int) (list []rstuf.Task, err error) {
+	err = r.db.View(func(tx *bolt.Tx) error {
+		cursor := tx.Bucket(bucketTasks).Cursor()
+		for key, value := cursor.Last(); key != nil && len(list) < limit; key, value = cursor.Prev() {
+			var task rstuf.Task
+			if err := json.Unmarshal(value[taskHeader:], &task); err != nil {
+				return err
+			}
+			if task.Result != nil {
+				task.Result.Details = nil
+			}
+			list = append(list, task)
+		}
+		return nil
+	})
+	return list, err
+}
