@@ -54,7 +54,7 @@ var floors = map[string]floor{
 	"internal/wire":                        {ours: []string{".", "internal/quote"}},
 	"internal/files":                       {ours: []string{"internal/canonical", "internal/durable", "internal/quote"}},
 	"client":                               {ours: []string{".", "internal/canonical", "internal/digest", "internal/files", "internal/quote", "internal/transport", "internal/wire"}, theirs: []string{"golang.org/x/sync"}},
-	"keys":                                 {ours: []string{".", "internal/canonical", "internal/files", "internal/quote"}, theirs: []string{"github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/crypto"}},
+	"keys":                                 {ours: []string{".", "internal/canonical", "internal/files", "internal/quote"}, theirs: []string{"filippo.io/mldsa", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/crypto"}},
 	"rstuf/internal/config":                {ours: []string{"internal/files", "internal/quote"}, theirs: []string{"go.yaml.in/yaml/v3"}},
 	"keys/kms":                             {ours: []string{".", "keys"}, theirs: sigstore},
 	"keys/vault":                           {ours: []string{".", "internal/quote", "keys"}},

@@ -3,6 +3,7 @@ module example.org/rstuf
 go 1.26.0
 
 require (
+	filippo.io/mldsa v1.0.0
 	github.com/hashicorp/go-retryablehttp v0.7.8
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/jedib0t/go-pretty/v6 v6.8.3

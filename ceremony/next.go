@@ -38,6 +38,10 @@ type Change struct {
 	// LostKeys are root keys whose owners can't sign any more. [Next] then
 	// finds out whether the others suffice.
 	LostKeys []string
+	// PostQuantum and AllowMLDSA are as in [Policy], for the next root. ML-DSA
+	// keys need no new leave if the root before has some.
+	PostQuantum int
+	AllowMLDSA  bool
 	// AllowThresholdOneUnsafe is as in [Policy].
 	AllowThresholdOneUnsafe bool
 	// Now is the time of the change; zero means the time of the call of Next.
@@ -60,7 +64,7 @@ func Next(ctx context.Context, trusted *metadata.Document, change Change) (*Draf
 		return nil, fmt.Errorf("next root: the trusted root: %w", err)
 	}
 	next := root.Next()
-	lost, err := change.apply(next)
+	lost, err := change.apply(root, next)
 	if err != nil {
 		return nil, fmt.Errorf("next root: %w", err)
 	}
@@ -79,7 +83,7 @@ func Next(ctx context.Context, trusted *metadata.Document, change Change) (*Draf
 }
 
 // apply makes the changes in the next root and returns the ids of lost keys.
-func (c Change) apply(next *metadata.Root) (lost []string, err error) {
+func (c Change) apply(before, next *metadata.Root) (lost []string, err error) {
 	var found problems
 	fail := func(err error) {
 		if err != nil {
@@ -115,6 +119,7 @@ func (c Change) apply(next *metadata.Root) (lost []string, err error) {
 		fail(next.SetThreshold(c.Threshold))
 		checkThreshold(&found, c.Threshold, len(next.Roles[rstuf.RoleRoot].KeyIDs), c.AllowThresholdOneUnsafe)
 	}
+	c.checkPostQuantum(before, next, &found)
 	c.applyOnlineKey(next, &found)
 	c.applyExpiry(next, &found)
 	checkNames(next, &found)

@@ -47,6 +47,14 @@ type Policy struct {
 	// FirstGeneration makes the root and the payload in the form of RSTUF's
 	// first releases (2023): see [Draft.FirstGenerationPayload].
 	FirstGeneration bool
+	// PostQuantum is how many of the root signatures that reach the threshold must
+	// be post-quantum (ML-DSA), whoever signs. It bounds the root keys of other
+	// kinds to Threshold less PostQuantum.
+	PostQuantum int
+	// AllowMLDSA allows ML-DSA keys among the keys of root and delegations, which
+	// most clients of today cannot read: see docs/signers.md. PostQuantum does
+	// so too.
+	AllowMLDSA bool
 	// AllowThresholdOneUnsafe lets a single root key decide alone, as the
 	// first releases did: whoever steals that key owns the repository, and
 	// whoever loses it has lost the repository.

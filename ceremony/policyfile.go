@@ -32,6 +32,8 @@ type policyFile struct {
 	TargetsBaseURL          string             `yaml:"targets_base_url" json:"targets_base_url,omitzero"`
 	Timeout                 *number            `yaml:"timeout" json:"timeout,omitzero"`
 	FirstGeneration         bool               `yaml:"first_generation" json:"first_generation,omitzero"`
+	PostQuantum             *number            `yaml:"post_quantum" json:"post_quantum,omitzero"`
+	AllowMLDSA              bool               `yaml:"allow_ml_dsa" json:"allow_ml_dsa,omitzero"`
 	AllowThresholdOneUnsafe bool               `yaml:"allow_threshold_one_unsafe" json:"allow_threshold_one_unsafe,omitzero"`
 }
 
@@ -130,6 +132,8 @@ func LoadPartialPolicy(path string) (Policy, error) {
 //	targets_base_url: https://example.com/artifacts/
 //	timeout: 300
 //	first_generation: false
+//	post_quantum: 1           # of any threshold of root signatures, with ML-DSA keys
+//	allow_ml_dsa: false       # the same keys without such a rule
 //	allow_threshold_one_unsafe: false
 //
 // What is left out has the defaults of [Policy]. Unknown and repeated fields,
@@ -221,6 +225,7 @@ func (f *policyFile) policy(found *problems, dir string) Policy {
 	p := Policy{
 		TargetsBaseURL:          f.TargetsBaseURL,
 		FirstGeneration:         f.FirstGeneration,
+		AllowMLDSA:              f.AllowMLDSA,
 		AllowThresholdOneUnsafe: f.AllowThresholdOneUnsafe,
 		OnlineKey:               f.OnlineKey.load(found, "online key", dir),
 	}
@@ -237,6 +242,7 @@ func (f *policyFile) policy(found *problems, dir string) Policy {
 		return int(*n)
 	}
 	p.Threshold = given("threshold", f.Threshold)
+	p.PostQuantum = given("post-quantum", f.PostQuantum)
 	p.HashBins = given("hash bins", f.HashBins)
 	p.Timeout = given("timeout", f.Timeout)
 	into := p.Expirations.byRole()

@@ -22,6 +22,7 @@ func (p Policy) JSON() ([]byte, error) {
 		Threshold: optional(p.Threshold), HashBins: optional(p.HashBins), Timeout: optional(p.Timeout),
 		Expirations: map[string]*number{}, TargetsBaseURL: p.TargetsBaseURL,
 		FirstGeneration: p.FirstGeneration, AllowThresholdOneUnsafe: p.AllowThresholdOneUnsafe,
+		PostQuantum: optional(p.PostQuantum), AllowMLDSA: p.AllowMLDSA,
 	}
 	for role, days := range p.Expirations.byRole() {
 		if *days != 0 {

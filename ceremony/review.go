@@ -60,6 +60,7 @@ func (d *Draft) Review(now time.Time) Review {
 	} else {
 		d.reviewTargets(&r)
 	}
+	d.reviewPostQuantum(&r)
 	d.reviewTrust(&r, now)
 	return r
 }

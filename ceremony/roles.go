@@ -14,6 +14,9 @@ type RoleChange struct {
 	Add, Update []Role
 	// Remove names roles. A deployment takes a removed name never again.
 	Remove []string
+	// AllowMLDSA is as in [Policy]. It is not asked for where a role has ML-DSA
+	// keys already.
+	AllowMLDSA bool
 }
 
 // RolePlan is a [RoleChange] as requests, and what it comes to. Requests that
@@ -71,6 +74,9 @@ func planRoles(rootDocument, targetsDocument *metadata.Document, change RoleChan
 	var found problems
 	checkRoles(&found, slices.Concat(change.Add, change.Update), online)
 	change.checkNames(&found, old)
+	for _, role := range slices.Concat(change.Add, change.Update) {
+		checkNamed(&found, "delegation "+role.Name, role.Keys, change.AllowMLDSA || len(mldsaKeys(old.Keys)) > 0)
+	}
 	if err := found.err("roles"); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ func (p Policy) Validate() error {
 	var found problems
 	p.checkRoot(&found)
 	p.checkOnlineKey(&found)
+	p.checkPostQuantum(&found)
 	p.checkTargets(&found)
 	p.checkDays(&found)
 	if p.Timeout < 0 {
@@ -140,6 +141,10 @@ func checkOnlineKey(found *problems, key keys.Public) {
 		found.add("online key (%s): a Sigstore key needs a person and can't be online", key)
 		return
 	}
+	if key.PostQuantum() {
+		found.add("online key (%s): an ML-DSA key can't be online: its signature in each of the online roles makes them many times larger, and deployed workers can't sign with it", key)
+		return
+	}
 	checkKey(found, "online key", key)
 	if uri := key.Key().OnlineURI; uri != "" {
 		if scheme, rest, ok := strings.Cut(uri, ":"); !ok || scheme == "" || rest == "" {
@@ -202,7 +207,7 @@ func (p Policy) checkFirstGeneration(found *problems) {
 		found.add("first generation: it has hash bins only, no delegations")
 	}
 	for _, key := range p.RootKeys {
-		if key.ID() != "" && !key.Verifiable() {
+		if key.ID() != "" && !key.Verifiable() || key.PostQuantum() {
 			found.add("first generation: it does not know the key type of root key %s", key)
 		}
 	}

@@ -50,7 +50,7 @@ type keyUse int
 
 const (
 	keyCounts     keyUse = iota
-	keyRegistered        // it counts in programs that register its kind
+	keyRegistered        // it counts in some programs, as the note says
 	keyIgnored           // its signatures count for nothing
 	keyBreaksRole        // a role that it may sign can't be verified
 	keyBreaksFile        // a file that it stands in can't be read
@@ -115,6 +115,10 @@ func isP384(k rstuf.Key) bool {
 	return k.Scheme == keys.SchemeECDSAP384 && (k.KeyType == keys.KeyTypeECDSA || k.KeyType == k.Scheme)
 }
 
+func isMLDSA(k rstuf.Key) bool {
+	return k.KeyType == keys.KeyTypeMLDSA && slices.Contains([]string{keys.SchemeMLDSA44, keys.SchemeMLDSA65, keys.SchemeMLDSA87}, k.Scheme)
+}
+
 const unknownKind = "it does not know the key type"
 
 // pythonKey: securesystemslib has a table of types and schemes, in which Sigstore's
@@ -123,6 +127,8 @@ func pythonKey(_ string, k rstuf.Key) (keyUse, string) {
 	switch {
 	case isCommon(k), isP384(k), slices.Contains(pythonSchemes[k.KeyType], k.Scheme):
 		return keyCounts, ""
+	case isMLDSA(k):
+		return keyRegistered, "with securesystemslib 1.6 and cryptography 48 or newer, which deployed RSTUF workers lack, else it refuses the whole document"
 	case k.KeyType == keys.KeyTypeSigstore:
 		return keyRegistered, "with securesystemslib's sigstore extra and the key type registered, else it refuses the whole document"
 	}
@@ -134,7 +140,6 @@ func pythonKey(_ string, k rstuf.Key) (keyUse, string) {
 var pythonSchemes = map[string][]string{
 	keys.KeyTypeECDSA: {"ecdsa-sha2-nistp521"},
 	keys.KeyTypeRSA:   {"rsassa-pss-sha384", "rsassa-pss-sha512", "rsa-pkcs1v15-sha256", "rsa-pkcs1v15-sha384", "rsa-pkcs1v15-sha512"},
-	"ml-dsa":          {"ml-dsa-44/1", "ml-dsa-65/1", "ml-dsa-87/1"},
 }
 
 func goKey(_ string, k rstuf.Key) (keyUse, string) {

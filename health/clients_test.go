@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf"
+	"example.org/rstuf/ceremony"
 	"example.org/rstuf/health"
 	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/internal/tuftest"
@@ -95,7 +97,11 @@ func TestClients(t *testing.T) {
 			w.rootKeys = []*keys.Private{w.people[0], key}
 		}, [4]health.Reads{all, all, nothing, nothing}},
 		{"a Sigstore key beside others", rootKey(keys.Sigstore("me@example.com", "https://example.com", "").Key()), [4]health.Reads{part, nothing, all, nothing}},
-		{"an ML-DSA key beside others", rootKey(rstuf.Key{KeyType: "ml-dsa", Scheme: "ml-dsa-65/1", Value: map[string]string{"public": "x"}}), [4]health.Reads{all, nothing, all, nothing}},
+		{"an ML-DSA key beside others", func(w *world) {
+			key, err := keys.Generate(keys.MLDSA65, "")
+			require.NoError(w.t, err)
+			rootKey(key.Public().Key())(w)
+		}, [4]health.Reads{part, nothing, all, nothing}},
 		{"an unknown key beside others", rootKey(rstuf.Key{KeyType: "x", Scheme: "y", Value: map[string]string{"public": "x"}}), [4]health.Reads{nothing, nothing, all, nothing}},
 		{"hash bins", func(w *world) {
 			bins, err := metadata.NewHashBins(2)
@@ -176,6 +182,7 @@ func TestDescribeKey(t *testing.T) {
 	}{
 		"plain":    {plain, [4]bool{true, true, true, true}},
 		"named":    {plain.WithName("alice"), [4]bool{true, true, true, false}},
+		"ML-DSA":   {mldsaKey(t), [4]bool{true, false, false, false}},
 		"Sigstore": {keys.Sigstore("me@example.com", "https://example.com", "me"), [4]bool{true, false, false, false}},
 	} {
 		key := health.DescribeKey(c.key)
@@ -185,4 +192,28 @@ func TestDescribeKey(t *testing.T) {
 		}
 	}
 	assert.Equal(t, "me@example.com at https://example.com", health.DescribeKey(keys.Sigstore("me@example.com", "https://example.com", "")).Public)
+}
+
+func mldsaKey(t *testing.T) keys.Public {
+	t.Helper()
+	key, err := keys.Generate(keys.MLDSA44, "pq")
+	require.NoError(t, err)
+	return key.Public()
+}
+
+// TestReviewNamesTheClients: what a review says of ML-DSA before anybody signs
+// is what is known of the clients here.
+func TestReviewNamesTheClients(t *testing.T) {
+	t.Parallel()
+	pq := mldsaKey(t)
+	draft, err := ceremony.New(ceremony.Policy{
+		RootKeys: []keys.Public{pq, tuftest.Key(t, "b").Public()}, Threshold: 2, PostQuantum: 1, OnlineKey: tuftest.Key(t, "").Public(),
+	})
+	require.NoError(t, err)
+	review := draft.Review(time.Now()).String()
+	for _, c := range health.DescribeKey(pq).Clients {
+		if !c.Works || c.Note != "" {
+			assert.Contains(t, review, c.Name)
+		}
+	}
 }

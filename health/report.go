@@ -141,6 +141,9 @@ type Role struct {
 	Threshold int `json:"threshold"`
 	Keys      int `json:"keys"`
 	Slack     int `json:"slack"`
+	// PostQuantum is how many of those who reach the threshold have post-quantum
+	// keys at the least.
+	PostQuantum int `json:"post_quantum,omitempty"`
 	// Signed are those who did.
 	Signed []metadata.KeyRef `json:"signed"`
 	// Online tells that the online key signs it, and no people.

@@ -91,6 +91,7 @@ func (x *examination) examineDocument(role Role, doc *metadata.Document, delegat
 	role.Name, role.Version, role.Expires, role.Bytes = cut(name), doc.Version(), doc.Expires(), len(doc.Bytes())
 	role.Threshold, role.Keys = delegation.Threshold, delegation.DistinctKeys()
 	role.Slack = role.Keys - role.Threshold
+	role.PostQuantum = delegation.PostQuantum()
 	role.Signed, role.Online = cutRefs(verified.Signed), x.isOnline(delegation)
 	role.Left = seconds(left)
 	life := x.life(role.By, name)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math/big"
 
+	mldsax509 "filippo.io/mldsa/x509"
+
 	"example.org/rstuf/internal/quote"
 )
 
@@ -20,7 +22,7 @@ func recogniseDER(der []byte) (container, error) {
 	if _, err := x509.ParseCertificate(der); err == nil {
 		return container{}, fmt.Errorf("%w: it is an X.509 certificate, which holds the public half only", ErrNotPrivate)
 	}
-	if _, err := x509.ParsePKIXPublicKey(der); err == nil {
+	if _, err := mldsax509.ParsePKIXPublicKey(der); err == nil {
 		return container{}, fmt.Errorf("%w: it is a public key", ErrNotPrivate)
 	}
 	var info encryptedPrivateKeyInfo
@@ -133,12 +135,18 @@ func parseDER(der []byte) (crypto.PrivateKey, error) {
 func parsePKCS8(der []byte, info privateKeyInfo) (crypto.PrivateKey, error) {
 	switch oid := info.Algorithm.Algorithm; {
 	case oid.Equal(oidRSA), oid.Equal(oidEd25519):
+	case isMLDSA(oid):
+		key, err := mldsax509.ParsePKCS8PrivateKey(der)
+		if err != nil && !isSeed(info.PrivateKey) {
+			return nil, fmt.Errorf("%w form of an ml-dsa key: keep the seed alone (openssl pkey -provparam ml-dsa.output_formats=seed-only)", ErrUnsupported)
+		}
+		return damagedIf(key, err)
 	case oid.Equal(oidEC):
 		if err := checkCurve(curveOf(info.Algorithm)); err != nil {
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa or rsa", ErrUnsupported, quote.Cut(oid.String(), maxShown))
+		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa, rsa or ml-dsa", ErrUnsupported, quote.Cut(oid.String(), maxShown))
 	}
 	return damagedIf(x509.ParsePKCS8PrivateKey(der))
 }

@@ -20,8 +20,8 @@
 //
 // # Key types
 //
-// Ed25519, ECDSA on P-256 and P-384, and RSA from 2048 bits (made with up to
-// 4096, read with up to 8192). RSA signs with PSS, SHA-256 and a salt of the
+// Ed25519, ECDSA on P-256 and P-384, RSA from 2048 bits (made with up to 4096,
+// read with up to 8192), and ML-DSA-44, -65 and -87. RSA signs with PSS, SHA-256 and a salt of the
 // digest's length; P-256 signs SHA-256 and P-384 SHA-384, both in ASN.1.
 //
 // P-384 is understood by the peers that matter: go-tuf v2 verifies
@@ -29,4 +29,8 @@
 // release. It signs with such a key from 1.5.0 on, and deployed RSTUF workers
 // may carry an older one: use P-384 for root keys that sign elsewhere, not for
 // an online key. P-521 is refused: go-tuf cannot verify it.
+//
+// ML-DSA is post-quantum, in the form of TAP 21 (a draft) and of securesystemslib
+// from 1.6 on. Most TUF clients of today cannot read a document with such a key:
+// docs/signers.md tells which, and what to do.
 package keys

@@ -10,6 +10,8 @@ import (
 	"encoding/pem"
 	"fmt"
 
+	"filippo.io/mldsa"
+
 	"example.org/rstuf"
 )
 
@@ -59,6 +61,8 @@ func isKnownPublic(k rstuf.Key) bool {
 		return k.KeyType == KeyTypeRSA
 	case SchemeECDSAP256, SchemeECDSAP384:
 		return k.KeyType == KeyTypeECDSA || k.KeyType == k.Scheme
+	case SchemeMLDSA44, SchemeMLDSA65, SchemeMLDSA87:
+		return k.KeyType == KeyTypeMLDSA
 	}
 	return false
 }
@@ -77,6 +81,8 @@ func parseKnown(k rstuf.Key) (crypto.PublicKey, error) {
 		scheme = SchemeRSAPSS256
 	case *ecdsa.PublicKey:
 		scheme = ecdsaScheme(pub.Curve)
+	case *mldsa.PublicKey:
+		scheme = mldsaScheme(pub)
 	}
 	if scheme != k.Scheme {
 		return nil, fmt.Errorf("keyval.public: the key does not fit scheme %s", k.Scheme)

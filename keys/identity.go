@@ -1,8 +1,9 @@
 package keys
 
 import (
-	"crypto/x509"
 	"fmt"
+
+	"filippo.io/mldsa/x509"
 )
 
 // Identity is a text that is the same for two keys if whoever signs with one

@@ -195,7 +195,7 @@ func openBlock(block *pem.Block) (container, error) {
 	case "ENCRYPTED COSIGN PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY":
 		return parseSecretbox(block.Bytes)
 	}
-	return container{}, fmt.Errorf("%w key, a PEM %q: use ed25519, ecdsa or rsa", ErrUnsupported, quote.Cut(block.Type, maxShown))
+	return container{}, fmt.Errorf("%w key, a PEM %q: use ed25519, ecdsa, rsa or ml-dsa", ErrUnsupported, quote.Cut(block.Type, maxShown))
 }
 
 // openPlain reads a key that was inside an encrypted container.

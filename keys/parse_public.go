@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"strings"
 
+	mldsax509 "filippo.io/mldsa/x509"
+
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
 )
@@ -105,7 +107,7 @@ func parseDERPublic(pemType string, der []byte) (crypto.PublicKey, error) {
 	if strings.HasSuffix(pemType, "PRIVATE KEY") {
 		return nil, fmt.Errorf("%w: it is a private key, which does not belong here", ErrNotKey)
 	}
-	if pub, err := x509.ParsePKIXPublicKey(der); err == nil {
+	if pub, err := mldsax509.ParsePKIXPublicKey(der); err == nil {
 		return pub, nil
 	}
 	if pub, err := x509.ParsePKCS1PublicKey(der); err == nil {
@@ -120,8 +122,8 @@ func parseDERPublic(pemType string, der []byte) (crypto.PublicKey, error) {
 		if err := checkCurve(curveOf(info.Algorithm)); err != nil {
 			return nil, err
 		}
-	case !oid.Equal(oidRSA) && !oid.Equal(oidEd25519):
-		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa or rsa", ErrUnsupported, quote.Cut(oid.String(), maxShown))
+	case !oid.Equal(oidRSA) && !oid.Equal(oidEd25519) && !isMLDSA(oid):
+		return nil, fmt.Errorf("%w key algorithm %s: use ed25519, ecdsa, rsa or ml-dsa", ErrUnsupported, quote.Cut(oid.String(), maxShown))
 	}
 	return nil, fmt.Errorf("%w: the public key is damaged", ErrNotKey)
 }

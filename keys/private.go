@@ -38,7 +38,7 @@ type secret struct {
 func newPrivate(key crypto.PrivateKey, name string) (*Private, error) {
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return nil, fmt.Errorf("%w key type %T: use ed25519, ecdsa or rsa", ErrUnsupported, key)
+		return nil, fmt.Errorf("%w key type %T: use ed25519, ecdsa, rsa or ml-dsa", ErrUnsupported, key)
 	}
 	if k, ok := signer.(*ed25519.PrivateKey); ok { // the ssh package returns a pointer
 		signer = *k
@@ -96,7 +96,8 @@ func (p Private) use(f func(crypto.Signer) error) error {
 }
 
 // Close overwrites the secret numbers and makes the key unusable. Copies that
-// Go's runtime or its crypto packages made of them are out of reach.
+// Go's runtime or its crypto packages made of them are out of reach, and so are
+// the numbers of an ML-DSA key, which its package keeps to itself.
 // It always returns nil.
 func (p Private) Close() error {
 	if p.secret == nil {

@@ -20,7 +20,7 @@ import (
 	"example.org/rstuf/keys"
 )
 
-var allTypes = []keys.Type{keys.Ed25519, keys.ECDSAP256, keys.ECDSAP384, keys.RSA2048, keys.RSA3072, keys.RSA4096}
+var allTypes = []keys.Type{keys.Ed25519, keys.ECDSAP256, keys.ECDSAP384, keys.RSA2048, keys.RSA3072, keys.RSA4096, keys.MLDSA44, keys.MLDSA65, keys.MLDSA87}
 
 func generate(t testing.TB, kind keys.Type, name string) *keys.Private {
 	t.Helper()

@@ -8,12 +8,14 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"maps"
+
+	"filippo.io/mldsa"
+	"filippo.io/mldsa/x509"
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
@@ -79,7 +81,8 @@ func (p Public) Key() rstuf.Key {
 }
 
 // Crypto is the key for Go's crypto packages: an ed25519.PublicKey,
-// *ecdsa.PublicKey or *rsa.PublicKey; nil if it is not [Public.Verifiable].
+// *ecdsa.PublicKey or *rsa.PublicKey, or filippo.io/mldsa's *PublicKey; nil if it
+// is not [Public.Verifiable].
 func (p Public) Crypto() crypto.PublicKey { return p.crypto }
 
 // WithName returns the key with another display name (x-rstuf-key-name).
@@ -133,7 +136,7 @@ func (p *Public) UnmarshalJSON(data []byte) error {
 }
 
 // FromCrypto makes a key of an ed25519.PublicKey, *ecdsa.PublicKey (P-256,
-// P-384) or *rsa.PublicKey (2048 bits or more).
+// P-384), *rsa.PublicKey (2048 bits or more) or filippo.io/mldsa's *PublicKey.
 func FromCrypto(pub crypto.PublicKey, name string) (Public, error) {
 	if err := checkCrypto(pub); err != nil {
 		return Public{}, err
@@ -148,6 +151,8 @@ func FromCrypto(pub crypto.PublicKey, name string) (Public, error) {
 		k.KeyType, k.Scheme = KeyTypeECDSA, ecdsaScheme(pub.Curve)
 	case *rsa.PublicKey:
 		k.KeyType, k.Scheme = KeyTypeRSA, SchemeRSAPSS256
+	case *mldsa.PublicKey:
+		k.KeyType, k.Scheme = KeyTypeMLDSA, mldsaScheme(pub)
 	}
 	if public == "" {
 		der, err := x509.MarshalPKIXPublicKey(pub)
@@ -184,8 +189,13 @@ func checkCrypto(pub crypto.PublicKey) error {
 			return fmt.Errorf("rsa public key is empty")
 		}
 		return checkRSABits(pub.N.BitLen())
+	case *mldsa.PublicKey:
+		if pub == nil || *pub == (mldsa.PublicKey{}) {
+			return fmt.Errorf("ml-dsa public key is empty")
+		}
+		return nil
 	}
-	return fmt.Errorf("%w key type %T: use ed25519, ecdsa or rsa", ErrUnsupported, pub)
+	return fmt.Errorf("%w key type %T: use ed25519, ecdsa, rsa or ml-dsa", ErrUnsupported, pub)
 }
 
 func checkRSABits(bits int) error {
@@ -223,6 +233,9 @@ func (p Public) Verify(message, sig []byte) error {
 	case *rsa.PublicKey:
 		hash, digest := p.digest(message)
 		ok = rsa.VerifyPSS(pub, hash, digest, sig, nil) == nil
+	case *mldsa.PublicKey:
+		_, message := p.digest(message)
+		ok = mldsa.Verify(pub, message, sig, nil) == nil
 	default:
 		if p.id == "" {
 			return fmt.Errorf("verify with an empty key: %w", ErrUnverifiable)
@@ -235,8 +248,12 @@ func (p Public) Verify(message, sig []byte) error {
 	return nil
 }
 
-// digest hashes a message as the key's scheme wants it signed.
+// digest hashes a message as the key's scheme wants it signed. ML-DSA hashes by
+// itself what it is given, which is framed.
 func (p Public) digest(message []byte) (crypto.Hash, []byte) {
+	if p.PostQuantum() {
+		return 0, framed(message)
+	}
 	if p.key.Scheme == SchemeECDSAP384 {
 		sum := sha512.Sum384(message)
 		return crypto.SHA384, sum[:]

@@ -2,11 +2,12 @@ package keys
 
 import (
 	"crypto"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
+
+	"filippo.io/mldsa/x509"
 
 	"example.org/rstuf/internal/files"
 )
@@ -23,7 +24,7 @@ type SaveOptions struct {
 	Overwrite bool
 }
 
-// MarshalPEM encodes the key as PKCS#8 PEM. A nil password writes it plain;
+// MarshalPEM encodes the key as PKCS#8 PEM; of an ML-DSA key it is the seed. A nil password writes it plain;
 // otherwise it is encrypted with AES-256-CBC under PBKDF2-HMAC-SHA256 with
 // 600,000 iterations (PBES2), which OpenSSL and Python's cryptography read.
 func (p Private) MarshalPEM(password []byte) ([]byte, error) {

@@ -40,7 +40,8 @@ func NewSigner(s crypto.Signer, name string) (Signer, error) {
 // private part of pub, for keys that are neither a file nor a crypto.Signer,
 // such as those of an ssh-agent or a remote service. The function must sign as
 // the key's scheme says: Ed25519 signs the message, ECDSA its SHA-256 (P-384:
-// SHA-384) in ASN.1, RSA its SHA-256 with PSS. What the function returns is
+// SHA-384) in ASN.1, RSA its SHA-256 with PSS, ML-DSA "tuf", a byte 1 and the
+// message's SHA-512. What the function returns is
 // verified before it is passed on.
 func NewSignerFunc(pub Public, sign func(ctx context.Context, message []byte) ([]byte, error)) Signer {
 	return funcSigner{pub, sign}

@@ -202,3 +202,33 @@ func BenchmarkVerifyBins(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkOnlineKey is what docs/signers.md tells of the online key of many
+// bins: to sign and to verify an empty bin, and its size.
+func BenchmarkOnlineKey(b *testing.B) {
+	for _, kind := range []keys.Type{keys.Ed25519, keys.MLDSA44, keys.MLDSA65, keys.MLDSA87} {
+		key, err := keys.Generate(kind, "")
+		require.NoError(b, err)
+		bin := func() *metadata.Document {
+			d, err := metadata.New(&metadata.Targets{Version: 1, Expires: expires})
+			require.NoError(b, err)
+			require.NoError(b, d.Sign(b.Context(), key))
+			return d
+		}
+		b.Run("sign/"+string(kind), func(b *testing.B) {
+			size := len(bin().Bytes())
+			for b.Loop() {
+				bin()
+			}
+			b.ReportMetric(float64(size), "B/bin")
+		})
+		b.Run("verify/"+string(kind), func(b *testing.B) {
+			d := bin()
+			id := key.Public().ID()
+			by := metadata.Delegation{Role: "bins-0", KeyIDs: []string{id}, Threshold: 1, Keys: map[string]rstuf.Key{id: key.Public().Key()}}
+			for b.Loop() {
+				require.NoError(b, by.Verify(d).Err())
+			}
+		})
+	}
+}

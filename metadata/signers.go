@@ -60,6 +60,24 @@ func (d Delegation) DistinctKeys() int {
 	return len(distinct)
 }
 
+// PostQuantumKeys counts those of DistinctKeys that are post-quantum.
+func (d Delegation) PostQuantumKeys() int {
+	distinct := map[string]bool{}
+	for _, id := range d.KeyIDs {
+		if key, err := d.key(id); err == nil && key.PostQuantum() {
+			distinct[key.identity] = true
+		}
+	}
+	return len(distinct)
+}
+
+// PostQuantum is how many of the keys that reach the threshold are post-quantum
+// at the least, whoever signs: what remains of the threshold once all keys of
+// other kinds have signed.
+func (d Delegation) PostQuantum() int {
+	return max(0, d.Threshold-(d.DistinctKeys()-d.PostQuantumKeys()))
+}
+
 // key is the key of an id, ready to verify.
 func (d Delegation) key(id string) (parsedKey, error) {
 	object, ok := d.Keys[id]

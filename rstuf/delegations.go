@@ -35,6 +35,7 @@ func newDelegationsCommand(a *app) *cobra.Command {
 type delegationsCommand struct {
 	*app
 	rolesFile, out string
+	allowMLDSA     bool
 	dryRun, force  bool
 	yes            bool
 	repo           repositoryFlags
@@ -69,9 +70,9 @@ shown before they are sent.
 				return err
 			}
 			if name == "new" {
-				return c.run(cmd.Context(), ceremony.RoleChange{Add: roles})
+				return c.run(cmd.Context(), ceremony.RoleChange{Add: roles, AllowMLDSA: c.allowMLDSA})
 			}
-			return c.run(cmd.Context(), ceremony.RoleChange{Update: roles})
+			return c.run(cmd.Context(), ceremony.RoleChange{Update: roles, AllowMLDSA: c.allowMLDSA})
 		},
 	}
 	cmd.Flags().StringVar(&c.rolesFile, "roles", "", "`FILE` with the roles (YAML or JSON)")
@@ -113,6 +114,7 @@ func (c *delegationsCommand) roles(ctx context.Context) ([]ceremony.Role, error)
 	if len(policy.Delegations) == 0 {
 		return nil, inFile(c.rolesFile, errors.New("there are no roles under delegations"))
 	}
+	c.allowMLDSA = policy.AllowMLDSA || policy.PostQuantum > 0
 	return policy.Delegations, nil
 }
 

@@ -58,7 +58,7 @@ func (c *doctorCommand) printRoles(r *health.Report) {
 		}
 		rows = append(rows, []string{
 			role.Name, fmt.Sprint(role.Version), role.Expires.UTC().Format(time.DateTime), role.Left.String(),
-			fmt.Sprintf("%d of %d", role.Threshold, role.Keys), fmt.Sprint(role.Slack), who,
+			thresholdOf(role), fmt.Sprint(role.Slack), who,
 		})
 	}
 	if len(rows) > 0 {
@@ -102,4 +102,14 @@ func (c *doctorCommand) printClients(clients []health.Client) {
 	if len(rows) > 0 {
 		c.table([]string{"client", "reads", "why not more"}, rows)
 	}
+}
+
+// thresholdOf is how many of a role's keys must sign, and how many of those
+// signatures are post-quantum at the least.
+func thresholdOf(role health.Role) string {
+	text := fmt.Sprintf("%d of %d", role.Threshold, role.Keys)
+	if role.PostQuantum > 0 {
+		text += fmt.Sprintf(", %d post-quantum", role.PostQuantum)
+	}
+	return text
 }

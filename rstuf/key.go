@@ -174,7 +174,7 @@ flag says is asked for.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&kind, "type", "", "`TYPE` of key: ed25519, ecdsa (ecdsa-p256, ecdsa-p384) or rsa (rsa-2048, rsa-3072, rsa-4096)")
+	cmd.Flags().StringVar(&kind, "type", "", "`TYPE` of key: ed25519, ecdsa (ecdsa-p256, ecdsa-p384), rsa (rsa-2048, rsa-3072, rsa-4096) or ml-dsa (ml-dsa-44, ml-dsa-65, ml-dsa-87)")
 	cmd.Flags().StringVar(&name, "name", "", "the key's display `NAME`, shown with the result; key files do not hold it")
 	save.add(cmd, "password")
 	return cmd
@@ -189,7 +189,7 @@ func (a *app) keyType(ctx context.Context, kind string) (keys.Type, error) {
 		}
 		return t, nil
 	}
-	t, err := a.ask("the type of key", "--type ed25519, --type ecdsa or --type rsa")
+	t, err := a.ask("the type of key", "--type ed25519, --type ecdsa, --type rsa or --type ml-dsa")
 	if err != nil {
 		return "", err
 	}

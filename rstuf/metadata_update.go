@@ -60,6 +60,8 @@ nothing is refused. A new online key makes a test signature first.`,
 	flags.StringVar(&c.onlineKey, "online-key", "", "new online key: its private key, `FILE` or URI, for a test signature")
 	flags.StringVar(&c.untestedOnline, "untested-online-key-unsafe", "", "new online key: its public key `FILE`, without a test signature")
 	flags.StringVar(&c.onlineURI, "online-key-uri", "", "`URI` where workers find the online key (default fn:KEYID for a new one)")
+	flags.IntVar(&c.change.PostQuantum, "post-quantum", 0, "want `NUMBER` of any threshold of root signatures to be post-quantum (ML-DSA)")
+	flags.BoolVar(&c.change.AllowMLDSA, "allow-ml-dsa", false, "allow ML-DSA root keys, which most clients can't read")
 	flags.BoolVar(&c.change.AllowThresholdOneUnsafe, "allow-threshold-one-unsafe", false, "allow a single root key to decide alone")
 	c.pinned.add(cmd)
 	c.drafting.add(cmd, "the next root", "update-payload.json")

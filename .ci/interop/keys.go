@@ -33,7 +33,7 @@ func main() {
 func run(dir string) error {
 	index := map[string]entry{}
 	secret := "a password with ümlauts"
-	for _, kind := range []keys.Type{keys.Ed25519, keys.ECDSAP256, keys.ECDSAP384, keys.RSA2048, keys.RSA3072, keys.RSA4096} {
+	for _, kind := range []keys.Type{keys.Ed25519, keys.ECDSAP256, keys.ECDSAP384, keys.RSA2048, keys.RSA3072, keys.RSA4096, keys.MLDSA44, keys.MLDSA65, keys.MLDSA87} {
 		for name, password := range map[string]*string{"plain": nil, "encrypted": &secret} {
 			name = string(kind) + "-" + name
 			e, err := write(filepath.Join(dir, name), kind, password)
