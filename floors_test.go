@@ -46,11 +46,12 @@ var floors = map[string]floor{
 	"internal/origin":                      {},
 	"internal/durable":                     {theirs: []string{"golang.org/x/sys"}},
 	"internal/shape":                       {ours: []string{"internal/canonical"}},
+	"internal/shape/requests":              {ours: []string{"internal/rules", "internal/shape"}},
 	"internal/transport":                   {theirs: retryable},
 	"rstuf/internal/terminal":              {ours: []string{"internal/quote"}, theirs: []string{"golang.org/x/term", "golang.org/x/sys"}},
 	"rstuf/internal/terminal/terminaltest": {theirs: []string{"golang.org/x/sys"}},
 	"internal/canonical":                   {ours: []string{"internal/quote"}},
-	".":                                    {ours: []string{"internal/canonical", "internal/quote", "internal/rules", "internal/shape"}},
+	".":                                    {ours: []string{"internal/canonical", "internal/quote", "internal/rules", "internal/shape", "internal/shape/requests"}},
 	"internal/wire":                        {ours: []string{".", "internal/quote"}},
 	"internal/files":                       {ours: []string{"internal/canonical", "internal/durable", "internal/quote"}},
 	"client":                               {ours: []string{".", "internal/canonical", "internal/digest", "internal/files", "internal/quote", "internal/transport", "internal/wire"}, theirs: []string{"golang.org/x/sync"}},
@@ -69,7 +70,7 @@ var floors = map[string]floor{
 	"health":                               {ours: []string{".", "ceremony", "client", "health/event", "internal/canonical", "internal/quote", "internal/rules", "internal/wire", "keys", "metadata", "repository"}},
 	"health/page":                          {ours: []string{"health", "internal/quote", "repository", "."}},
 	"service/internal/boltcheck":           {},
-	"service":                              {ours: []string{".", "repository", "bootstrap/firstgen", "health/event", "internal/wire", "internal/canonical", "internal/durable", "internal/origin", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
+	"service":                              {ours: []string{".", "repository", "bootstrap/firstgen", "health/event", "internal/shape", "internal/shape/requests", "internal/wire", "internal/canonical", "internal/durable", "internal/origin", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
 	"internal/tuftest":                     {ours: []string{".", "keys", "metadata", "repository"}},
 	"rstuf": {
 		ours: []string{

@@ -1,147 +1,17 @@
 package rstuf
 
 import (
-	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/internal/shape"
+	"example.org/rstuf/internal/shape/requests"
 )
 
-// The shapes of the requests, as the API's OpenAPI document gives them.
-
-func bound(n int64) *int64 { return &n }
-
-var (
-	anyShape      = &shape.Shape{Kind: shape.Any}
-	stringShape   = &shape.Shape{Kind: shape.String}
-	optString     = &shape.Shape{Kind: shape.String, Nullable: true}
-	intShape      = &shape.Shape{Kind: shape.Int}
-	boolShape     = &shape.Shape{Kind: shape.Bool}
-	optBool       = &shape.Shape{Kind: shape.Bool, Nullable: true}
-	optObject     = &shape.Shape{Kind: shape.OpenObject, Elem: anyShape, Nullable: true}
-	stringsShape  = &shape.Shape{Kind: shape.List, Elem: stringShape}
-	optStrings    = &shape.Shape{Kind: shape.List, Elem: stringShape, Nullable: true}
-	daysShape     = &shape.Shape{Kind: shape.Int, Gt: bound(0), Lt: bound(rules.MaxExpiration + 1)}
-	keyMapShape   = &shape.Shape{Kind: shape.OpenObject, Elem: keyShape}
-	roleListShape = &shape.Shape{Kind: shape.List, Elem: delegatedRoleShape}
-
-	keyShape = &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{
-		shape.Required("keytype", stringShape),
-		shape.Required("scheme", stringShape),
-		shape.Required("keyval", &shape.Shape{Kind: shape.OpenObject, Elem: stringShape, Keys: []string{"public", "issuer", "identity"}}),
-		shape.Optional("name", optString),
-		shape.Optional("x-rstuf-key-name", optString),
-		shape.Optional("x-rstuf-online-key-uri", optString),
-	}}
-
-	delegatedRoleShape = &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{
-		shape.Required("name", stringShape),
-		shape.Required("terminating", boolShape),
-		shape.Required("keyids", stringsShape),
-		shape.Required("threshold", &shape.Shape{Kind: shape.Int, Gt: bound(0)}),
-		shape.Required("paths", &shape.Shape{Kind: shape.List, Elem: stringShape, MinItems: 1}),
-		shape.Optional("path_hash_prefixes", optStrings),
-		shape.Required("x-rstuf-expire-policy", daysShape),
-	}}
-
-	delegationsShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-		shape.Required("keys", keyMapShape),
-		shape.Required("roles", roleListShape),
-	}}
-
-	signatureShape = &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{
-		shape.Required("keyid", stringShape),
-		shape.Required("sig", stringShape),
-		shape.Optional("bundle", optObject),
-	}}
-
-	signedRootShape = &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{
-		shape.Required("_type", stringShape),
-		shape.Required("version", intShape),
-		shape.Required("spec_version", stringShape),
-		shape.Required("expires", stringShape),
-		shape.Optional("keys", &shape.Shape{Kind: shape.OpenObject, Elem: keyShape, Nullable: true}),
-		shape.Optional("consistent_snapshot", optBool),
-		shape.Optional("roles", &shape.Shape{Kind: shape.OpenObject, Nullable: true, Keys: []string{"root", "targets", "snapshot", "timestamp", "bins"},
-			Elem: &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{shape.Required("keyids", stringsShape), shape.Required("threshold", intShape)}}}),
-	}}
-
-	rootDocumentShape = &shape.Shape{Kind: shape.OpenFields, Exact: true, Fields: []shape.Field{
-		shape.Required("signatures", &shape.Shape{Kind: shape.List, Elem: signatureShape}),
-		shape.Required("signed", signedRootShape),
-	}}
-
-	rootMetadataShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("root", rootDocumentShape)}}
-
-	roleShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("expiration", daysShape)}}
-
-	rolesShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-		shape.Required("root", roleShape),
-		shape.Required("targets", roleShape),
-		shape.Required("snapshot", roleShape),
-		shape.Required("timestamp", roleShape),
-		shape.Optional("bins", &shape.Shape{Kind: shape.Object, Nullable: true, Fields: []shape.Field{
-			shape.Required("expiration", daysShape),
-			shape.Required("number_of_delegated_bins", &shape.Shape{Kind: shape.Int, Gt: bound(rules.MinHashBins - 1), Lt: bound(rules.MaxHashBins + 1)}),
-		}}),
-		shape.Optional("delegations", &shape.Shape{Kind: shape.Object, Nullable: true, Fields: delegationsShape.Fields}),
-	}}
-
-	bootstrapShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-		shape.Required("settings", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("roles", rolesShape)}}),
-		shape.Required("metadata", rootMetadataShape),
-		shape.Optional("timeout", &shape.Shape{Kind: shape.Int, Nullable: true, Gt: bound(-1)}),
-	}}
-
-	artifactShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-		shape.Required("path", stringShape),
-		shape.Required("info", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-			shape.Required("length", intShape),
-			shape.Required("hashes", &shape.Shape{Kind: shape.OpenObject, Elem: stringShape}),
-			shape.Optional("custom", optObject),
-		}}),
-	}}
-
-	addArtifactsShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-		shape.Required("artifacts", &shape.Shape{Kind: shape.List, Elem: artifactShape}),
-		shape.Optional("add_task_id_to_custom", boolShape),
-		shape.Optional("publish_artifacts", boolShape),
-	}}
-
-	deleteArtifactsShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-		shape.Required("artifacts", stringsShape),
-		shape.Optional("publish_artifacts", boolShape),
-	}}
-
-	settingsUpdateShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-		shape.Required("settings", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-			shape.Required("expiration", &shape.Shape{Kind: shape.OpenObject, Elem: daysShape}),
-		}}),
-	}}
-
-	metadataUpdateShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("metadata", rootMetadataShape)}}
-	onlineBumpShape     = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("roles", stringsShape)}}
-	roleNameShape       = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("role", stringShape)}}
-
-	metadataSignShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-		shape.Required("role", stringShape),
-		shape.Required("signature", signatureShape),
-	}}
-
-	delegationsUpdateShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("delegations", delegationsShape)}}
-
-	delegationsDeleteShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-		shape.Required("delegations", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-			shape.Required("roles", &shape.Shape{Kind: shape.List, Elem: &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("name", stringShape)}}}),
-		}}),
-	}}
-)
-
-func (*BootstrapPayload) shape() *shape.Shape   { return bootstrapShape }
-func (*SettingsUpdate) shape() *shape.Shape     { return settingsUpdateShape }
-func (*MetadataUpdate) shape() *shape.Shape     { return metadataUpdateShape }
-func (*OnlineBump) shape() *shape.Shape         { return onlineBumpShape }
-func (*MetadataSign) shape() *shape.Shape       { return metadataSignShape }
-func (*MetadataSignDelete) shape() *shape.Shape { return roleNameShape }
-func (*DelegationsUpdate) shape() *shape.Shape  { return delegationsUpdateShape }
-func (*DelegationsDelete) shape() *shape.Shape  { return delegationsDeleteShape }
-func (*AddArtifacts) shape() *shape.Shape       { return addArtifactsShape }
-func (*DeleteArtifacts) shape() *shape.Shape    { return deleteArtifactsShape }
+func (*BootstrapPayload) shape() *shape.Shape   { return requests.Bootstrap }
+func (*SettingsUpdate) shape() *shape.Shape     { return requests.SettingsUpdate }
+func (*MetadataUpdate) shape() *shape.Shape     { return requests.MetadataUpdate }
+func (*OnlineBump) shape() *shape.Shape         { return requests.OnlineBump }
+func (*MetadataSign) shape() *shape.Shape       { return requests.MetadataSign }
+func (*MetadataSignDelete) shape() *shape.Shape { return requests.MetadataSignDelete }
+func (*DelegationsUpdate) shape() *shape.Shape  { return requests.DelegationsUpdate }
+func (*DelegationsDelete) shape() *shape.Shape  { return requests.DelegationsDelete }
+func (*AddArtifacts) shape() *shape.Shape       { return requests.AddArtifacts }
+func (*DeleteArtifacts) shape() *shape.Shape    { return requests.DeleteArtifacts }

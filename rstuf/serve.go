@@ -37,7 +37,7 @@ type serveCommand struct {
 	hosts, disabled                         []string
 	keepVersions, publishEvery              time.Duration
 	requestRate                             float64
-	dev, noPage, metadataPage               bool
+	dev, noPage, metadataPage, listFiles    bool
 	adoption                                adoptFlags
 	adopted                                 *service.Adopted
 }
@@ -48,7 +48,8 @@ func newServeCommand(a *app) *cobra.Command {
 		Use:   "serve",
 		Short: "Run a whole RSTUF on one machine",
 		Long: `Run a whole RSTUF on one machine: the API at --listen, with a page at / that says
-how the repository is, and the metadata files at --metadata-listen. All that it
+how the repository is, and the metadata files at --metadata-listen. /docs and /openapi.json of the API's address
+say what is served. All that it
 knows is in --dir. It stops cleanly at Ctrl-C or SIGTERM, and after a crash it goes
 on where it was.
 
@@ -91,6 +92,7 @@ which it was called, give that name with --host.`,
 	flags.DurationVar(&c.publishEvery, "publish-every", 0, "gather the artifacts of `TIME` into one publication; 0 publishes at once")
 	flags.Float64Var(&c.requestRate, "requests-per-second", 0, "limit of each client address; 0 means none")
 	flags.BoolVar(&c.metadataPage, "metadata-page", false, "show the page at / of the metadata files' address too, of these alone and to everybody")
+	flags.BoolVar(&c.listFiles, "list-metadata", false, "list the metadata files at / of their address")
 	flags.BoolVar(&c.dev, "dev", false, "on the first start make keys, hold a ceremony and bootstrap, for trying out")
 	c.adoption.add(flags)
 	cmd.AddCommand(newServeTokenCommand(a))
@@ -150,6 +152,9 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 	if (c.tlsCert == "") != (c.tlsKey == "") {
 		return cfg, usagef("--tls-cert and --tls-key go together")
 	}
+	if c.listFiles && c.metadataPage {
+		return cfg, usagef("--list-metadata and --metadata-page are both about / of the metadata files' address: give one")
+	}
 	c.setDefaults()
 	if c.dev {
 		if c.artifacts == "" {
@@ -168,6 +173,7 @@ func (c *serveCommand) serviceConfig(ctx context.Context) (cfg service.Config, e
 		return cfg, err
 	}
 	cfg.KeepVersions, cfg.PublishEvery, cfg.RequestsPerSecond, cfg.Hosts = c.keepVersions, c.publishEvery, c.requestRate, c.hosts
+	cfg.ListFiles = c.listFiles
 	if cfg.Tokens, err = readTokens(c.tokens); err != nil {
 		return cfg, err
 	}

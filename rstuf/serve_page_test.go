@@ -127,6 +127,24 @@ func TestServeNoPage(t *testing.T) {
 	assert.True(t, strings.HasPrefix(body, `{"sign`))
 }
 
+// TestServeListing: the metadata files are listed where that is asked for, and what
+// the API is can be read.
+func TestServeListing(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, t.TempDir(), "--dev", "--dir", "demo", "--list-metadata")
+	for url, want := range map[string]string{
+		s.Metadata + "/": `<a href="1.root.json">1.root.json</a>`, s.API + "/docs": "<code>POST /api/v1/artifacts/</code>",
+		s.API + "/openapi.json": `"openapi": "3.1.0"`,
+	} {
+		answer, body := browse(t, http.DefaultClient, http.MethodGet, url, nil)
+		assert.Equal(t, http.StatusOK, answer.StatusCode, url)
+		assert.Contains(t, body, want)
+	}
+	out, err := exec.Command("rstuf", "serve", "--dir", t.TempDir(), "--list-metadata", "--metadata-page").CombinedOutput()
+	assert.Error(t, err)
+	assert.Contains(t, string(out), "give one")
+}
+
 // TestHealthServe shows a page of another deployment until it is stopped.
 func TestHealthServe(t *testing.T) {
 	t.Parallel()

@@ -61,7 +61,7 @@ func SignEndpoints() []string {
 }
 
 // operatorPaths are beside the API.
-var operatorPaths = []string{"/healthz", "/readyz", "/metrics", "/fsck"}
+var operatorPaths = []string{"/healthz", "/readyz", "/metrics", "/fsck", "/openapi.json", "/docs"}
 
 // endpoints is a set of endpoints, each with or without a method.
 type endpoints []string

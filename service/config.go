@@ -41,6 +41,9 @@ type Config struct {
 	// the service by beside those of the loopback address. Others are refused
 	// there: a web page can have them lead here.
 	Hosts []string
+	// ListFiles has the metadata handler list its files at "/", as the web server of
+	// RSTUF's compose files does: a page with a link to each.
+	ListFiles bool
 	// MaxBody is the largest artifact request in bytes; 0 means 32 MiB. Other
 	// requests may have 4 MiB.
 	MaxBody int64

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -146,6 +147,7 @@ type replay struct {
 	refused    map[string]bool   // recorded task ids of requests that are refused here
 	online     string            // the last root's online key
 	retired    map[string]bool   // online keys before that
+	described  openAPIDoc        // what the service says of itself
 	gone       map[string]bool   // delegated roles that were removed, or refused here
 }
 
@@ -157,7 +159,7 @@ func newReplay(t *testing.T, s scenario) *replay {
 	svc, err := service.Open(t.Context(), service.Config{Dir: t.TempDir(), OnlineKeys: online, Now: now, UnsafeNoSync: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, svc.Close(context.Background())) })
-	return &replay{T: t, scenario: s, api: svc.Handler(), files: svc.MetadataHandler(), now: now, ids: standIns, refused: map[string]bool{}, gone: map[string]bool{}, retired: map[string]bool{}}
+	return &replay{T: t, scenario: s, api: svc.Handler(), files: svc.MetadataHandler(), now: now, ids: standIns, refused: map[string]bool{}, gone: map[string]bool{}, retired: map[string]bool{}, described: readOpenAPI(t, svc.Handler())}
 }
 
 // addMissingKeys returns all keys of a scenario, as online keys. Where a
@@ -211,6 +213,7 @@ func (r *replay) exchange(e *exchange) {
 	}
 	r.noteOnline(body)
 	got := call(r.api, e.Request.Method, r.translate(e.Request.Path), body)
+	r.isDescribed(e, got)
 	want, sameBody := e.Response.Status, true
 	for _, d := range deviations {
 		if d.applies(e) {
@@ -242,6 +245,17 @@ func (r *replay) exchange(e *exchange) {
 	answer := parse(r, got.Body.Bytes())
 	r.learn(e.Response.Body, answer)
 	r.same(e.Step, e.Response.Body, answer)
+}
+
+// isDescribed holds our answer, and a request that was taken, against what the
+// service says of itself.
+func (r *replay) isDescribed(e *exchange, got *httptest.ResponseRecorder) {
+	path, _, _ := strings.Cut(e.Request.Path, "?")
+	if dig(r.described, "paths", path, strings.ToLower(e.Request.Method)) == nil {
+		assert.Contains(r, []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusTemporaryRedirect}, got.Code, e.Step)
+		return
+	}
+	assert.Empty(r, r.described.answer(e.Request.Method, path, got.Code, parse(r, got.Body.Bytes())), e.Step)
 }
 
 // noteOnline follows the online key through the roots that are sent.
@@ -336,6 +350,7 @@ func (r *replay) wait(id string) map[string]any {
 	for {
 		got := call(r.api, "GET", "/api/v1/task/?task_id="+id, nil)
 		require.Equal(r, http.StatusOK, got.Code)
+		assert.Empty(r, r.described.answer("GET", "/api/v1/task/", got.Code, parse(r, got.Body.Bytes())))
 		task := parse(r, got.Body.Bytes()).(map[string]any)["data"].(map[string]any)
 		state := task["state"].(string)
 		if rstuf.TaskState(state).Terminal() {

@@ -8,7 +8,7 @@ import (
 )
 
 // serveOperators answers what those ask who run the service: /healthz, /readyz,
-// /metrics and /fsck. It returns false for all other paths.
+// /metrics and /fsck, and with what the API is, /openapi.json and /docs. It returns false for all other paths.
 func (s *Service) serveOperators(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
@@ -29,6 +29,10 @@ func (s *Service) serveOperators(w http.ResponseWriter, r *http.Request) bool {
 		} else {
 			writeText(w, http.StatusOK, s.metricsText())
 		}
+	case "/openapi.json":
+		s.serveDescription(w, r, "application/json", s.openAPI)
+	case "/docs":
+		s.serveDescription(w, r, "text/html; charset=utf-8", s.docs)
 	case "/fsck":
 		s.serveCheck(w, r)
 	default:

@@ -35,7 +35,8 @@ const maxHeld = 128 << 20
 // that end in their names. Versioned files never change; timestamp.json must
 // be asked for each time. It knows GET, HEAD, conditional and range requests,
 // and sends versioned files compressed with gzip to those who accept that;
-// lengths, hashes and ranges are those of the plain form.
+// lengths, hashes and ranges are those of the plain form. With Config.ListFiles a
+// page at "/" lists them.
 func (s *Service) MetadataHandler() http.Handler {
 	return BoundWrites(&metadataServer{s: s, memory: semaphore.NewWeighted(maxHeld)})
 }
@@ -49,6 +50,8 @@ func (m *metadataServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := path.Base(r.URL.Path)
 	repo := m.s.current()
 	switch {
+	case r.URL.Path == "/" && m.s.cfg.ListFiles:
+		m.list(w, r, repo)
 	case strings.Count(r.URL.Path, "/") != 1:
 		http.NotFound(w, r)
 	case name == metadata.Filename(rstuf.RoleTimestamp, 0) && repo.timestamp != nil:

@@ -33,6 +33,8 @@ type Service struct {
 	metrics  metrics
 	events   *teller
 	handler  http.Handler
+	openAPI  []byte // the description of the API
+	docs     []byte // the same for people
 
 	checking sync.Mutex         // held by the one check that is asked for over HTTP
 	stop     context.CancelFunc // ends the publisher, once the queue is empty or at once
@@ -70,6 +72,9 @@ func open(ctx context.Context, cfg Config, d *durable.Disk) (*Service, error) {
 func (s *Service) run(ctx context.Context) (_ *Service, err error) {
 	routes := s.routes()
 	if s.access, err = newAccess(s.cfg, routes); err != nil {
+		return nil, err
+	}
+	if err := s.describeAPI(routes); err != nil {
 		return nil, err
 	}
 	s.handler = s.newHandler(routes)
@@ -154,8 +159,8 @@ func (s *Service) load() (err error) {
 	})
 }
 
-// Handler is the API, with the prefix /api/v1, and /healthz, /readyz and
-// /metrics beside it.
+// Handler is the API, with the prefix /api/v1, and /healthz, /readyz, /metrics and
+// /fsck beside it. /openapi.json describes it for programs, /docs for people.
 func (s *Service) Handler() http.Handler { return s.handler }
 
 // Close stops accepting requests, publishes what waits, and closes the folder.
