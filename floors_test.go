@@ -100,11 +100,11 @@ var floors = map[string]floor{
 	"examples/signing-bot": {ours: []string{".", "ceremony", "client", "keys", "metadata", "repository"}},
 
 	// Modules of their own.
-	"examples/pkcs11":           {ours: []string{"keys", "metadata"}, theirs: []string{"github.com/ThalesGroup/crypto11"}},
 	"keys/kms/aws":              {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
 	"keys/kms/azure":            {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
 	"keys/kms/gcp":              {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore", "google.golang.org/api"}},
 	"keys/vault/enginetest":     {},
+	"signers/pkcs11":            {ours: []string{"keys", "keys/exec"}, theirs: []string{"github.com/miekg/pkcs11", "golang.org/x/term"}},
 	"service/bucket":            {ours: []string{"internal/quote", "metadata", "service"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
 	"service/bucket/servertest": {},
 }

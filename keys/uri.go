@@ -63,7 +63,7 @@ var providers = map[string]string{
 	"gcpkms":   "import example.org/rstuf/keys/kms/gcp",
 	"azurekms": "import example.org/rstuf/keys/kms/azure",
 	"hv":       "set URIConfig.Openers with example.org/rstuf/keys/vault",
-	"hsm":      "use NewSigner with a PKCS#11 library, see examples/pkcs11",
+	"hsm":      "name the program signers/pkcs11 in the configuration of exec: URIs, see docs/signers.md",
 	"exec":     "set URIConfig.Openers with example.org/rstuf/keys/exec",
 	"sigstore": "Sigstore keys sign outside and bring their bundle",
 }

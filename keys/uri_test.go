@@ -106,7 +106,7 @@ func TestOpenURISchemes(t *testing.T) {
 		"gcpkms:abc":      "keys/kms/gcp",
 		"azurekms://v/k":  "keys/kms/azure",
 		"hv:name/1":       "keys/vault",
-		"hsm:2?label=tuf": "examples/pkcs11",
+		"hsm:2?label=tuf": "signers/pkcs11",
 	} {
 		_, err := keys.OpenURI(ctx, uri, keys.URIConfig{})
 		assert.ErrorContains(t, err, says, uri)
