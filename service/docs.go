@@ -26,8 +26,7 @@ func setDocsHeader(h http.Header) {
 // endpointDocs is one endpoint on the page.
 type endpointDocs struct {
 	ID, Method, Path, Summary string
-	Query                     []string
-	Body                      []fieldDocs
+	Query, Body               []fieldDocs
 	Answers                   []answerDocs
 }
 
@@ -56,7 +55,7 @@ func docsPage(doc object) ([]byte, error) {
 			}
 			if parameters, ok := operation["parameters"].([]object); ok {
 				for _, p := range parameters {
-					e.Query = append(e.Query, p["name"].(string))
+					e.Query = append(e.Query, fieldDocs{p["name"].(string), typeText(p["schema"].(object)), p["required"].(bool)})
 				}
 			}
 			answers := operation["responses"].(object)

@@ -20,7 +20,7 @@ import (
 type operation struct {
 	summary string
 	body    string       // the request's name in bodies; empty if it has none
-	query   string       // a parameter that must be there
+	query   []object     // its parameters
 	data    reflect.Type // of a successful answer; nil for one that a task was queued
 }
 
@@ -43,7 +43,15 @@ var operations = map[string]operation{
 	"PUT /delegations/":          {summary: "Change delegated roles", body: "DelegationsUpdate"},
 	"POST /delegations/":         {summary: "Add delegated roles", body: "DelegationsUpdate"},
 	"POST /delegations/delete":   {summary: "Remove delegated roles", body: "DelegationsDelete"},
-	"GET /task/":                 {summary: "Tell how a task is", query: "task_id", data: typeOf[rstuf.Task]()},
+	"GET /task/":                 {summary: "Tell how a task is", query: []object{parameter("task_id", true, object{"type": "string"})}, data: typeOf[rstuf.Task]()},
+	"GET /tasks/": {
+		summary: "List tasks, the newest first, without their details", data: typeOf[[]rstuf.Task](),
+		query: []object{parameter("limit", false, object{"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": maxTaskList + 1})},
+	},
+}
+
+func parameter(name string, required bool, schema object) object {
+	return object{"name": name, "in": "query", "required": required, "schema": schema}
 }
 
 // bodies are the shapes of the requests by name.
@@ -123,10 +131,10 @@ func (o operation) describe(tokens bool) object {
 	if o.body != "" {
 		out["requestBody"] = object{"required": true, "content": object{"application/json": object{"schema": ref(o.body)}}}
 	}
-	if o.query != "" {
-		out["parameters"] = []object{{"name": o.query, "in": "query", "required": true, "schema": object{"type": "string"}}}
+	if len(o.query) > 0 {
+		out["parameters"] = o.query
 	}
-	if o.body != "" || o.query != "" {
+	if o.body != "" || len(o.query) > 0 {
 		answers["422"] = content("the request is not as it must be", ref("Error"))
 	}
 	if tokens {
