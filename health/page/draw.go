@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -104,6 +105,48 @@ func ends(left health.Seconds) string {
 		return "over for " + (-left).String()
 	}
 	return "ends in " + left.String()
+}
+
+// newArtifacts draws how many artifacts each role lists and how many bytes they are,
+// the most bytes first; the hash bins as one.
+func newArtifacts(r *health.Report) amounts {
+	a := amounts{}
+	for _, role := range r.Roles {
+		if role.Artifacts > 0 && (r.Bins == nil || role.By != rstuf.RoleTargets) {
+			a.Bars = append(a.Bars, amount{Name: short(role.Name), Artifacts: role.Artifacts, Bytes: role.ArtifactBytes})
+		}
+	}
+	if b := r.Bins; b != nil && b.Artifacts > 0 {
+		a.Bars = append(a.Bars, amount{Name: short(b.Prefix + " (all)"), Artifacts: b.Artifacts, Bytes: b.ArtifactBytes})
+	}
+	slices.SortStableFunc(a.Bars, func(x, y amount) int {
+		return cmp.Or(cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(y.Artifacts, x.Artifacts))
+	})
+	if a.More = max(0, len(a.Bars)-mostRows); a.More > 0 {
+		a.Bars = a.Bars[:mostRows]
+	}
+	for i := range a.Bars {
+		b := &a.Bars[i]
+		b.TextY, b.Y, b.Length = i*barStep+13, i*barStep+18, 2
+		if most := a.Bars[0].Bytes; most > 0 {
+			b.Length = max(2, int(scaleX*float64(b.Bytes)/float64(most)))
+		}
+	}
+	a.Height = len(a.Bars)*barStep + 4
+	return a
+}
+
+// amounts is the picture of what the roles list: a bar for each role's bytes.
+type amounts struct {
+	Height, More int
+	Bars         []amount
+}
+
+type amount struct {
+	Y, TextY, Length int
+	Name             string
+	Artifacts        int
+	Bytes            int64
 }
 
 // state is how a role is: "over", "soon" if there is a finding about its life, or

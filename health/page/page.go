@@ -72,6 +72,7 @@ type view struct {
 	Next                    *health.Role // the role that ends first
 	Tree                    tree
 	Lives, RootLives        lives
+	Amounts                 amounts
 	Live                    bool
 	Logout                  bool
 	Ago                     health.Seconds
@@ -92,7 +93,7 @@ func newView(r *health.Report, opts Options) view {
 	if opts.Title == "" {
 		opts.Title = "Repository"
 	}
-	v := view{Report: r, Options: opts, Style: template.CSS(style), Policy: contentPolicy, Tree: newTree(r), Lives: newLives(r), RootLives: newRootLives(r)}
+	v := view{Report: r, Options: opts, Style: template.CSS(style), Policy: contentPolicy, Tree: newTree(r), Lives: newLives(r), RootLives: newRootLives(r), Amounts: newArtifacts(r)}
 	for _, f := range r.Findings {
 		switch f.Severity {
 		case health.Error:

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -284,4 +285,28 @@ func TestHandlerWaits(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	close(release)
 	first.Wait()
+}
+
+// TestAmounts: a bar for each role that lists artifacts, the most bytes first; hash
+// bins are one, and lengths that a stranger wrote do no harm.
+func TestAmounts(t *testing.T) {
+	t.Parallel()
+	draw := func(r *health.Report) string {
+		var b bytes.Buffer
+		require.NoError(t, page.Write(&b, r, page.Options{}))
+		_, picture, _ := strings.Cut(b.String(), "Artifacts and their bytes by role")
+		picture, _, _ = strings.Cut(picture, "</svg>")
+		return picture
+	}
+	roles := []health.Role{
+		{Name: "root", By: "root"}, {Name: "small", By: "targets", Artifacts: 1, ArtifactBytes: 10},
+		{Name: "<b>large", By: "targets", Artifacts: 2, ArtifactBytes: 1000},
+	}
+	picture := draw(&health.Report{Roles: roles})
+	assert.Regexp(t, `(?s)&lt;b&gt;large.*2 artifacts, 1.0 kB.*width="336".*small.*1 artifact, 10 B.*width="3"`, picture)
+	assert.NotContains(t, picture, "root")
+	picture = draw(&health.Report{Roles: roles, Bins: &health.Bins{Prefix: "bins", Artifacts: 7, ArtifactBytes: math.MaxInt64}})
+	assert.Contains(t, picture, "7 artifacts")
+	assert.NotContains(t, picture, "small")
+	assert.Empty(t, draw(&health.Report{Roles: roles[:1]}))
 }
