@@ -48,10 +48,10 @@ func newServeCommand(a *app) *cobra.Command {
 		Use:   "serve",
 		Short: "Run a whole RSTUF on one machine",
 		Long: `Run a whole RSTUF on one machine: the API at --listen, with a page at / that says
-how the repository is, and the metadata files at --metadata-listen. /docs and /openapi.json of the API's address
-say what is served. All that it
-knows is in --dir. It stops cleanly at Ctrl-C or SIGTERM, and after a crash it goes
-on where it was.
+how the repository is, and the metadata files at --metadata-listen. /docs and
+/openapi.json of the API's address say what is served. All that it knows is in
+--dir. It stops cleanly at Ctrl-C or SIGTERM, and after a crash it goes on where it
+was.
 
 The online key is opened by the URI that root names: fn:FILE is a file in
 --key-dir, hv:NAME/VERSION a key of --vault-address; for others see --key-scheme. A
