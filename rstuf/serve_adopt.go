@@ -72,11 +72,28 @@ func (c *serveCommand) adopt(ctx context.Context, cfg service.Config) error {
 	if len(done.Signing) > 0 {
 		c.note("waiting for signatures: %s", strings.Join(done.Signing, ", "))
 	}
+	if text := lostText(done.Lost); text != "" {
+		c.note("%s", text)
+	}
 	for _, note := range done.Notes {
 		c.note("%s", note)
 	}
-	c.note("artifacts that the old service had accepted and not published are in no file: add them again")
 	return nil
+}
+
+// lostText says what is in no file.
+func lostText(lost *service.Lost) string {
+	switch {
+	case lost == nil:
+		return "artifacts that the old service had accepted and not published are in no file: add them again"
+	case lost.Aside == "":
+		return "state.db was gone: what was accepted and not published is lost, and nobody knows how much: add it again"
+	case lost.Waiting < 0:
+		return "state.db was damaged and is kept as " + lost.Aside + ": what was accepted and not published is lost, and it does not tell how much: add it again"
+	case lost.Waiting == 0:
+		return "state.db was damaged and is kept as " + lost.Aside + ": nothing that was accepted waited to be published"
+	}
+	return fmt.Sprintf("state.db was damaged and is kept as %s: it had accepted %s and not published: lost, do it again", lost.Aside, quote.Count(lost.Waiting, "request"))
 }
 
 func (c *serveCommand) adoptSource(ctx context.Context) (source service.Source, err error) {

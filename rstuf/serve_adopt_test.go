@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf/service"
 )
 
 // TestServeAdopt takes over from a service that runs on, with what its API
@@ -23,15 +25,15 @@ func TestServeAdopt(t *testing.T) {
 	require.NotNil(t, s.Adopted, "the result says what was adopted")
 	assert.Equal(t, 3, s.Adopted.Expiration["bins"])
 	assert.Empty(t, s.Adopted.Notes)
-	assert.Contains(t, s.stderr.String(), "adopted "+old.Metadata+": root version 1, ")
 	out, code = command(t, dir, "artifact", "info", "a.txt", "-r", "old/root.json", "-m", s.Metadata)
 	assert.Equal(t, 0, code, out)
 	assert.Equal(t, exitDone, s.stop(t), s.stderr)
+	assert.Contains(t, s.stderr.String(), "adopted "+old.Metadata+": root version 1, ")
 	assert.Equal(t, exitDone, old.stop(t), old.stderr)
 
 	s = startServe(t, dir, append(adopt, "--dir", "folder", "--adopt", "old/metadata")...)
-	assert.Contains(t, s.stderr.String(), "these days are taken: root 365")
 	assert.Equal(t, exitDone, s.stop(t), s.stderr)
+	assert.Contains(t, s.stderr.String(), "these days are taken: root 365")
 
 	for _, test := range []struct {
 		args []string
@@ -49,4 +51,13 @@ func TestServeAdopt(t *testing.T) {
 		assert.Contains(t, out, test.says)
 		assert.NoDirExists(t, filepath.Join(dir, "x"))
 	}
+}
+
+func TestLostText(t *testing.T) {
+	t.Parallel()
+	assert.Contains(t, lostText(nil), "the old service")
+	assert.Contains(t, lostText(&service.Lost{Waiting: -1}), "was gone")
+	assert.Contains(t, lostText(&service.Lost{Waiting: -1, Aside: "x"}), "does not tell how much")
+	assert.Contains(t, lostText(&service.Lost{Aside: "x"}), "kept as x: nothing")
+	assert.Contains(t, lostText(&service.Lost{Waiting: 2, Aside: "x"}), "it had accepted 2 requests and not published")
 }

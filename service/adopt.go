@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -68,6 +66,8 @@ type Adopted struct {
 	Relisted []string `json:"relisted"`
 	// Signing are the roles that wait for signatures.
 	Signing []string `json:"signing"`
+	// Lost is set where state.db was gone or damaged beside the files.
+	Lost *Lost `json:"lost,omitempty"`
 	// Notes say what was not known, and what was taken instead.
 	Notes []string `json:"notes"`
 }
@@ -136,33 +136,14 @@ func adopt(ctx context.Context, cfg Config, source Source, disk *durable.Disk) (
 	return a.done, nil
 }
 
-// checkDatabase refuses a folder whose database knows a repository, or that of
-// a service that runs. It makes nothing.
-func (a *adoption) checkDatabase() error {
-	_, err := os.Stat(filepath.Join(a.s.cfg.Dir, "state.db"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = a.s.openDatabase()
-	}
-	if err == nil {
-		err = a.s.load()
-	}
-	if err != nil {
-		return err
-	}
-	if _, waits := a.s.queue.bootstrap(); a.s.repo.state.Bootstrap != "" || waits {
-		return fmt.Errorf("%w: state.db knows a repository and can be read: start without --adopt, or choose an empty folder for another repository", ErrNotLost)
-	}
-	return nil
-}
-
 // open makes the folder and its database where they are not there. From here on
 // the folder is changed.
 func (a *adoption) open() (err error) {
 	s := a.s
 	if s.db == nil {
+		if err := a.setAside(); err != nil {
+			return err
+		}
 		if err := s.openDatabase(); err != nil {
 			return err
 		}
@@ -187,6 +168,7 @@ func (a *adoption) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.missDatabase(ctx)
 	s.repo = a.repository(s.repo.skips)
 	if err := s.begin(ctx, names); err != nil {
 		return err
@@ -241,6 +223,7 @@ func (a *adoption) fill(ctx context.Context, p *publication) error {
 	for role := range p.next.signing {
 		a.done.Signing = append(a.done.Signing, role)
 	}
+	slices.Sort(a.done.Signing)
 	if len(a.done.Relisted) > 0 {
 		p.touch(rstuf.RoleSnapshot)
 	}

@@ -29,13 +29,17 @@ func TestCrashWhileAdopting(t *testing.T) {
 	require.True(t, origin.send("POST", "/bootstrap/", draft.Payload(), nil) && origin.send("POST", "/artifacts/", request, want))
 	require.NoError(t, origin.s.Close(t.Context()))
 	before := folderOf(t, filepath.Join(origin.dir, "metadata"))
-	for _, inPlace := range []bool{false, true} {
+	for _, where := range []string{"a new folder", "in place", "in place of a damaged state.db"} {
+		inPlace := where != "a new folder"
 		for n := 1; ; n++ {
 			r := &crashRun{T: t, dir: t.TempDir(), signers: signers, seen: map[string][]byte{}, contents: map[string]string{}, now: origin.now}
 			folder := filepath.Join(origin.dir, "metadata")
 			if inPlace {
 				folder = filepath.Join(r.dir, "metadata")
 				require.NoError(t, os.CopyFS(folder, os.DirFS(filepath.Join(origin.dir, "metadata"))))
+			}
+			if where == "in place of a damaged state.db" {
+				require.NoError(t, os.WriteFile(filepath.Join(r.dir, "state.db"), []byte("damaged"), 0o600))
 			}
 			source := Source{URL: "file://" + filepath.ToSlash(folder), Root: []byte(before["1.root.json"]), Wait: time.Nanosecond}
 			_, err := r.adopt(newCrasher(n), source)
@@ -52,7 +56,7 @@ func TestCrashWhileAdopting(t *testing.T) {
 			r.published()
 			_, err = r.adopt(newCrasher(-1), source)
 			if err != nil { // the crash came after the commit
-				require.ErrorIs(t, err, ErrNotLost, "crash %s", r.crash.at)
+				require.ErrorIs(t, err, ErrNotLost, "%s, crash %s", where, r.crash.at)
 			}
 			require.NoError(t, r.open(newCrasher(-1)), "crash %s", r.crash.at)
 			published := r.published()

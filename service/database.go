@@ -20,7 +20,7 @@ import (
 )
 
 // errDatabase is the error of a database whose pages make no sense.
-var errDatabase = errors.New("state.db is damaged: stop the service and restore it from a backup")
+var errDatabase = errors.New("state.db is damaged: stop the service and restore it from a backup, or go on from the files with rstuf serve --adopt")
 
 // database is the embedded database. Its library panics when it meets pages
 // that make no sense, or a file that somebody has cut off. That must not end
@@ -101,7 +101,7 @@ func openDatabase(dir string, disk *durable.Disk) (*database, error) {
 		return nil, lockedError(dir)
 	}
 	if err := boltcheck.File(path); err != nil {
-		return nil, fmt.Errorf("state.db is damaged: %w: restore it from a backup", err)
+		return nil, fmt.Errorf("state.db is damaged: %w: restore it from a backup, or go on from the files with rstuf serve --adopt", err)
 	}
 	db := &database{disk: disk}
 	err := db.guard(func() (err error) {
