@@ -63,7 +63,7 @@ var floors = map[string]floor{
 	"keys/exec":                            {ours: []string{".", "internal/files", "internal/quote", "keys"}},
 	"metadata":                             {ours: []string{".", "internal/canonical", "internal/quote", "internal/rules", "keys"}},
 	"repository":                           {ours: []string{".", "internal/canonical", "internal/digest", "internal/durable", "internal/files", "internal/quote", "internal/transport", "keys", "metadata"}, theirs: []string{"golang.org/x/sync", "golang.org/x/sys"}},
-	"bootstrap/firstgen":                   {ours: []string{".", "internal/rules", "internal/shape"}},
+	"bootstrap/firstgen":                   {ours: []string{".", "internal/shape", "internal/shape/requests"}},
 	"bootstrap":                            {ours: []string{".", "bootstrap/firstgen", "internal/files", "internal/wire", "keys", "metadata"}},
 	"ceremony":                             {ours: []string{".", "bootstrap/firstgen", "internal/files", "internal/quote", "keys", "metadata", "internal/rules"}, theirs: []string{"go.yaml.in/yaml/v3"}},
 	"health/event":                         {ours: []string{"internal/quote", "metadata"}},

@@ -8,7 +8,6 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/quote"
-	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
 )
 
@@ -60,9 +59,6 @@ func (d *Draft) Consequences() []string {
 func holder(id string, key rstuf.Key) string {
 	if name := key.DisplayName(); name != "" {
 		return name
-	}
-	if pub, err := keys.FromKey(key); err == nil && pub.Name() != "" {
-		return pub.Name()
 	}
 	return short(id)
 }

@@ -83,7 +83,7 @@ func (c *ceremonyCommand) questions(p *ceremony.Policy) []question {
 			field: "expirations." + role,
 			title: "days until " + role + " expires",
 			open:  func() bool { return *field(p) == 0 },
-			ask: func(ctx context.Context, t *terminal.Terminal) (err error) {
+			ask: func(ctx context.Context, t *terminal.Terminal) error {
 				days, err := askDays(ctx, t, p, role, cmp.Or(*field(p), def))
 				if err == nil {
 					*field(p) = days

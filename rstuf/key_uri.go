@@ -32,15 +32,7 @@ func (u *uriFlags) add(flags *pflag.FlagSet, dir, dirText string) {
 // is asked for.
 func (u *uriFlags) config(ctx context.Context, a *app, password *secretFlags) keys.URIConfig {
 	cfg := keys.URIConfig{Dir: u.dir, Password: func(file string) ([]byte, error) {
-		secret, err := password.get(ctx, file)
-		if err != nil || secret != nil {
-			return secret, err
-		}
-		t, err := a.ask("the password of "+file, password.hint())
-		if err != nil {
-			return nil, err
-		}
-		return t.Password(ctx, "Password of "+file)
+		return a.secret(ctx, password, file, "the password of "+file, "Password of "+file)
 	}}
 	cfg.Openers = map[string]keys.URIOpener{"exec": func(ctx context.Context, uri string, cfg keys.URIConfig) (keys.Signer, error) {
 		programs, err := a.programs(password)
@@ -80,15 +72,7 @@ func (a *app) programs(password *secretFlags) (exec.Config, error) {
 			if q.Try > 1 && password.given() {
 				return nil, fmt.Errorf("it did not take what --%s-* gave", password.name)
 			}
-			secret, err := password.get(ctx, "exec:"+q.Signer)
-			if err != nil || secret != nil {
-				return secret, err
-			}
-			t, err := a.ask("the answer", password.hint())
-			if err != nil {
-				return nil, err
-			}
-			return t.Password(ctx, "Signer "+q.Signer+" asks: "+q.Prompt)
+			return a.secret(ctx, password, "exec:"+q.Signer, "the answer", "Signer "+q.Signer+" asks: "+q.Prompt)
 		},
 	}, err
 }

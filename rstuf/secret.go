@@ -159,3 +159,17 @@ func (a *app) ask(question, instead string) (*terminal.Terminal, error) {
 	}
 	return a.term, nil
 }
+
+// secret is what the flags give for a file or a signer, else what the person
+// answers to a question.
+func (a *app) secret(ctx context.Context, flags *secretFlags, of, what, question string) ([]byte, error) {
+	secret, err := flags.get(ctx, of)
+	if err != nil || secret != nil {
+		return secret, err
+	}
+	t, err := a.ask(what, flags.hint())
+	if err != nil {
+		return nil, err
+	}
+	return t.Password(ctx, question)
+}

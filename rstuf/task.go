@@ -10,6 +10,7 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/internal/wire"
 	"github.com/spf13/cobra"
 )
 
@@ -67,8 +68,8 @@ the service still keeps. The embedded service has such a list; a deployed RSTUF
 has none.`,
 		Example: "  rstuf task list --limit 20",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 || limit > 1000 {
-				return usagef("--limit %d: want a number from 1 to 1000", limit)
+			if limit < 1 || limit > wire.MaxTasks {
+				return usagef("--limit %d: want a number from 1 to %d", limit, wire.MaxTasks)
 			}
 			api, err := a.connect()
 			if err != nil {

@@ -14,10 +14,15 @@ func Attacks() []Attack {
 // AttackNamed is the attack with this name. The test fails if there is none.
 func AttackNamed(t testing.TB, name string) Attack {
 	t.Helper()
-	all := Attacks()
-	i := slices.IndexFunc(all, func(a Attack) bool { return a.Name == name })
+	return named(t, Attacks(), func(a Attack) string { return a.Name }, name, "attack %q: see Attacks")
+}
+
+// named is the value with a name. The test fails if there is none.
+func named[V any](t testing.TB, all []V, nameOf func(V) string, name, what string) V {
+	t.Helper()
+	i := slices.IndexFunc(all, func(v V) bool { return nameOf(v) == name })
 	if i < 0 {
-		t.Fatalf("rstuftest: there is no attack %q: see Attacks", name)
+		t.Fatalf("rstuftest: there is no "+what, name)
 	}
 	return all[i]
 }

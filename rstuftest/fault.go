@@ -3,7 +3,6 @@ package rstuftest
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -91,13 +90,10 @@ func Faults() []Fault {
 // FaultNamed is the fault with this name. The test fails if there is none.
 func FaultNamed(t testing.TB, name string) Fault {
 	t.Helper()
-	all := Faults()
-	i := slices.IndexFunc(all, func(f Fault) bool { return f.Name == name })
-	if i < 0 {
-		t.Fatalf("rstuftest: there is no fault %q: see Faults", name)
-	}
-	return all[i]
+	return named(t, Faults(), faultName, name, "fault %q: see Faults")
 }
+
+func faultName(f Fault) string { return f.Name }
 
 type handler = func(b *broken, w http.ResponseWriter, r *http.Request)
 

@@ -33,13 +33,19 @@ type Publisher func(ctx context.Context, upload Upload) error
 // a subtest each, in virtual time. Known is as in [TestDownloader].
 func TestPublisher(t *testing.T, publish Publisher, known map[string]string) {
 	all := append([]Fault{{Name: "no fault", Passes: true}}, Faults()...)
+	subtests(t, all, faultName, func(t *testing.T, f Fault) error { return f.Try(t, publish) }, known)
+}
+
+// subtests tries all cases, each in a bubble of its own.
+func subtests[C any](t *testing.T, all []C, nameOf func(C) string, try func(*testing.T, C) error, known map[string]string) {
 	listed := 0
-	for _, fault := range all {
-		if _, isKnown := known[fault.Name]; isKnown {
+	for _, c := range all {
+		name := nameOf(c)
+		if _, isKnown := known[name]; isKnown {
 			listed++
 		}
-		t.Run(fault.Name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { judge(t, fault.Name, fault.Try(t, publish), known) })
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { judge(t, name, try(t, c), known) })
 		})
 	}
 	if listed < len(known) {

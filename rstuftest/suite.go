@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -41,18 +40,8 @@ type Downloader func(ctx context.Context, request Request) ([]byte, error)
 // [Attacks], a subtest each, in virtual time. Known has the subtests that are
 // known to fail, by name, with the reason; one that passes by now fails.
 func TestDownloader(t *testing.T, download Downloader, known map[string]string) {
-	listed := 0
-	for _, c := range cases() {
-		if _, isKnown := known[c.name]; isKnown {
-			listed++
-		}
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { judge(t, c.name, c.try(t, download), known) })
-		})
-	}
-	if listed < len(known) {
-		t.Errorf("%d of the known failures are no subtests", len(known)-listed)
-	}
+	subtests(t, cases(), func(c testCase) string { return c.name },
+		func(t *testing.T, c testCase) error { return c.try(t, download) }, known)
 }
 
 // Try applies the attack to a repository and a client of its own, and returns nil

@@ -46,7 +46,7 @@ var operations = map[string]operation{
 	"GET /task/":                 {summary: "Tell how a task is", query: []object{parameter("task_id", true, object{"type": "string"})}, data: typeOf[rstuf.Task]()},
 	"GET /tasks/": {
 		summary: "List tasks, the newest first, without their details", data: typeOf[[]rstuf.Task](),
-		query: []object{parameter("limit", false, object{"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": maxTaskList + 1})},
+		query: []object{parameter("limit", false, object{"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": wire.MaxTasks + 1})},
 	},
 }
 
@@ -150,18 +150,21 @@ func content(description string, schema object) object {
 	return object{"description": description, "content": object{"application/json": object{"schema": schema}}}
 }
 
-// describeAPI makes the description once: it does not change while the service
+// description is what a service says of itself, for programs and for people.
+type description struct{ openAPI, page []byte }
+
+// describeAPI makes the description, which does not change while the service
 // runs.
-func (s *Service) describeAPI(routes map[string]route) (err error) {
-	doc := openAPI(routes, s.access)
-	if s.openAPI, err = json.MarshalIndent(doc, "", "  "); err == nil {
-		s.docs, err = docsPage(doc)
+func describeAPI(routes map[string]route, a access) (d description, err error) {
+	doc := openAPI(routes, a)
+	if d.openAPI, err = json.MarshalIndent(doc, "", "  "); err == nil {
+		d.page, err = docsPage(doc)
 	}
-	return err
+	return d, err
 }
 
-// serveDescription serves what is made already.
-func (s *Service) serveDescription(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {
+// serveDescription serves /openapi.json and /docs.
+func (s *Service) serveDescription(w http.ResponseWriter, r *http.Request) {
 	refused := s.origin.check(r)
 	if refused == nil && s.access.disabled.has(http.MethodGet, r.URL.Path) {
 		a := message(http.StatusNotFound, "Not Found")
@@ -171,7 +174,17 @@ func (s *Service) serveDescription(w http.ResponseWriter, r *http.Request, conte
 		writeJSON(w, refused.status, refused.body)
 		return
 	}
+	d, err := s.describe()
+	if err != nil {
+		a := s.unavailable(err)
+		writeJSON(w, a.status, a.body)
+		return
+	}
 	setDocsHeader(w.Header())
+	contentType, body := "application/json", d.openAPI
+	if r.URL.Path == "/docs" {
+		contentType, body = "text/html; charset=utf-8", d.page
+	}
 	w.Header().Set("Content-Type", contentType)
 	w.Write(body) // an error means that the client is gone
 }

@@ -29,10 +29,8 @@ func (s *Service) serveOperators(w http.ResponseWriter, r *http.Request) bool {
 		} else {
 			writeText(w, http.StatusOK, s.metricsText())
 		}
-	case "/openapi.json":
-		s.serveDescription(w, r, "application/json", s.openAPI)
-	case "/docs":
-		s.serveDescription(w, r, "text/html; charset=utf-8", s.docs)
+	case "/openapi.json", "/docs":
+		s.serveDescription(w, r)
 	case "/fsck":
 		s.serveCheck(w, r)
 	default:

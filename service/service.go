@@ -33,8 +33,8 @@ type Service struct {
 	metrics  metrics
 	events   *teller
 	handler  http.Handler
-	openAPI  []byte // the description of the API
-	docs     []byte // the same for people
+	// describe makes the description of the API, once it is asked for.
+	describe func() (description, error)
 
 	checking sync.Mutex         // held by the one check that is asked for over HTTP
 	stop     context.CancelFunc // ends the publisher, once the queue is empty or at once
@@ -74,9 +74,7 @@ func (s *Service) run(ctx context.Context) (_ *Service, err error) {
 	if s.access, err = newAccess(s.cfg, routes); err != nil {
 		return nil, err
 	}
-	if err := s.describeAPI(routes); err != nil {
-		return nil, err
-	}
+	s.describe = sync.OnceValues(func() (description, error) { return describeAPI(routes, s.access) })
 	s.handler = s.newHandler(routes)
 	if err := s.openDatabase(); err != nil {
 		return nil, err

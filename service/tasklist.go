@@ -11,11 +11,8 @@ import (
 	"example.org/rstuf/internal/wire"
 )
 
-// Bounds of a list of tasks.
-const (
-	defaultTaskList = 100
-	maxTaskList     = 1000
-)
+// defaultTaskList is how many tasks are listed where nobody says how many.
+const defaultTaskList = 100
 
 // getTasks lists tasks, the newest first, without their details: those that have
 // not ended, then those whose results are kept. A deployed RSTUF has no such
@@ -24,10 +21,10 @@ func (s *Service) getTasks(r *http.Request) answer {
 	limit := defaultTaskList
 	if text := r.URL.Query().Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxTaskList {
+		if err != nil || n < 1 || n > wire.MaxTasks {
 			return invalid(rstuf.ValidationError{{
 				Type: "value_error", Loc: []any{"query", "limit"}, Input: input(text),
-				Msg: "Value error, it must be a number from 1 to " + strconv.Itoa(maxTaskList),
+				Msg: "Value error, it must be a number from 1 to " + strconv.Itoa(wire.MaxTasks),
 			}})
 		}
 		limit = n

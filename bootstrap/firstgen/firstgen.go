@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"example.org/rstuf"
-	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/internal/shape"
+	"example.org/rstuf/internal/shape/requests"
 )
 
 // Payload is the body of POST /bootstrap/ in the first releases.
@@ -39,28 +39,23 @@ type Services struct {
 	TargetsOnlineKey bool   `json:"targets_online_key"`
 }
 
-var (
-	zero, one, most = int64(0), int64(rules.MinHashBins - 1), int64(rules.MaxHashBins + 1)
-	tooLong, minus  = int64(rules.MaxExpiration + 1), int64(-1)
-
-	daysShape    = &shape.Shape{Kind: shape.Int, Gt: &zero, Lt: &tooLong}
-	payloadShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-		shape.Required("settings", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-			shape.Required("expiration", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-				shape.Required(rstuf.RoleRoot, daysShape), shape.Required(rstuf.RoleTargets, daysShape), shape.Required(rstuf.RoleSnapshot, daysShape),
-				shape.Required(rstuf.RoleTimestamp, daysShape), shape.Required(rstuf.RoleBins, daysShape),
-			}}),
-			shape.Required("services", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-				shape.Required("number_of_delegated_bins", &shape.Shape{Kind: shape.Int, Gt: &one, Lt: &most}),
-				shape.Required("targets_base_url", &shape.Shape{Kind: shape.String}),
-				shape.Required("targets_online_key", &shape.Shape{Kind: shape.Bool}),
-			}}),
+var payloadShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+	shape.Required("settings", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+		shape.Required("expiration", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+			shape.Required(rstuf.RoleRoot, requests.Days), shape.Required(rstuf.RoleTargets, requests.Days),
+			shape.Required(rstuf.RoleSnapshot, requests.Days), shape.Required(rstuf.RoleTimestamp, requests.Days),
+			shape.Required(rstuf.RoleBins, requests.Days),
 		}}),
-		// what stands in it is checked as today's
-		shape.Required("metadata", &shape.Shape{Kind: shape.OpenObject, Elem: &shape.Shape{Kind: shape.Any}, Exact: true}),
-		shape.Optional("timeout", &shape.Shape{Kind: shape.Int, Nullable: true, Gt: &minus}),
-	}}
-)
+		shape.Required("services", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
+			shape.Required("number_of_delegated_bins", requests.HashBins),
+			shape.Required("targets_base_url", &shape.Shape{Kind: shape.String}),
+			shape.Required("targets_online_key", &shape.Shape{Kind: shape.Bool}),
+		}}),
+	}}),
+	// what stands in it is checked as today's
+	shape.Required("metadata", &shape.Shape{Kind: shape.OpenObject, Elem: &shape.Shape{Kind: shape.Any}, Exact: true}),
+	shape.Optional("timeout", requests.Timeout),
+}}
 
 // Is tells whether a body has the form of the first generation: its settings
 // hold "services" or "expiration", and no "roles".

@@ -74,7 +74,7 @@ func newTree(r *health.Report) tree {
 		}
 	}
 	if b := r.Bins; b != nil {
-		text := fmt.Sprintf("%s, %s seen", count(b.Count, "hash bin"), fmt.Sprint(b.Seen))
+		text := fmt.Sprintf("%s, %s seen", quote.Count(b.Count, "hash bin"), fmt.Sprint(b.Seen))
 		state := "well"
 		if b.Seen > 0 {
 			text += ", the first ends in " + b.First.Left.String()
@@ -97,7 +97,7 @@ func says(role health.Role) string {
 	if role.Online {
 		who = "online key"
 	}
-	return fmt.Sprintf("%d of %s (%s), %s", role.Threshold, count(role.Keys, "key"), who, ends(role.Left))
+	return fmt.Sprintf("%d of %s (%s), %s", role.Threshold, quote.Count(role.Keys, "key"), who, ends(role.Left))
 }
 
 func ends(left health.Seconds) string {

@@ -35,7 +35,7 @@ var (
 	loginText string
 
 	page = template.Must(template.New("page").Funcs(template.FuncMap{
-		"line": func(v any) string { return quote.Line(fmt.Sprint(v)) }, "date": date, "percent": percent, "bytes": size, "count": count,
+		"line": func(v any) string { return quote.Line(fmt.Sprint(v)) }, "date": date, "percent": percent, "bytes": size, "count": quote.Count[int],
 	}).Parse(text))
 )
 
@@ -189,11 +189,4 @@ func size(n any) (string, error) {
 		return fmt.Sprintf("%.1f MB", f/k/k), nil
 	}
 	return fmt.Sprintf("%.1f GB", f/k/k/k), nil
-}
-
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -25,6 +25,9 @@ const (
 	BootstrapFinished = "finished" // the repository exists
 )
 
+// MaxTasks is how many tasks GET /tasks/ lists at most.
+const MaxTasks = 1000
+
 // What tasks do, as their results name it.
 const (
 	TaskAddArtifacts       = "add_artifacts"

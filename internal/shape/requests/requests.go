@@ -21,9 +21,14 @@ var (
 	optObject     = &shape.Shape{Kind: shape.OpenObject, Elem: anyShape, Nullable: true}
 	stringsShape  = &shape.Shape{Kind: shape.List, Elem: stringShape}
 	optStrings    = &shape.Shape{Kind: shape.List, Elem: stringShape, Nullable: true}
-	daysShape     = &shape.Shape{Kind: shape.Int, Gt: bound(0), Lt: bound(rules.MaxExpiration + 1)}
 	keyMapShape   = &shape.Shape{Kind: shape.OpenObject, Elem: Key}
 	roleListShape = &shape.Shape{Kind: shape.List, Elem: delegatedRoleShape}
+
+	// Days is the life of a role, HashBins the number of bins, and Timeout that
+	// of a bootstrap in seconds.
+	Days     = &shape.Shape{Kind: shape.Int, Gt: bound(0), Lt: bound(rules.MaxExpiration + 1)}
+	HashBins = &shape.Shape{Kind: shape.Int, Gt: bound(rules.MinHashBins - 1), Lt: bound(rules.MaxHashBins + 1)}
+	Timeout  = &shape.Shape{Kind: shape.Int, Nullable: true, Gt: bound(-1)}
 
 	Key = &shape.Shape{Kind: shape.OpenFields, Fields: []shape.Field{
 		shape.Required("keytype", stringShape),
@@ -41,7 +46,7 @@ var (
 		shape.Required("threshold", &shape.Shape{Kind: shape.Int, Gt: bound(0)}),
 		shape.Required("paths", &shape.Shape{Kind: shape.List, Elem: stringShape, MinItems: 1}),
 		shape.Optional("path_hash_prefixes", optStrings),
-		shape.Required("x-rstuf-expire-policy", daysShape),
+		shape.Required("x-rstuf-expire-policy", Days),
 	}}
 
 	Delegations = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
@@ -73,7 +78,7 @@ var (
 
 	rootMetadataShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("root", RootDocument)}}
 
-	roleShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("expiration", daysShape)}}
+	roleShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("expiration", Days)}}
 
 	rolesShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
 		shape.Required("root", roleShape),
@@ -81,8 +86,8 @@ var (
 		shape.Required("snapshot", roleShape),
 		shape.Required("timestamp", roleShape),
 		shape.Optional("bins", &shape.Shape{Kind: shape.Object, Nullable: true, Fields: []shape.Field{
-			shape.Required("expiration", daysShape),
-			shape.Required("number_of_delegated_bins", &shape.Shape{Kind: shape.Int, Gt: bound(rules.MinHashBins - 1), Lt: bound(rules.MaxHashBins + 1)}),
+			shape.Required("expiration", Days),
+			shape.Required("number_of_delegated_bins", HashBins),
 		}}),
 		shape.Optional("delegations", &shape.Shape{Kind: shape.Object, Nullable: true, Fields: Delegations.Fields}),
 	}}
@@ -90,7 +95,7 @@ var (
 	Bootstrap = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
 		shape.Required("settings", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{shape.Required("roles", rolesShape)}}),
 		shape.Required("metadata", rootMetadataShape),
-		shape.Optional("timeout", &shape.Shape{Kind: shape.Int, Nullable: true, Gt: bound(-1)}),
+		shape.Optional("timeout", Timeout),
 	}}
 
 	artifactShape = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
@@ -115,7 +120,7 @@ var (
 
 	SettingsUpdate = &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
 		shape.Required("settings", &shape.Shape{Kind: shape.Object, Fields: []shape.Field{
-			shape.Required("expiration", &shape.Shape{Kind: shape.OpenObject, Elem: daysShape}),
+			shape.Required("expiration", &shape.Shape{Kind: shape.OpenObject, Elem: Days}),
 		}}),
 	}}
 
