@@ -72,13 +72,14 @@ var floors = map[string]floor{
 	"service/internal/boltcheck":           {},
 	"service":                              {ours: []string{".", "repository", "bootstrap/firstgen", "health/event", "internal/shape", "internal/shape/requests", "internal/wire", "internal/canonical", "internal/durable", "internal/origin", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
 	"internal/tuftest":                     {ours: []string{".", "keys", "metadata", "repository"}},
-	"rstuf": {
+	"rstuf/internal/cmd": {
 		ours: []string{
 			".", "bootstrap", "ceremony", "client", "health", "health/page", "internal/files", "internal/origin", "keys", "keys/exec", "keys/vault", "metadata",
 			"internal/quote", "internal/rules", "internal/transport", "internal/wire", "repository", "rstuf/internal/config", "rstuf/internal/terminal", "service",
 		},
 		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),
 	},
+	"rstuf":                {ours: []string{"rstuf/internal/cmd"}},
 	"rstuftest":            {ours: []string{".", "ceremony", "client", "internal/testpipes", "internal/wire", "keys", "metadata", "repository", "service"}},
 	"gotuf":                {ours: []string{"internal/transport", "keys", "metadata", "repository"}, theirs: slices.Concat(sigstore, gotuf)},
 	"service/soak/mutate":  {},

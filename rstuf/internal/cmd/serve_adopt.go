@@ -1,0 +1,168 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"example.org/rstuf/client"
+	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/service"
+)
+
+// adoptFlags say which repository serve takes over.
+type adoptFlags struct {
+	source, root, api string
+	token             secretFlags
+	wait              time.Duration
+	lives             []string
+	expired           bool
+}
+
+func (f *adoptFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.source, "adopt", "", "first take over the repository whose metadata is in a `FOLDER` or at a URL; --dir must hold none")
+	flags.StringVar(&f.root, "root", "", "with --adopt: the root to trust, a `FILE` that came by a safe way")
+	flags.StringVar(&f.api, "adopt-api", "", "with --adopt: `URL` of the old service's API, asked for what files do not tell")
+	f.token.add(flags, "adopt-token", "the bearer token of --adopt-api")
+	flags.DurationVar(&f.wait, "adopt-wait", 10*time.Second, "with --adopt: how long timestamp.json must stand still, `TIME`")
+	flags.StringArrayVar(&f.lives, "adopt-life", nil, "with --adopt: a role's life in days, `ROLE=DAYS`, bins for all hash bins; may be repeated")
+	flags.BoolVar(&f.expired, "adopt-expired-unsafe", false, "with --adopt: take what has expired too, and sign it anew; it may be an old copy")
+}
+
+// check refuses flags that do not go together.
+func (f *adoptFlags) check() error {
+	if f.source != "" && f.root == "" {
+		return usagef("--adopt needs --root FILE: all is verified from a root that came by a safe way")
+	}
+	if f.source == "" && (f.root != "" || f.api != "" || len(f.lives) > 0 || f.expired) {
+		return usagef("--root and --adopt-… go with --adopt SOURCE")
+	}
+	if f.wait <= 0 {
+		return usagef("--adopt-wait: give a time above 0")
+	}
+	return nil
+}
+
+// adopt takes over a repository, if the flags name one.
+func (c *serveCommand) adopt(ctx context.Context, cfg service.Config) error {
+	f := &c.adoption
+	if err := f.check(); err != nil || f.source == "" {
+		return err
+	}
+	source, err := c.adoptSource(ctx)
+	if err != nil {
+		return err
+	}
+	c.progress("reading %s, and again in %s", quote.Word(f.source), f.wait)
+	done, err := service.Adopt(ctx, cfg, source)
+	if err != nil {
+		return err
+	}
+	c.adopted = done
+	c.note("adopted %s: root version %d, %s, published by timestamp version %d", quote.Word(f.source), done.Root, quote.Count(done.Roles, "role"), done.Timestamp)
+	if len(done.Relisted) > 0 {
+		c.note("listed again for clients that had seen them: %s", strings.Join(done.Relisted, ", "))
+	}
+	if len(done.Signing) > 0 {
+		c.note("waiting for signatures: %s", strings.Join(done.Signing, ", "))
+	}
+	if text := lostText(done.Lost); text != "" {
+		c.note("%s", text)
+	}
+	for _, note := range done.Notes {
+		c.note("%s", note)
+	}
+	return nil
+}
+
+// lostText says what is in no file.
+func lostText(lost *service.Lost) string {
+	switch {
+	case lost == nil:
+		return "artifacts that the old service had accepted and not published are in no file: add them again"
+	case lost.Aside == "":
+		return "state.db was gone: what was accepted and not published is lost, and nobody knows how much: add it again"
+	case lost.Waiting < 0:
+		return "state.db was damaged and is kept as " + lost.Aside + ": what was accepted and not published is lost, and it does not tell how much: add it again"
+	case lost.Waiting == 0:
+		return "state.db was damaged and is kept as " + lost.Aside + ": nothing that was accepted waited to be published"
+	}
+	return fmt.Sprintf("state.db was damaged and is kept as %s: it had accepted %s and not published: lost, do it again", lost.Aside, quote.Count(lost.Waiting, "request"))
+}
+
+func (c *serveCommand) adoptSource(ctx context.Context) (source service.Source, err error) {
+	f := &c.adoption
+	source = service.Source{Wait: f.wait, AllowExpiredUnsafe: f.expired}
+	if source.URL, err = folderURL(f.source); err != nil {
+		return source, err
+	}
+	if source.HTTP, err = c.fileServers(); err != nil {
+		return source, err
+	}
+	if source.Root, err = c.readRoot(ctx, f.root); err != nil {
+		return source, err
+	}
+	if source.Expiration, err = parseLives(f.lives); err != nil {
+		return source, err
+	}
+	if f.api == "" {
+		return source, nil
+	}
+	token, err := f.token.get(ctx, "")
+	if err != nil {
+		return source, err
+	}
+	cfg := client.Config{UserAgent: "rstuf/" + version()}
+	if token != nil {
+		cfg.Token = func(context.Context) (string, error) { return string(token), nil }
+	}
+	api, err := client.New(f.api, cfg)
+	if err != nil {
+		return source, usage(err)
+	}
+	if source.Settings, err = api.Settings(ctx); err != nil {
+		return source, fmt.Errorf("--adopt-api: %w", err)
+	}
+	pending, err := api.Pending(ctx)
+	if err != nil {
+		return source, fmt.Errorf("--adopt-api: %w", err)
+	}
+	source.Pending = &pending
+	return source, nil
+}
+
+// folderURL is the URL of a folder, which may be one already.
+func folderURL(source string) (string, error) {
+	if strings.Contains(source, "://") {
+		return source, nil
+	}
+	path, err := filepath.Abs(source)
+	if err != nil {
+		return "", err
+	}
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") { // a drive
+		path = "/" + path
+	}
+	return (&url.URL{Scheme: "file", Path: path}).String(), nil
+}
+
+// parseLives reads ROLE=DAYS.
+func parseLives(texts []string) (map[string]int, error) {
+	lives := map[string]int{}
+	for _, text := range texts {
+		role, number, _ := strings.Cut(text, "=")
+		days, err := strconv.Atoi(number)
+		if _, twice := lives[role]; err != nil || role == "" || twice {
+			return nil, usagef("--adopt-life %s: give ROLE=DAYS, each role once", quote.Word(text))
+		}
+		lives[role] = days
+	}
+	return lives, nil
+}

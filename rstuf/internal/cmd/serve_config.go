@@ -1,0 +1,59 @@
+package cmd
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"example.org/rstuf/service"
+)
+
+// serviceFlags say where a service's repository and its online key are.
+type serviceFlags struct {
+	dir                 string
+	uris                uriFlags
+	schemes, onlineKeys []string
+	password            secretFlags
+}
+
+func (r *serviceFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&r.dir, "dir", "rstuf-data", "`FOLDER` of the repository; serve makes it if it does not exist")
+	r.uris.add(flags, "", " (default DIR/keys)")
+	flags.StringArrayVar(&r.schemes, "key-scheme", nil, "open online keys of this `SCHEME`, such as file2, when root names one; may be repeated")
+	flags.StringArrayVar(&r.onlineKeys, "online-key", nil, "an online key, `FILE` or URI; may be repeated, for a change of keys")
+	r.password.add(flags, "password", "the password of --online-key and of files in --key-dir")
+}
+
+func (r *serviceFlags) setDefaults() {
+	if r.uris.dir == "" {
+		r.uris.dir = filepath.Join(r.dir, "keys")
+	}
+}
+
+// config is the service's configuration as far as these flags say it. Online
+// keys are opened.
+func (r *serviceFlags) config(ctx context.Context, a *app) (service.Config, error) {
+	r.setDefaults()
+	cfg := service.Config{
+		Dir:    r.dir,
+		Keys:   r.uris.config(ctx, a, &r.password),
+		Logger: slog.New(slog.NewTextHandler(a.stderr, nil)),
+	}
+	cfg.Keys.Schemes = append(slices.Clone(r.schemes), "fn")
+	for scheme := range cfg.Keys.Openers {
+		if scheme != "exec" { // whoever writes a payload would choose a program: --key-scheme or --online-key say that one may be run
+			cfg.Keys.Schemes = append(cfg.Keys.Schemes, scheme)
+		}
+	}
+	for _, name := range r.onlineKeys {
+		signer, err := a.signer(ctx, name, &r.uris, &r.password)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.OnlineKeys = append(cfg.OnlineKeys, signer)
+	}
+	return cfg, nil
+}
