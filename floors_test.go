@@ -104,6 +104,7 @@ var floors = map[string]floor{
 	"keys/kms/aws":              {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
 	"keys/kms/azure":            {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
 	"keys/kms/gcp":              {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore", "google.golang.org/api"}},
+	"keys/sigstore":             {ours: []string{"internal/quote", "keys"}, theirs: []string{"github.com/sigstore/sigstore-go"}},
 	"keys/vault/enginetest":     {},
 	"signers/pkcs11":            {ours: []string{"keys", "keys/exec"}, theirs: []string{"github.com/miekg/pkcs11", "golang.org/x/term"}},
 	"service/bucket":            {ours: []string{"internal/quote", "metadata", "service"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},

@@ -84,7 +84,7 @@ func (k *Key) UnmarshalJSON(data []byte) error {
 // Signature is one entry of a metadata envelope's signatures.
 type Signature struct {
 	KeyID string `json:"keyid"`
-	// Sig is lower-case hex; empty where Bundle stands in for it.
+	// Sig is lower-case hex; beside a Bundle the signature in it in base64, or empty.
 	Sig string `json:"sig"`
 	// Bundle is a Sigstore bundle, carried unchanged.
 	Bundle json.RawMessage `json:"bundle,omitempty"`

@@ -183,8 +183,9 @@ func (d *Draft) Sign(ctx context.Context, signer keys.Signer) error {
 
 // AddSignature adds a signature that was made elsewhere, after checking that
 // it is right and by a key that counts, under each id that the key has. Nothing
-// changes if it is not. The signature of a Sigstore key can't be checked here
-// and is refused ([keys.ErrUnverifiable]).
+// changes if it is not. The signature of a Sigstore key is
+// refused ([keys.ErrUnverifiable]) if the program has no verifier for it: see
+// [keys.RegisterSigstore].
 func (d *Draft) AddSignature(sig rstuf.Signature) error {
 	if d.empty() {
 		return errEmptyDraft

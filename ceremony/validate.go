@@ -207,7 +207,7 @@ func (p Policy) checkFirstGeneration(found *problems) {
 		found.add("first generation: it has hash bins only, no delegations")
 	}
 	for _, key := range p.RootKeys {
-		if key.ID() != "" && !key.Verifiable() || key.PostQuantum() {
+		if key.ID() != "" && key.Crypto() == nil || key.PostQuantum() {
 			found.add("first generation: it does not know the key type of root key %s", key)
 		}
 	}

@@ -17,7 +17,8 @@ import (
 
 // FromKey takes a key object of a TUF document as it is. Kinds of keys that
 // are not known here, and Sigstore keys, are accepted: their signatures give
-// [ErrUnverifiable]. A known kind with a malformed, weak or mismatched public
+// [ErrUnverifiable], those of Sigstore keys unless there is a verifier
+// ([RegisterSigstore]). A known kind with a malformed, weak or mismatched public
 // value is an error.
 func FromKey(k rstuf.Key) (Public, error) {
 	id, err := KeyID(k)
@@ -109,7 +110,7 @@ func parseKnownPublic(k rstuf.Key) (crypto.PublicKey, error) {
 
 // Sigstore makes a key of the kind sigstore-oidc: whoever can log in as identity
 // at issuer. Its signatures are Sigstore bundles, which are carried unchanged;
-// [Public.Verify] gives [ErrUnverifiable]. RSTUF names such a key by its
+// [Public.Verify] gives [ErrUnverifiable] before [RegisterSigstore]. RSTUF names such a key by its
 // identity. An empty identity or issuer gives the zero key.
 func Sigstore(identity, issuer, name string) Public {
 	k := rstuf.Key{

@@ -69,7 +69,10 @@ func (p Public) HasID(id string) bool {
 func (p Public) Name() string { return p.key.DisplayName() }
 
 // Verifiable reports whether [Public.Verify] can check this key's signatures.
-func (p Public) Verifiable() bool { return p.crypto != nil }
+// It can check those of Sigstore keys after [RegisterSigstore].
+func (p Public) Verifiable() bool {
+	return p.crypto != nil || p.IsSigstore() && sigstoreVerifier.Load() != nil
+}
 
 // Key is the key object as it goes into metadata, with name and URI. The
 // caller may change it.
@@ -81,8 +84,8 @@ func (p Public) Key() rstuf.Key {
 }
 
 // Crypto is the key for Go's crypto packages: an ed25519.PublicKey,
-// *ecdsa.PublicKey or *rsa.PublicKey, or filippo.io/mldsa's *PublicKey; nil if it
-// is not [Public.Verifiable].
+// *ecdsa.PublicKey or *rsa.PublicKey, or filippo.io/mldsa's *PublicKey; nil for a
+// Sigstore key and a kind that is not known here.
 func (p Public) Crypto() crypto.PublicKey { return p.crypto }
 
 // WithName returns the key with another display name (x-rstuf-key-name).
@@ -221,7 +224,8 @@ func ecdsaScheme(curve elliptic.Curve) string {
 
 // Verify checks a raw signature over a message. It gives [ErrBadSignature] if
 // the signature is wrong and [ErrUnverifiable] if this kind of key cannot be
-// checked here. RSA takes any PSS salt length.
+// checked here. RSA takes any PSS salt length. The signature of a Sigstore key
+// is its bundle, in JSON.
 func (p Public) Verify(message, sig []byte) error {
 	ok := false
 	switch pub := p.crypto.(type) {
@@ -237,6 +241,9 @@ func (p Public) Verify(message, sig []byte) error {
 		_, message := p.digest(message)
 		ok = mldsa.Verify(pub, message, sig, nil) == nil
 	default:
+		if p.IsSigstore() {
+			return p.verifySigstore(message, sig)
+		}
 		if p.id == "" {
 			return fmt.Errorf("verify with an empty key: %w", ErrUnverifiable)
 		}

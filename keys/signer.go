@@ -15,7 +15,8 @@ type Signer interface {
 	// Public is the key that verifies the signatures.
 	Public() Public
 	// Sign returns the raw signature bytes over the message, which is what
-	// metadata carries in hex. The signature has been verified.
+	// metadata carries in hex, or the bundle in JSON if it is a Sigstore key. The
+	// signature has been verified.
 	Sign(ctx context.Context, message []byte) ([]byte, error)
 }
 

@@ -167,7 +167,7 @@ func OnlineKey(root *Root) (keys.Public, error) {
 	if err != nil {
 		return keys.Public{}, atField("keys", fmt.Errorf("the online key: %w", err))
 	}
-	if !online.Verifiable() {
+	if online.Crypto() == nil {
 		return keys.Public{}, atField("keys", fmt.Errorf("the online key %s is of type %s, which cannot sign online", online, object.KeyType))
 	}
 	for _, rootID := range root.Roles[rstuf.RoleRoot].KeyIDs {

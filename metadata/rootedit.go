@@ -144,7 +144,7 @@ func (root *Root) SetOnlineKey(key keys.Public) error {
 	if key.ID() == "" {
 		return errors.New("set online key: the key is empty")
 	}
-	if !key.Verifiable() {
+	if key.Crypto() == nil {
 		return fmt.Errorf("set online key: %s is of type %s, which cannot sign online", key, key.Key().KeyType)
 	}
 	for _, id := range root.Roles[rstuf.RoleRoot].KeyIDs {

@@ -3,7 +3,6 @@ package metadata
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +40,11 @@ func (d *Document) SignAs(ctx context.Context, signer keys.Signer, ids ...string
 	if err != nil {
 		return fmt.Errorf("sign %s version %d: %w", d.typ, d.version, err)
 	}
-	return d.put(rstuf.Signature{Sig: hex.EncodeToString(sig)}, ids...)
+	made, err := newSignature(signer.Public(), sig)
+	if err != nil {
+		return fmt.Errorf("sign %s version %d: %w", d.typ, d.version, err)
+	}
+	return d.put(made, ids...)
 }
 
 // SignFor signs for roles, such as the old and the new root ([RootSigners]):
@@ -63,7 +66,12 @@ func (d *Document) SignFor(ctx context.Context, signer keys.Signer, by ...Delega
 	if err != nil {
 		return fmt.Errorf("sign %s version %d: %w", d.typ, d.version, err)
 	}
-	return d.AddSignatureFor(rstuf.Signature{KeyID: ids[0], Sig: hex.EncodeToString(sig)}, by...)
+	made, err := newSignature(signer.Public(), sig)
+	if err != nil {
+		return fmt.Errorf("sign %s version %d: %w", d.typ, d.version, err)
+	}
+	made.KeyID = ids[0]
+	return d.AddSignatureFor(made, by...)
 }
 
 // AddSignature adds a signature that somebody made elsewhere, in place of one
@@ -104,7 +112,8 @@ func (d *Document) AddSignatureFor(sig rstuf.Signature, by ...Delegation) error 
 
 // CheckSignatures checks that every signature of a document is right and by a
 // key of one of these roles ([ErrNotSigner], [keys.ErrBadSignature]). Those
-// that cannot be checked, which are those of Sigstore, pass. It does not ask
+// that cannot be checked ([keys.ErrUnverifiable]), such as those of Sigstore in a
+// program that has no verifier for them, pass. It does not ask
 // whether there are enough, or any: see [Delegation.Verify].
 func (d *Document) CheckSignatures(by ...Delegation) error {
 	if d.empty() {
@@ -112,26 +121,14 @@ func (d *Document) CheckSignatures(by ...Delegation) error {
 	}
 	for _, sig := range d.Signatures() {
 		key, err := signerKey(sig.KeyID, by)
-		if err == nil && key.Verifiable() {
+		if err == nil {
 			err = verify(d.canonical, sig, key)
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, keys.ErrUnverifiable) {
 			return fmt.Errorf("signatures of %s version %d: %w", d.typ, d.version, err)
 		}
 	}
 	return nil
-}
-
-// verify checks one signature over a message.
-func verify(message []byte, sig rstuf.Signature, key keys.Public) error {
-	if !key.Verifiable() {
-		return key.Verify(message, nil) // says what kind of key it is
-	}
-	raw, err := hex.DecodeString(sig.Sig)
-	if err != nil {
-		return fmt.Errorf("signature by key %s: %w: it is not hex", key, keys.ErrBadSignature)
-	}
-	return key.Verify(message, raw)
 }
 
 // put writes a signature into the list and into the file, under each id.

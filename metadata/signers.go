@@ -145,7 +145,7 @@ func (p *parsedKeys) get(id string, object rstuf.Key) (parsedKey, error) {
 		return parsedKey{}, err
 	}
 	parsed := parsedKey{key, key.Identity(), from}
-	if p != nil && key.Verifiable() { // other kinds may differ in more than this
+	if p != nil && key.Crypto() != nil { // other kinds may differ in more than this
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.byID == nil {

@@ -66,7 +66,7 @@ func NewEnvelopeVerifier(threshold int, pubs ...keys.Public) (*dsse.EnvelopeVeri
 }
 
 func newVerifier(pub keys.Public) (verifier, error) {
-	if !pub.Verifiable() {
+	if pub.Crypto() == nil {
 		return verifier{}, fmt.Errorf("dsse: key %s: %w", pub, keys.ErrUnverifiable)
 	}
 	return verifier{pub}, nil

@@ -131,7 +131,7 @@ func (p program) public(ctx context.Context) (keys.Public, error) {
 	if err != nil {
 		return keys.Public{}, p.errorf("its public key: %w", err)
 	}
-	if !pub.Verifiable() {
+	if pub.Crypto() == nil {
 		return keys.Public{}, p.errorf("its public key, %s/%s: %w", a.Key.KeyType, a.Key.Scheme, keys.ErrUnverifiable)
 	}
 	return pub, nil
