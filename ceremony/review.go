@@ -61,6 +61,7 @@ func (d *Draft) Review(now time.Time) Review {
 		d.reviewTargets(&r)
 	}
 	d.reviewPostQuantum(&r)
+	d.reviewSigstore(&r)
 	d.reviewTrust(&r, now)
 	return r
 }
