@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // acceptance is a request on its way to the disk.
@@ -36,7 +34,7 @@ func (q *queue) accept(ctx context.Context, id taskID, r record) error {
 	case !q.reserve(cost):
 		return errFull
 	}
-	err := q.store(ctx, &acceptance{id, r, cost, seal(r), make(chan error, 1)})
+	err := q.send(ctx, &acceptance{id, r, cost, seal(r), make(chan error, 1)})
 	if err != nil {
 		q.release(cost)
 	}
@@ -60,7 +58,7 @@ func (q *queue) release(size int64) {
 	q.bytes -= size
 }
 
-func (q *queue) store(ctx context.Context, a *acceptance) error {
+func (q *queue) send(ctx context.Context, a *acceptance) error {
 	select {
 	case q.incoming <- a:
 		return <-a.done
@@ -99,16 +97,11 @@ func (q *queue) run() {
 }
 
 func (q *queue) write(batch []*acceptance) {
-	err := q.db.commit(func(tx *bolt.Tx) error {
-		bucket := tx.Bucket(bucketQueue)
-		bucket.FillPercent = 1 // ids ascend
-		for _, a := range batch {
-			if err := bucket.Put(a.id[:], a.sealed); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var c changes
+	for _, a := range batch {
+		c.put(TableQueue, a.id.key(), a.sealed)
+	}
+	err := q.store.Write(context.Background(), c)
 	if err != nil {
 		err = fmt.Errorf("the request could not be stored: %w", err)
 		q.log.Error("requests refused", "error", err)

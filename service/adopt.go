@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"example.org/rstuf"
 	"example.org/rstuf/internal/durable"
 	"example.org/rstuf/metadata"
@@ -114,11 +112,11 @@ func adopt(ctx context.Context, cfg Config, source Source, disk *durable.Disk) (
 	setDefault(&source.Wait, defaultWait)
 	a := &adoption{s: newService(cfg, disk), source: source, done: &Adopted{Relisted: []string{}, Signing: []string{}, Notes: []string{}}}
 	defer func() {
-		if a.s.db != nil {
-			err = errors.Join(err, a.s.db.Close())
+		if a.s.store != nil {
+			err = errors.Join(err, a.s.store.Close())
 		}
 	}()
-	if err := a.checkDatabase(); err != nil {
+	if err := a.checkDatabase(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.read(ctx); err != nil {
@@ -127,7 +125,7 @@ func adopt(ctx context.Context, cfg Config, source Source, disk *durable.Disk) (
 	if err := a.settle(); err != nil {
 		return nil, err
 	}
-	if err := a.open(); err != nil {
+	if err := a.open(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.publish(ctx); err != nil {
@@ -138,16 +136,16 @@ func adopt(ctx context.Context, cfg Config, source Source, disk *durable.Disk) (
 
 // open makes the folder and its database where they are not there. From here on
 // the folder is changed.
-func (a *adoption) open() (err error) {
+func (a *adoption) open(ctx context.Context) (err error) {
 	s := a.s
-	if s.db == nil {
+	if s.store == nil {
 		if err := a.setAside(); err != nil {
 			return err
 		}
 		if err := s.openDatabase(); err != nil {
 			return err
 		}
-		if err := s.load(); err != nil {
+		if err := s.load(ctx); err != nil {
 			return err
 		}
 	}
@@ -156,10 +154,6 @@ func (a *adoption) open() (err error) {
 	}
 	return err
 }
-
-// keyAdopting is set from before the first file is copied until the adopted
-// repository is announced.
-var keyAdopting = []byte("adopting")
 
 // publish makes the repository that was read the service's own.
 func (a *adoption) publish(ctx context.Context) error {
@@ -173,15 +167,13 @@ func (a *adoption) publish(ctx context.Context) error {
 	if err := s.begin(ctx, names); err != nil {
 		return err
 	}
-	err = s.db.commit(func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Put(keyAdopting, []byte{1}) })
-	if err != nil {
+	if err := s.store.Write(ctx, changes{{TableState, keyAdopting, []byte{1}}}); err != nil {
 		return err
 	}
 	if err := a.copy(ctx); err != nil {
 		return err
 	}
 	p := s.newPublication()
-	p.also = a.store
 	if err := a.fill(ctx, p); err != nil {
 		return err
 	}
@@ -191,11 +183,12 @@ func (a *adoption) publish(ctx context.Context) error {
 	if err := a.standsStill(ctx); err != nil {
 		return err
 	}
+	p.also = a.unchanged(p)
 	if err := s.commit(ctx, p); err != nil {
 		return err
 	}
 	a.done.Root, a.done.Timestamp = s.repo.root.Version(), s.repo.roles.get(rstuf.RoleTimestamp).version
-	return s.end()
+	return s.end(ctx)
 }
 
 // repository is what the source has published, as the state before the first
@@ -231,19 +224,13 @@ func (a *adoption) fill(ctx context.Context, p *publication) error {
 	return nil
 }
 
-// store writes into the database what a publication leaves as it is.
-func (a *adoption) store(tx *bolt.Tx) error {
-	if err := tx.Bucket(bucketState).Put(keyRoot, seal(a.found.root().Bytes())); err != nil {
-		return err
-	}
-	roles := tx.Bucket(bucketRoles)
+// unchanged is what a publication leaves as it is, and the database does not know.
+func (a *adoption) unchanged(p *publication) (c changes) {
+	c.put(TableState, keyRoot, seal(a.found.root().Bytes()))
 	for role, info := range a.found.infos {
-		if roles.Get([]byte(role)) != nil {
-			continue // it has a next version already
-		}
-		if err := roles.Put([]byte(role), info.encode()); err != nil {
-			return err
+		if _, again := p.changed[role]; !again {
+			c.put(TableRoles, role, info.encode())
 		}
 	}
-	return nil
+	return c
 }

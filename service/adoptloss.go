@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	bolt "go.etcd.io/bbolt"
-
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
 )
@@ -28,7 +26,7 @@ type Lost struct {
 
 // checkDatabase refuses a folder whose database knows a repository, or that of
 // a service that runs. A damaged one gives what it still tells. It makes nothing.
-func (a *adoption) checkDatabase() error {
+func (a *adoption) checkDatabase(ctx context.Context) error {
 	s := a.s
 	info, err := os.Stat(a.database())
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
@@ -38,11 +36,11 @@ func (a *adoption) checkDatabase() error {
 		err = s.openDatabase()
 	}
 	if err == nil {
-		err = s.load()
+		err = s.load(ctx)
 	}
 	if isDamage(err) {
 		a.done.Lost = &Lost{Waiting: -1}
-		a.salvage()
+		a.salvage(ctx)
 		return a.closeDatabase()
 	}
 	if err != nil {
@@ -59,8 +57,8 @@ func (a *adoption) database() string { return filepath.Join(a.s.cfg.Dir, "state.
 // closeDatabase closes a damaged database and forgets what was read of it.
 func (a *adoption) closeDatabase() error {
 	var err error
-	if a.s.db != nil {
-		err = a.s.db.Close()
+	if a.s.store != nil {
+		err = a.s.store.Close()
 	}
 	a.s = newService(a.s.cfg, a.s.disk)
 	return err
@@ -75,35 +73,38 @@ func isDamage(err error) bool {
 
 // salvage reads what a damaged database still tells, each for itself. It is
 // checked like what an old API tells, which goes before it.
-func (a *adoption) salvage() {
-	if a.s.db == nil {
+func (a *adoption) salvage(ctx context.Context) {
+	store := a.s.store
+	if store == nil {
 		return
 	}
 	var st state
 	pending := rstuf.PendingMetadata{Roles: map[string]json.RawMessage{}}
 	waiting := 0
 	for _, read := range []struct {
-		tell func(*bolt.Tx) error
+		tell func() error
 		then func()
 	}{
-		{func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketQueue).ForEach(func(_, _ []byte) error { waiting++; return nil })
+		{func() error {
+			return store.Read(ctx, TableQueue, func(string, []byte) error { waiting++; return nil })
 		}, func() { a.done.Lost.Waiting = waiting }},
-		{func(tx *bolt.Tx) error {
-			raw, err := unseal(tx.Bucket(bucketState).Get(keyState))
-			if err != nil {
-				return err
-			}
-			return json.Unmarshal(raw, &st)
+		{func() error {
+			return store.Get(ctx, TableState, []string{keyState}, func(_ string, sealed []byte) error {
+				raw, err := unseal(sealed)
+				if err != nil {
+					return err
+				}
+				return json.Unmarshal(raw, &st)
+			})
 		}, func() {
 			if a.source.Settings == nil {
 				a.source.Settings = st.told()
 			}
 		}},
-		{func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketSigning).ForEach(func(role, sealed []byte) error {
+		{func() error {
+			return store.Read(ctx, TableSigning, func(role string, sealed []byte) error {
 				if raw, err := unseal(sealed); err == nil {
-					pending.Roles[string(role)] = append(json.RawMessage(nil), raw...)
+					pending.Roles[role] = append(json.RawMessage(nil), raw...)
 				}
 				return nil
 			})
@@ -113,7 +114,7 @@ func (a *adoption) salvage() {
 			}
 		}},
 	} {
-		if a.s.db.View(read.tell) == nil {
+		if read.tell() == nil {
 			read.then()
 		}
 	}

@@ -298,7 +298,7 @@ func (s *Service) getTask(r *http.Request) answer {
 	if !query.Has("task_id") {
 		return invalid(rstuf.ValidationError{{Type: "missing", Loc: []any{"query", "task_id"}, Msg: "Field required", Input: jsonText("null")}})
 	}
-	task, err := s.task(query.Get("task_id"))
+	task, err := s.task(r.Context(), query.Get("task_id"))
 	if err != nil {
 		return s.unavailable(err)
 	}

@@ -272,12 +272,12 @@ func orEmpty(list []string) []string {
 
 // rolesToPublish are the roles of a request that waits for somebody else to
 // publish it.
-func (s *Service) rolesToPublish(w *waiting) ([]string, error) {
+func (s *Service) rolesToPublish(ctx context.Context, w *waiting) ([]string, error) {
 	route, err := s.current().router()
 	if err != nil {
 		return nil, err
 	}
-	bodies, err := s.queue.bodies([]*waiting{w})
+	bodies, err := s.queue.bodies(ctx, []*waiting{w})
 	if err != nil {
 		return nil, err
 	}

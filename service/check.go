@@ -56,16 +56,16 @@ func (r *Report) add(file, role, remedy, format string, args ...any) {
 // No other process may use the folder: see [Service.Check] for one that runs.
 // Nothing is changed. The error is that of a folder that cannot be opened.
 func Check(ctx context.Context, cfg Config, complete bool) (*Report, error) {
-	s, err := offline(cfg)
+	s, err := offline(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("check %s: %w", cfg.Dir, err)
 	}
 	report, err := s.Check(ctx, complete)
-	return report, errors.Join(err, s.db.Close())
+	return report, errors.Join(err, s.store.Close())
 }
 
 // offline is a service that does nothing by itself.
-func offline(cfg Config) (*Service, error) {
+func offline(ctx context.Context, cfg Config) (*Service, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -84,10 +84,10 @@ func offline(cfg Config) (*Service, error) {
 		err = s.signers.start(cfg)
 	}
 	if err == nil {
-		err = s.load()
+		err = s.load(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.db.Close())
+		return nil, errors.Join(err, s.store.Close())
 	}
 	return s, nil
 }

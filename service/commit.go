@@ -8,13 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	bolt "go.etcd.io/bbolt"
 )
 
-// store writes what changed into the database.
-func (p *publication) store(tx *bolt.Tx) error {
-	values := tx.Bucket(bucketState)
+// store is what a publication changes in the database.
+func (p *publication) store(c *changes) error {
 	if p.next.root != p.old.root {
 		p.next.state.Roots = append(slices.Clip(p.next.state.Roots), rootSum(p.next.root.Bytes()))
 	}
@@ -22,31 +19,19 @@ func (p *publication) store(tx *bolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	if err := values.Put(keyState, seal(raw)); err != nil {
-		return err
-	}
+	c.put(TableState, keyState, seal(raw))
 	if p.next.root != p.old.root {
-		if err := values.Put(keyRoot, seal(slices.Clone(p.next.root.Bytes()))); err != nil {
-			return err
-		}
+		c.put(TableState, keyRoot, seal(slices.Clone(p.next.root.Bytes())))
 	}
 	if len(p.changed) > 0 {
-		if err := values.Put(keyTimestamp, seal(slices.Clone(p.next.timestamp))); err != nil {
-			return err
-		}
+		c.put(TableState, keyTimestamp, seal(slices.Clone(p.next.timestamp)))
 	}
-	roles := tx.Bucket(bucketRoles)
 	for _, role := range slices.Sorted(maps.Keys(p.changed)) {
-		if err := roles.Put([]byte(role), p.changed[role].encode()); err != nil {
-			return err
-		}
+		c.put(TableRoles, role, p.changed[role].encode())
 	}
-	if p.also != nil {
-		if err := p.also(tx); err != nil {
-			return err
-		}
-	}
-	return p.storeSigning(tx.Bucket(bucketSigning))
+	*c = append(*c, p.also...)
+	p.storeSigning(c)
+	return nil
 }
 
 func rootSum(file []byte) string {
@@ -55,23 +40,17 @@ func rootSum(file []byte) string {
 }
 
 // storeSigning writes the documents that wait for signatures.
-func (p *publication) storeSigning(bucket *bolt.Bucket) error {
+func (p *publication) storeSigning(c *changes) {
 	for role := range p.old.signing {
 		if _, still := p.next.signing[role]; !still {
-			if err := bucket.Delete([]byte(role)); err != nil {
-				return err
-			}
+			c.delete(TableSigning, role)
 		}
 	}
 	for role, doc := range p.next.signing {
-		if p.old.signing[role] == doc {
-			continue
-		}
-		if err := bucket.Put([]byte(role), seal(slices.Clone(doc.Bytes()))); err != nil {
-			return err
+		if p.old.signing[role] != doc {
+			c.put(TableSigning, role, seal(slices.Clone(doc.Bytes())))
 		}
 	}
-	return nil
 }
 
 // finish completes a publication and commits it.
@@ -88,24 +67,18 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 	if err := ctx.Err(); err != nil {
 		return err // what was made may not be whole
 	}
-	var kept taskStats
-	committed := p.filenames()
-	err := s.db.commit(func(tx *bolt.Tx) (err error) {
-		if err = p.store(tx); err != nil {
-			return err
-		}
-		if err = s.suspects.forget(tx, p.ended); err != nil {
-			return err
-		}
-		if err = storePassed(tx, s.files.leftover(committed), committed); err != nil {
-			return err
-		}
-		if err = s.queue.take(tx, p.ended); err != nil {
-			return err
-		}
-		kept, err = s.results.put(tx, p.ended)
+	var c changes
+	if err := p.store(&c); err != nil {
 		return err
-	})
+	}
+	committed := p.filenames()
+	s.suspects.forget(&c, p.ended)
+	s.files.settled(&c, committed)
+	s.queue.take(&c, p.ended)
+	kept, err := s.results.put(&c, p.ended)
+	if err == nil {
+		err = s.store.Write(ctx, c)
+	}
 	if err != nil {
 		return fmt.Errorf("store the publication: %w", err)
 	}
@@ -124,7 +97,7 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 		s.metrics.ended(e.state)
 		s.logTask(e)
 	}
-	s.results.kept = kept
+	s.results.settle(kept)
 	s.replace(p.next)
 	s.queue.remove(p.ended)
 	s.tellPublication(p)

@@ -136,7 +136,7 @@ func (r *crashRun) kill() {
 	r.s.stop()
 	<-r.s.done
 	<-r.s.queue.accepted
-	require.NoError(r, r.s.db.Close())
+	require.NoError(r, r.s.store.Close())
 }
 
 // send sends a request, whose effect on what is published is given, and waits
@@ -183,7 +183,7 @@ func apply(before, effect map[string]int) map[string]int {
 }
 
 func (r *crashRun) state(id string) rstuf.TaskState {
-	raw, err := r.s.task(id)
+	raw, err := r.s.task(r.Context(), id)
 	require.NoError(r, err)
 	var task rstuf.Task
 	require.NoError(r, json.Unmarshal(raw, &task))

@@ -2,6 +2,7 @@ package service
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,12 +23,12 @@ import (
 // errDatabase is the error of a database whose pages make no sense.
 var errDatabase = errors.New("state.db is damaged: stop the service and restore it from a backup, or go on from the files with rstuf serve --adopt")
 
-// database is the embedded database. Its library panics when it meets pages
+// database is the [Store] in a file, state.db. Its library panics when it meets pages
 // that make no sense, or a file that somebody has cut off. That must not end
 // the process, and nothing may be written on top: from then on every access is
 // an error.
 type database struct {
-	*bolt.DB
+	db      *bolt.DB
 	disk    *durable.Disk
 	damaged atomic.Bool
 	// updating is held by the one transaction that changes something: after a
@@ -35,19 +36,61 @@ type database struct {
 	updating sync.Mutex
 }
 
-// View reads in one transaction.
-func (d *database) View(f func(*bolt.Tx) error) error {
-	return d.guard(func() error { return d.DB.View(f) })
+// Read is [Store.Read].
+func (d *database) Read(_ context.Context, table Table, f func(key string, value []byte) error) error {
+	return d.view(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte(table)).ForEach(func(key, value []byte) error { return f(string(key), value) })
+	})
 }
 
-// Update changes in one transaction: all of it, or nothing. After a panic the
+// Get is [Store.Get].
+func (d *database) Get(_ context.Context, table Table, keys []string, f func(key string, value []byte) error) error {
+	return d.view(func(tx *bolt.Tx) error {
+		bucket := tx.Bucket([]byte(table))
+		for _, key := range keys {
+			if err := f(key, bucket.Get([]byte(key))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Write is [Store.Write].
+func (d *database) Write(_ context.Context, list []Change) error {
+	return d.disk.Do("commit", func() error {
+		return d.update(func(tx *bolt.Tx) error {
+			tx.Bucket([]byte(TableQueue)).FillPercent = 1 // ids ascend
+			for _, c := range list {
+				bucket := tx.Bucket([]byte(c.Table))
+				var err error
+				if c.Value == nil {
+					err = bucket.Delete([]byte(c.Key))
+				} else {
+					err = bucket.Put([]byte(c.Key), c.Value)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// view reads in one transaction.
+func (d *database) view(f func(*bolt.Tx) error) error {
+	return d.guard(func() error { return d.db.View(f) })
+}
+
+// update changes in one transaction: all of it, or nothing. After a panic the
 // transaction is left as it is: the library's own Update would go through the
 // damaged file in a goroutine, where the next panic ends the process.
-func (d *database) Update(f func(*bolt.Tx) error) error {
+func (d *database) update(f func(*bolt.Tx) error) error {
 	d.updating.Lock()
 	defer d.updating.Unlock()
 	return d.guard(func() error {
-		tx, err := d.DB.Begin(true)
+		tx, err := d.db.Begin(true)
 		if err != nil {
 			return err
 		}
@@ -57,12 +100,6 @@ func (d *database) Update(f func(*bolt.Tx) error) error {
 		}
 		return tx.Commit()
 	})
-}
-
-// commit is a change that is a durable step: once it returns, the change
-// survives a loss of power.
-func (d *database) commit(f func(*bolt.Tx) error) error {
-	return d.disk.Do("commit", func() error { return d.Update(f) })
 }
 
 func (d *database) guard(f func() error) (err error) {
@@ -85,7 +122,7 @@ func (d *database) Close() error {
 	if d.damaged.Load() {
 		return nil
 	}
-	return d.guard(d.DB.Close)
+	return d.guard(d.db.Close)
 }
 
 // ErrLocked is the error of a folder that another process uses.
@@ -105,7 +142,7 @@ func openDatabase(dir string, disk *durable.Disk) (*database, error) {
 	}
 	db := &database{disk: disk}
 	err := db.guard(func() (err error) {
-		db.DB, err = bolt.Open(path, 0o600, &bolt.Options{
+		db.db, err = bolt.Open(path, 0o600, &bolt.Options{
 			Timeout:        time.Millisecond, // try once
 			NoFreelistSync: true,
 			FreelistType:   bolt.FreelistMapType,
@@ -122,7 +159,7 @@ func openDatabase(dir string, disk *durable.Disk) (*database, error) {
 	}
 	err = writeHolder(dir)
 	if err == nil {
-		err = db.Update(makeBuckets)
+		err = db.update(makeBuckets)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -131,8 +168,8 @@ func openDatabase(dir string, disk *durable.Disk) (*database, error) {
 }
 
 func makeBuckets(tx *bolt.Tx) error {
-	for _, name := range [][]byte{bucketState, bucketRoles, bucketSigning, bucketQueue, bucketTasks} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+	for _, table := range Tables() {
+		if _, err := tx.CreateBucketIfNotExists([]byte(table)); err != nil {
 			return err
 		}
 	}

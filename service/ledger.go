@@ -1,12 +1,11 @@
 package service
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
-
-	bolt "go.etcd.io/bbolt"
 
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
@@ -19,12 +18,6 @@ import (
 // version skips one, since the crash may have taken along a file that somebody
 // has fetched. Timestamps and roots are committed before they are written, and
 // skip nothing.
-
-var (
-	bucketPassed = []byte("passed") // names of files that were written and not committed
-	keySkips     = []byte("skips")  // how many times versions have skipped one
-	keyClean     = []byte("clean")  // set while nothing is under way, by Close
-)
 
 // ledger knows the files that are no part of what is published, though their
 // names look so.
@@ -85,13 +78,9 @@ func (l *ledger) settle(committed map[string]bool) {
 	clear(l.written)
 }
 
-func (l *ledger) load(tx *bolt.Tx) error {
-	bucket := tx.Bucket(bucketPassed)
-	if bucket == nil {
-		return nil
-	}
-	return bucket.ForEach(func(name, _ []byte) error {
-		l.pass(string(name))
+func (l *ledger) load(ctx context.Context, store Store) error {
+	return store.Read(ctx, TablePassed, func(name string, _ []byte) error {
+		l.pass(name)
 		return nil
 	})
 }
@@ -130,26 +119,24 @@ func (l *ledger) below(roles *roleTable) []string {
 	return list
 }
 
-// storePassed writes into the database which files are passed by.
-func storePassed(tx *bolt.Tx, passed []string, committed map[string]bool) error {
-	bucket, err := tx.CreateBucketIfNotExists(bucketPassed)
-	if err != nil {
-		return err
-	}
-	for _, name := range passed {
-		if err := bucket.Put([]byte(name), []byte{}); err != nil {
-			return err
-		}
-	}
+// settled is what a commit of files changes in the database: all others that were
+// written since the last one are passed by.
+func (l *ledger) settled(c *changes, committed map[string]bool) {
+	pass(c, l.leftover(committed))
+	l.mu.RLock()
+	defer l.mu.RUnlock()
 	for name := range committed {
-		if bucket.Get([]byte(name)) == nil {
-			continue // quicker than to delete it, and there are thousands
-		}
-		if err := bucket.Delete([]byte(name)); err != nil {
-			return err
+		if l.passed[name] {
+			c.delete(TablePassed, name)
 		}
 	}
-	return nil
+}
+
+// pass notes in the database that files are passed by.
+func pass(c *changes, names []string) {
+	for _, name := range names {
+		c.put(TablePassed, name, []byte{})
+	}
 }
 
 // filenames are the names of the files that a publication has made.
@@ -178,20 +165,17 @@ func (p *publication) version(role string) int64 {
 
 // passBy notes durably what a publication that failed has left, before another
 // one begins: versions skip one then, as after a crash.
-func (s *Service) passBy() error {
+func (s *Service) passBy(ctx context.Context) error {
 	left := s.files.leftover(nil)
 	if len(left) == 0 {
 		return nil
 	}
 	next := *s.current()
 	next.skips++
-	err := s.db.commit(func(tx *bolt.Tx) error {
-		if err := storePassed(tx, left, nil); err != nil {
-			return err
-		}
-		return putNumber(tx, keySkips, next.skips)
-	})
-	if err != nil {
+	var c changes
+	pass(&c, left)
+	putNumber(&c, keySkips, next.skips)
+	if err := s.store.Write(ctx, c); err != nil {
 		return fmt.Errorf("note the files of a publication that failed: %w", err)
 	}
 	s.files.settle(nil)

@@ -3,8 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // removePassed removes files that were passed by, once a later version of their
@@ -19,16 +17,13 @@ func (s *Service) removePassed(ctx context.Context) error {
 			return fmt.Errorf("remove %s: %w", name, err)
 		}
 	}
-	err := s.db.commit(func(tx *bolt.Tx) error {
-		for _, name := range names {
-			if err := tx.Bucket(bucketPassed).Delete([]byte(name)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		s.files.forget(names)
+	var c changes
+	for _, name := range names {
+		c.delete(TablePassed, name)
 	}
-	return err
+	if err := s.store.Write(ctx, c); err != nil {
+		return err
+	}
+	s.files.forget(names)
+	return nil
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"example.org/rstuf"
 )
 
@@ -19,10 +17,6 @@ import (
 // Config.KeepVersions from then on, so that clients in the middle of an update
 // find what their snapshot names. Roots are kept for ever: clients follow them
 // one by one.
-
-// bucketReplaced holds when a file was found to be replaced, as Unix time, by
-// its name.
-var bucketReplaced = []byte("replaced")
 
 // cleanAll removes what nobody needs any more, beside publications, until the
 // context ends.
@@ -54,7 +48,7 @@ func (s *Service) prune(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known, err := s.replaced()
+	known, err := s.replaced(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,31 +79,25 @@ func (s *Service) prune(ctx context.Context) error {
 	if maps.Equal(known, next) {
 		return nil
 	}
-	return s.setReplaced(known, next)
+	return s.setReplaced(ctx, known, next)
 }
 
 // replaced reads since when files are known to be replaced.
-func (s *Service) replaced() (map[string]int64, error) {
+func (s *Service) replaced(ctx context.Context) (map[string]int64, error) {
 	known := map[string]int64{}
-	return known, s.db.View(func(tx *bolt.Tx) error {
-		bucket := tx.Bucket(bucketReplaced)
-		if bucket == nil {
-			return nil
-		}
-		return bucket.ForEach(func(name, value []byte) error {
-			since, err := strconv.ParseInt(string(value), 10, 64)
-			known[string(name)] = since
-			return err
-		})
+	return known, s.store.Read(ctx, TableReplaced, func(name string, value []byte) error {
+		since, err := strconv.ParseInt(string(value), 10, 64)
+		known[name] = since
+		return err
 	})
 }
 
-// pruneStep is how many entries one transaction changes: publications wait for
+// pruneStep is how many entries one write changes: publications wait for
 // it.
 const pruneStep = 1000
 
 // setReplaced writes what has changed between two states, in steps.
-func (s *Service) setReplaced(before, after map[string]int64) error {
+func (s *Service) setReplaced(ctx context.Context, before, after map[string]int64) error {
 	var changed []string
 	for name := range before {
 		if _, still := after[name]; !still {
@@ -123,24 +111,15 @@ func (s *Service) setReplaced(before, after map[string]int64) error {
 	}
 	slices.Sort(changed)
 	for part := range slices.Chunk(changed, pruneStep) {
-		err := s.db.commit(func(tx *bolt.Tx) error {
-			bucket, err := tx.CreateBucketIfNotExists(bucketReplaced)
-			if err != nil {
-				return err
+		var c changes
+		for _, name := range part {
+			if since, kept := after[name]; kept {
+				c.put(TableReplaced, name, strconv.AppendInt(nil, since, 10))
+			} else {
+				c.delete(TableReplaced, name)
 			}
-			for _, name := range part {
-				if since, kept := after[name]; kept {
-					err = bucket.Put([]byte(name), strconv.AppendInt(nil, since, 10))
-				} else {
-					err = bucket.Delete([]byte(name))
-				}
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		}
+		if err := s.store.Write(ctx, c); err != nil {
 			return err
 		}
 	}

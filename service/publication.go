@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sync/errgroup"
 
 	"example.org/rstuf"
@@ -33,8 +32,8 @@ type publication struct {
 	// clients with the old root and with the new one can read them.
 	signers []onlineSigner // by openSigners
 	ended   []ended
-	// also, if set, stores what else becomes true with this publication.
-	also func(*bolt.Tx) error
+	// also is what else becomes true with this publication.
+	also changes
 
 	mu      sync.Mutex
 	changed map[string]roleInfo

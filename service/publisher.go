@@ -123,11 +123,11 @@ func (s *Service) process(ctx context.Context, batch []*waiting) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	bodies, err := s.queue.bodies(batch)
+	bodies, err := s.queue.bodies(ctx, batch)
 	if err != nil {
 		return err
 	}
-	if err := s.passBy(); err != nil {
+	if err := s.passBy(ctx); err != nil {
 		return err
 	}
 	if !batch[0].kind.artifacts() {
@@ -218,7 +218,7 @@ func (s *Service) maintain(ctx context.Context) time.Duration {
 		return s.cfg.BumpEvery
 	}
 	defer s.tellEnds()
-	if err := s.passBy(); err != nil {
+	if err := s.passBy(ctx); err != nil {
 		s.setPaused(err)
 		return min(s.cfg.BumpEvery, lastPause)
 	}

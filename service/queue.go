@@ -2,6 +2,7 @@ package service
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -9,15 +10,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // queue holds the requests that were accepted and have not ended: in the
 // database, where each is before it is acknowledged, and in memory in the order
 // of arrival.
 type queue struct {
-	db       *database
+	store    Store
 	now      func() time.Time
 	log      *slog.Logger
 	suspects *suspects
@@ -68,13 +67,13 @@ func (q *queue) add(w *waiting) {
 }
 
 // load reads what waited when the service ended.
-func (q *queue) load(tx *bolt.Tx) error {
-	return tx.Bucket(bucketQueue).ForEach(func(key, value []byte) error {
+func (q *queue) load(ctx context.Context) error {
+	return q.store.Read(ctx, TableQueue, func(key string, value []byte) error {
 		r, err := openRecord(value)
 		if err != nil || len(key) != len(taskID{}) {
 			return cmp.Or(err, errRecord)
 		}
-		w := &waiting{id: taskID(key), kind: r.kind(), skip: r.skip(), size: r.cost(), accepted: q.now()}
+		w := &waiting{id: taskID([]byte(key)), kind: r.kind(), skip: r.skip(), size: r.cost(), accepted: q.now()}
 		q.add(w)
 		q.bytes += w.size
 		q.bootstrapping = q.bootstrapping || w.kind == bootstrapRepository
@@ -84,33 +83,31 @@ func (q *queue) load(tx *bolt.Tx) error {
 }
 
 // bodies returns the bodies of requests.
-func (q *queue) bodies(batch []*waiting) ([]string, error) {
-	bodies := make([]string, len(batch))
-	return bodies, q.db.View(func(tx *bolt.Tx) error {
-		bucket := tx.Bucket(bucketQueue)
-		for i, w := range batch {
-			value := bucket.Get(w.id[:])
-			if value == nil {
-				return fmt.Errorf("request %s is missing in the queue", w.id)
-			}
-			r, err := openRecord(value)
-			if err != nil {
-				return fmt.Errorf("request %s: %w", w.id, err)
-			}
-			bodies[i] = string(r.body())
+func (q *queue) bodies(ctx context.Context, batch []*waiting) ([]string, error) {
+	keys := make([]string, len(batch))
+	for i, w := range batch {
+		keys[i] = w.id.key()
+	}
+	bodies := make([]string, 0, len(batch))
+	return bodies, q.store.Get(ctx, TableQueue, keys, func(_ string, value []byte) error {
+		w := batch[len(bodies)]
+		if value == nil {
+			return fmt.Errorf("request %s is missing in the queue", w.id)
 		}
+		r, err := openRecord(value)
+		if err != nil {
+			return fmt.Errorf("request %s: %w", w.id, err)
+		}
+		bodies = append(bodies, string(r.body()))
 		return nil
 	})
 }
 
 // take takes requests that have ended out of the database.
-func (q *queue) take(tx *bolt.Tx, list []ended) error {
+func (q *queue) take(c *changes, list []ended) {
 	for _, e := range list {
-		if err := tx.Bucket(bucketQueue).Delete(e.w.id[:]); err != nil {
-			return err
-		}
+		c.delete(TableQueue, e.w.id.key())
 	}
-	return nil
 }
 
 // remove takes them out of memory, once that has succeeded.

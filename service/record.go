@@ -23,6 +23,9 @@ func newTaskID(number uint64) (id taskID) {
 	return id
 }
 
+// key is the id as the key of a table.
+func (id taskID) key() string { return string(id[:]) }
+
 func (id taskID) number() uint64 { return binary.BigEndian.Uint64(id[:]) }
 
 // String is the id as clients see it, 32 hex digits: the random half first, so

@@ -53,6 +53,9 @@ type repository struct {
 	// skips is how often versions have skipped one, and committedSkips how often
 	// at the last publication; see ledger.
 	skips, committedSkips int64
+	// clean tells that the service has ended with nothing under way; it is read at
+	// the start alone.
+	clean bool
 	// adopting tells that an adoption has begun and is not known to have ended.
 	adopting bool
 	// signing holds the documents that wait for signatures.

@@ -37,7 +37,7 @@ type Restored struct {
 // anything while files are newer than the database. No other process may use the
 // folder.
 func Repair(ctx context.Context, cfg Config, restore bool) (*Repaired, error) {
-	s, err := offline(cfg)
+	s, err := offline(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("repair %s: %w", cfg.Dir, err)
 	}
@@ -45,7 +45,7 @@ func Repair(ctx context.Context, cfg Config, restore bool) (*Repaired, error) {
 	if err != nil {
 		err = fmt.Errorf("repair %s: %w", cfg.Dir, err)
 	}
-	return done, errors.Join(err, s.db.Close())
+	return done, errors.Join(err, s.store.Close())
 }
 
 func (s *Service) repairAll(ctx context.Context, restore bool) (*Repaired, error) {
@@ -133,7 +133,7 @@ func (r *restoration) run(ctx context.Context) error {
 	if err := r.s.finish(ctx, r.p); err != nil {
 		return err
 	}
-	return r.s.end()
+	return r.s.end(ctx)
 }
 
 // targets is the top-level targets role to go on with; nil if a person has to

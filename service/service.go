@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"example.org/rstuf/health/event"
 	"example.org/rstuf/internal/durable"
 )
@@ -20,7 +18,7 @@ import (
 type Service struct {
 	cfg      Config
 	disk     *durable.Disk
-	db       *database
+	store    Store
 	queue    *queue
 	results  *results
 	suspects *suspects
@@ -80,7 +78,7 @@ func (s *Service) run(ctx context.Context) (_ *Service, err error) {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(err, s.db.Close())
+		return nil, errors.Join(err, s.store.Close())
 	}
 	run, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
@@ -106,10 +104,13 @@ func newService(cfg Config, d *durable.Disk) *Service {
 }
 
 func (s *Service) openDatabase() (err error) {
-	s.db, err = openDatabase(s.cfg.Dir, s.disk)
-	s.queue.db, s.results.db, s.suspects.db = s.db, s.db, s.db
+	db, err := openDatabase(s.cfg.Dir, s.disk)
+	if err != nil {
+		return err
+	}
+	s.store, s.queue.store, s.results.store, s.suspects.store = db, db, db, db
 	s.queue.suspects = s.suspects
-	return err
+	return nil
 }
 
 // folder is where the metadata files are unless Config.Storage says so.
@@ -125,7 +126,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 	if err := s.signers.start(s.cfg); err != nil {
 		return err
 	}
-	if err := s.load(); err != nil {
+	if err := s.load(ctx); err != nil {
 		return err
 	}
 	if s.repo.root != nil {
@@ -137,24 +138,26 @@ func (s *Service) start(ctx context.Context) (err error) {
 }
 
 // load reads the database.
-func (s *Service) load() (err error) {
-	return s.db.View(func(tx *bolt.Tx) error {
-		if s.repo, err = loadRepository(tx); err != nil {
-			return fmt.Errorf("state.db is damaged: %w", err)
-		}
-		if err := s.files.load(tx); err != nil {
-			return fmt.Errorf("state.db is damaged: %w", err)
-		}
-		if err := s.queue.load(tx); err != nil {
-			return fmt.Errorf("state.db is damaged: %w", err)
-		}
-		if err := s.suspects.load(tx); err != nil {
-			return fmt.Errorf("state.db is damaged: %w", err)
-		}
-		newest, err := s.results.load(tx)
-		s.queue.past(newest)
-		return err
-	})
+func (s *Service) load(ctx context.Context) (err error) {
+	if s.repo, err = loadRepository(ctx, s.store); err == nil {
+		err = s.files.load(ctx, s.store)
+	}
+	if err == nil {
+		err = s.queue.load(ctx)
+	}
+	if err == nil {
+		err = s.suspects.load(ctx)
+	}
+	if err == nil {
+		err = s.results.load(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("state.db is damaged: %w", err)
+	}
+	for _, newest := range s.results.last(1) {
+		s.queue.past(taskID([]byte(newest)))
+	}
+	return nil
 }
 
 // Handler is the API, with the prefix /api/v1, and /healthz, /readyz, /metrics and
@@ -178,21 +181,21 @@ func (s *Service) Close(ctx context.Context) error {
 	var err error
 	select {
 	case <-s.done:
-		err = s.end()
+		err = s.end(ctx)
 	case <-ctx.Done():
 		s.stop()
 		select {
 		case <-s.done:
 		case <-time.After(closeGrace):
 			// The database must not be closed under it.
-			go func() { <-s.done; s.db.Close() }()
+			go func() { <-s.done; s.store.Close() }()
 			return fmt.Errorf("close service: %w: a publication does not end; what waits stays queued, and the folder stays locked until this process ends", ctx.Err())
 		}
 		if s.queue.hasWork() {
 			err = fmt.Errorf("close service: %w: what waits stays queued", ctx.Err())
 		}
 	}
-	return errors.Join(err, s.db.Close())
+	return errors.Join(err, s.store.Close())
 }
 
 // closeGrace is how long a publication may take to notice that the context of

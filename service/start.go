@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"slices"
 
-	bolt "go.etcd.io/bbolt"
-
 	"example.org/rstuf"
 	"example.org/rstuf/internal/durable"
 	"example.org/rstuf/metadata"
@@ -152,58 +150,41 @@ func (s *Service) begin(ctx context.Context, names []string) error {
 			left = append(left, name)
 		}
 	}
-	return s.db.commit(func(tx *bolt.Tx) error {
-		values := tx.Bucket(bucketState)
-		// Before a bootstrap was asked for nothing was written.
-		if values.Get(keyClean) == nil && s.bootstrapState() != "None" {
-			s.repo.skips++
-		}
-		for _, name := range left {
-			s.files.pass(name)
-		}
-		if err := storePassed(tx, left, nil); err != nil {
-			return err
-		}
-		if err := putNumber(tx, keySkips, s.repo.skips); err != nil {
-			return err
-		}
-		if err := s.suspects.store(tx); err != nil {
-			return err
-		}
-		// An adopted repository that was committed is announced by now.
-		if err := values.Delete(keyAdopting); err != nil {
-			return err
-		}
-		return values.Delete(keyClean)
-	})
+	// Before a bootstrap was asked for nothing was written.
+	if !s.repo.clean && s.bootstrapState() != "None" {
+		s.repo.skips++
+	}
+	for _, name := range left {
+		s.files.pass(name)
+	}
+	var c changes
+	pass(&c, left)
+	putNumber(&c, keySkips, s.repo.skips)
+	s.suspects.save(&c)
+	// An adopted repository that was committed is announced by now.
+	c.delete(TableState, keyAdopting)
+	c.delete(TableState, keyClean)
+	return s.store.Write(ctx, c)
 }
 
 // end notes that the service has ended with nothing under way.
-func (s *Service) end() error {
+func (s *Service) end(ctx context.Context) error {
 	if s.Status().Paused != nil || len(s.files.leftover(nil)) > 0 {
 		return nil
 	}
-	return s.db.commit(func(tx *bolt.Tx) error {
-		values := tx.Bucket(bucketState)
-		if err := values.Delete(keyAdopting); err != nil {
-			return err
-		}
-		return values.Put(keyClean, []byte{1})
-	})
+	var c changes
+	c.delete(TableState, keyAdopting)
+	c.put(TableState, keyClean, []byte{1})
+	return s.store.Write(ctx, c)
 }
 
-func putNumber(tx *bolt.Tx, key []byte, n int64) error {
-	return tx.Bucket(bucketState).Put(key, seal(binary.BigEndian.AppendUint64(nil, uint64(n))))
+func putNumber(c *changes, key string, n int64) {
+	c.put(TableState, key, seal(binary.BigEndian.AppendUint64(nil, uint64(n))))
 }
 
-func getNumber(tx *bolt.Tx, key []byte) (int64, error) {
-	sealed := tx.Bucket(bucketState).Get(key)
-	if sealed == nil {
-		return 0, nil
-	}
-	raw, err := unseal(sealed)
-	if err != nil || len(raw) != 8 {
-		return 0, errors.Join(fmt.Errorf("%s is damaged", key), err)
+func parseNumber(raw []byte) (int64, error) {
+	if len(raw) != 8 {
+		return 0, errors.New("it is no number")
 	}
 	return int64(binary.BigEndian.Uint64(raw)), nil
 }

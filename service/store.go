@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -9,23 +10,8 @@ import (
 	"strings"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
-)
-
-// Buckets of the database.
-var (
-	bucketState   = []byte("state")   // the keys below
-	bucketRoles   = []byte("roles")   // role: roleInfo
-	bucketSigning = []byte("signing") // role: the document that waits for signatures
-	bucketQueue   = []byte("queue")   // task id: record
-	bucketTasks   = []byte("tasks")   // task id: rstuf.Task, ended
-
-	keyState     = []byte("state")
-	keyRoot      = []byte("root")      // the current root's file
-	keyTimestamp = []byte("timestamp") // the current timestamp's file
 )
 
 // state is what the service knows beside the metadata.
@@ -95,46 +81,23 @@ func decodeRoleInfo(sealed []byte) (r roleInfo, err error) {
 }
 
 // loadRepository reads what the database knows of the repository.
-func loadRepository(tx *bolt.Tx) (*repository, error) {
+func loadRepository(ctx context.Context, store Store) (*repository, error) {
 	r := &repository{signing: map[string]*metadata.Document{}}
-	values := tx.Bucket(bucketState)
-	for key, read := range map[string]func([]byte) error{
-		string(keyState): func(raw []byte) error { return json.Unmarshal(raw, &r.state) },
-		string(keyRoot): func(raw []byte) error {
-			doc, err := metadata.Parse(raw)
-			if err == nil {
-				r.root = trusted(doc)
-			}
-			return err
-		},
-		string(keyTimestamp): func(raw []byte) error {
-			r.timestamp = bytes.Clone(raw)
-			return nil
-		},
-	} {
-		sealed := values.Get([]byte(key))
-		if sealed == nil {
-			continue // before the bootstrap
+	err := store.Read(ctx, TableState, func(key string, value []byte) error {
+		if err := r.loadValue(key, value); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
 		}
-		raw, err := unseal(sealed)
-		if err == nil {
-			err = read(raw)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", key, err)
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if r.bootstrapped() && (r.root == nil || r.timestamp == nil) {
 		return nil, errors.New("root or timestamp is missing")
 	}
-	r.adopting = values.Get(keyAdopting) != nil
-	var err error
-	if r.skips, err = getNumber(tx, keySkips); err != nil {
-		return nil, err
-	}
 	roles := map[string]roleInfo{}
-	err = tx.Bucket(bucketRoles).ForEach(func(name, raw []byte) (err error) {
-		roles[string(name)], err = decodeRoleInfo(raw)
+	err = store.Read(ctx, TableRoles, func(name string, raw []byte) (err error) {
+		roles[name], err = decodeRoleInfo(raw)
 		return err
 	})
 	if err != nil {
@@ -144,7 +107,7 @@ func loadRepository(tx *bolt.Tx) (*repository, error) {
 	for _, info := range roles {
 		r.committedSkips = max(r.committedSkips, info.skips)
 	}
-	return r, tx.Bucket(bucketSigning).ForEach(func(role, sealed []byte) error {
+	return r, store.Read(ctx, TableSigning, func(role string, sealed []byte) error {
 		raw, err := unseal(sealed)
 		if err != nil {
 			return fmt.Errorf("signing of %s: %w", role, err)
@@ -153,7 +116,40 @@ func loadRepository(tx *bolt.Tx) (*repository, error) {
 		if err != nil {
 			return fmt.Errorf("signing of %s: %w", role, err)
 		}
-		r.signing[string(role)] = doc
+		r.signing[role] = doc
 		return nil
 	})
+}
+
+// loadValue reads a value of TableState.
+func (r *repository) loadValue(key string, sealed []byte) error {
+	switch key {
+	case keyClean:
+		r.clean = true
+		return nil
+	case keyAdopting:
+		r.adopting = true
+		return nil
+	case keyWatched:
+		return nil // for suspects
+	}
+	raw, err := unseal(sealed)
+	if err != nil {
+		return err
+	}
+	switch key {
+	case keyState:
+		return json.Unmarshal(raw, &r.state)
+	case keyRoot:
+		doc, err := metadata.Parse(raw)
+		if err != nil {
+			return err
+		}
+		r.root = trusted(doc)
+	case keyTimestamp:
+		r.timestamp = bytes.Clone(raw)
+	case keySkips:
+		r.skips, err = parseNumber(raw)
+	}
+	return err
 }

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"example.org/rstuf"
 )
 
@@ -23,11 +21,6 @@ import (
 // the process died of it. Of several requests each is then published alone, and
 // one that has done it three times alone is set aside, until a person lets it go
 // on or drops it. A panic counts like a death.
-
-var (
-	bucketSuspects = []byte("suspects") // task id: how often the process died of it alone
-	keyWatched     = []byte("watched")  // task ids of the publication that is noted
-)
 
 // maxDeaths is how often a request may kill the process before it is set aside.
 const maxDeaths = 3
@@ -43,8 +36,8 @@ const (
 )
 
 type suspects struct {
-	db  *database
-	log *slog.Logger
+	store Store
+	log   *slog.Logger
 	// memory is how much the process uses; a test has its own.
 	memory           func() uint64
 	first, slack     int64
@@ -64,23 +57,23 @@ func heapInUse() uint64 {
 }
 
 // load reads what earlier lives noted, and what the last one died of.
-func (s *suspects) load(tx *bolt.Tx) error {
-	if bucket := tx.Bucket(bucketSuspects); bucket != nil {
-		err := bucket.ForEach(func(key, value []byte) error {
-			if len(key) != len(taskID{}) || len(value) != 1 {
-				return errors.New("a suspect's entry has the wrong length")
-			}
-			s.deaths[taskID(key)] = int(value[0])
-			return nil
-		})
-		if err != nil {
-			return err
+func (s *suspects) load(ctx context.Context) error {
+	err := s.store.Read(ctx, TableSuspects, func(key string, value []byte) error {
+		if len(key) != len(taskID{}) || len(value) != 1 {
+			return errors.New("a suspect's entry has the wrong length")
 		}
+		s.deaths[taskID([]byte(key))] = int(value[0])
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if ids := parseIDs(tx.Bucket(bucketState).Get(keyWatched)); len(ids) > 0 {
-		s.count(ids)
-	}
-	return nil
+	return s.store.Get(ctx, TableState, []string{keyWatched}, func(_ string, sealed []byte) error {
+		if ids := parseIDs(sealed); len(ids) > 0 {
+			s.count(ids)
+		}
+		return nil
+	})
 }
 
 // count notes that the process died while these were published.
@@ -99,34 +92,23 @@ func (s *suspects) count(ids []taskID) {
 	}
 }
 
-// store writes what is known, and takes the note of a publication away.
-func (s *suspects) store(tx *bolt.Tx) error {
-	bucket, err := tx.CreateBucketIfNotExists(bucketSuspects)
-	if err != nil {
-		return err
-	}
+// save writes what is known, and takes the note of a publication away.
+func (s *suspects) save(c *changes) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, deaths := range s.deaths {
-		if err := bucket.Put(id[:], []byte{byte(min(deaths, maxDeaths))}); err != nil {
-			return err
-		}
+		c.put(TableSuspects, id.key(), []byte{byte(min(deaths, maxDeaths))})
 	}
-	return tx.Bucket(bucketState).Delete(keyWatched)
+	c.delete(TableState, keyWatched)
 }
 
 // forget drops requests that have ended.
-func (s *suspects) forget(tx *bolt.Tx, list []ended) error {
-	bucket := tx.Bucket(bucketSuspects)
+func (s *suspects) forget(c *changes, list []ended) {
 	for _, e := range list {
-		if !s.has(e.w.id) || bucket == nil {
-			continue
-		}
-		if err := bucket.Delete(e.w.id[:]); err != nil {
-			return err
+		if s.has(e.w.id) {
+			c.delete(TableSuspects, e.w.id.key())
 		}
 	}
-	return nil
 }
 
 // has tells whether the process died while a request was published.
@@ -160,7 +142,7 @@ func (s *suspects) watch(batch []*waiting) (stop func()) {
 	return func() {
 		cancel()
 		if <-noted {
-			if err := s.db.commit(func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Delete(keyWatched) }); err != nil {
+			if err := s.store.Write(context.Background(), changes{{Table: TableState, Key: keyWatched}}); err != nil {
 				s.log.Warn("the note of a publication could not be removed", "error", err)
 			}
 		}
@@ -187,8 +169,7 @@ func (s *suspects) note(ctx context.Context, ids []taskID, limit uint64) bool {
 	for _, id := range ids {
 		raw = append(raw, id[:]...)
 	}
-	err := s.db.commit(func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Put(keyWatched, seal(raw)) })
-	if err != nil {
+	if err := s.store.Write(ctx, changes{{TableState, keyWatched, seal(raw)}}); err != nil {
 		s.log.Warn("a publication takes too much, and that could not be noted", "error", err)
 		return false
 	}
@@ -240,7 +221,9 @@ func (s *Service) processWatched(ctx context.Context, batch []*waiting) error {
 	}
 	s.suspects.count(ids)
 	// The queue decides anew what comes next.
-	return s.db.commit(s.suspects.store)
+	var c changes
+	s.suspects.save(&c)
+	return s.store.Write(ctx, c)
 }
 
 // setAside are the requests that wait for a person to decide.
@@ -258,37 +241,32 @@ func (s *Service) setAside() (list []*waiting) {
 // Decide ends the waiting of a request that was set aside, since the process
 // died of it: it is dropped, and its task fails, or it is tried again. No other
 // process may use the folder. [Check] names such requests.
-func Decide(_ context.Context, cfg Config, task string, drop bool) error {
-	s, err := offline(cfg)
+func Decide(ctx context.Context, cfg Config, task string, drop bool) error {
+	s, err := offline(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("decide on task %s: %w", task, err)
 	}
-	err = s.decide(task, drop)
+	err = s.decide(ctx, task, drop)
 	if err != nil {
 		err = fmt.Errorf("decide on task %s: %w", task, err)
 	}
-	return errors.Join(err, s.db.Close())
+	return errors.Join(err, s.store.Close())
 }
 
-func (s *Service) decide(task string, drop bool) error {
+func (s *Service) decide(ctx context.Context, task string, drop bool) error {
 	id, ok := parseTaskID(task)
 	w := s.queue.find(id)
 	if !ok || w == nil || !s.suspects.aside(id) {
 		return errors.New("no such request is set aside")
 	}
-	return s.db.commit(func(tx *bolt.Tx) error {
-		if bucket := tx.Bucket(bucketSuspects); bucket != nil {
-			if err := bucket.Delete(id[:]); err != nil {
-				return err
-			}
-		}
-		if !drop {
-			return nil
-		}
+	var c changes
+	c.delete(TableSuspects, id.key())
+	if drop {
 		list := []ended{{w, outcome{rstuf.TaskFailure, rstuf.TaskResult{Message: "The request was dropped: the service died of it three times"}}}}
-		if _, err := s.results.put(tx, list); err != nil {
+		if _, err := s.results.put(&c, list); err != nil {
 			return err
 		}
-		return s.queue.take(tx, list)
-	})
+		s.queue.take(&c, list)
+	}
+	return s.store.Write(ctx, c)
 }

@@ -1,14 +1,13 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -97,18 +96,14 @@ func (l *life) start() {
 func (l *life) kill() {
 	l.s.queue.drain()
 	// The note of what goes on stays, as it does when nobody is there to remove it.
-	var noted []byte
-	require.NoError(l, l.s.db.View(func(tx *bolt.Tx) error {
-		noted = append(noted, tx.Bucket(bucketState).Get(keyWatched)...)
-		return nil
-	}))
+	noted := l.noted()
 	l.s.stop()
 	<-l.s.done
 	<-l.s.queue.accepted
 	if noted != nil {
-		require.NoError(l, l.s.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Put(keyWatched, noted) }))
+		require.NoError(l, l.s.store.Write(context.Background(), changes{{TableState, keyWatched, noted}}))
 	}
-	require.NoError(l, l.s.db.Close())
+	require.NoError(l, l.s.store.Close())
 	select {
 	case <-l.signer.entered: // a second attempt
 	default:
@@ -127,7 +122,7 @@ func (l *life) post(path string, body any) string {
 }
 
 func (l *life) state(id string) rstuf.TaskState {
-	raw, err := l.s.task(id)
+	raw, err := l.s.task(l.Context(), id)
 	require.NoError(l, err)
 	var task rstuf.Task
 	require.NoError(l, json.Unmarshal(raw, &task))
@@ -144,20 +139,20 @@ func (l *life) add(path string) string {
 	return l.post("/artifacts/", request)
 }
 
-func (l *life) noted() bool {
-	noted := false
-	require.NoError(l, l.s.db.View(func(tx *bolt.Tx) error {
-		noted = tx.Bucket(bucketState).Get(keyWatched) != nil
+// noted is the note of a publication that goes on; nil if there is none.
+func (l *life) noted() (note []byte) {
+	require.NoError(l, l.s.store.Get(context.Background(), TableState, []string{keyWatched}, func(_ string, value []byte) error {
+		note = bytes.Clone(value)
 		return nil
 	}))
-	return noted
+	return note
 }
 
 // die has the process die while it publishes with too much memory.
 func (l *life) die() {
 	<-l.signer.entered
 	l.used.Store(1 << 40)
-	require.Eventually(l, l.noted, time.Minute, time.Millisecond)
+	require.Eventually(l, func() bool { return l.noted() != nil }, time.Minute, time.Millisecond)
 	l.kill()
 	l.used.Store(0)
 }

@@ -1,11 +1,10 @@
 package service
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
-
-	bolt "go.etcd.io/bbolt"
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/wire"
@@ -30,7 +29,7 @@ func (s *Service) getTasks(r *http.Request) answer {
 		limit = n
 	}
 	list := s.queue.newest(limit)
-	ended, err := s.results.newest(limit - len(list))
+	ended, err := s.results.newest(r.Context(), limit-len(list))
 	if err != nil {
 		return s.unavailable(err)
 	}
@@ -62,19 +61,19 @@ func (q *queue) newest(limit int) []rstuf.Task {
 }
 
 // newest are the results that are kept, without details.
-func (r *results) newest(limit int) (list []rstuf.Task, err error) {
-	err = r.db.View(func(tx *bolt.Tx) error {
-		cursor := tx.Bucket(bucketTasks).Cursor()
-		for key, value := cursor.Last(); key != nil && len(list) < limit; key, value = cursor.Prev() {
-			var task rstuf.Task
-			if err := json.Unmarshal(value[taskHeader:], &task); err != nil {
-				return err
-			}
-			if task.Result != nil {
-				task.Result.Details = nil
-			}
-			list = append(list, task)
+func (r *results) newest(ctx context.Context, limit int) (list []rstuf.Task, err error) {
+	err = r.store.Get(ctx, TableTasks, r.last(limit), func(_ string, value []byte) error {
+		if value == nil {
+			return nil // it was dropped just now
 		}
+		var task rstuf.Task
+		if err := json.Unmarshal(value[taskHeader:], &task); err != nil {
+			return err
+		}
+		if task.Result != nil {
+			task.Result.Details = nil
+		}
+		list = append(list, task)
 		return nil
 	})
 	return list, err

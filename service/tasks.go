@@ -2,14 +2,15 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 
 	"example.org/rstuf"
 )
@@ -24,16 +25,24 @@ const (
 
 // results are those of ended tasks, in the database.
 type results struct {
-	db   *database
-	now  func() time.Time
-	keep time.Duration
-	kept taskStats // the publisher's alone
+	store Store
+	now   func() time.Time
+	keep  time.Duration
+
+	mu   sync.RWMutex // guards what follows, which the publisher alone changes
+	kept keptResults
 }
 
-// taskStats is how many results are kept.
-type taskStats struct {
-	count int
+// keptResults are the results that are kept, in the order of their tasks' ids.
+type keptResults struct {
+	list  []keptResult
 	bytes int64
+}
+
+type keptResult struct {
+	id   taskID
+	size int32
+	end  int64 // as Unix time
 }
 
 func newResults(cfg Config) *results { return &results{now: cfg.Now, keep: cfg.KeepTasks} }
@@ -93,35 +102,46 @@ func refused(now time.Time, k kind, err error) (o outcome, ok bool) {
 }
 
 // put stores the ends of tasks, and drops results that are too old or too many.
-// What it returns is to be kept once the transaction has succeeded.
-func (r *results) put(tx *bolt.Tx, list []ended) (taskStats, error) {
-	stats, now := r.kept, r.now()
-	tasks := tx.Bucket(bucketTasks)
+// What it returns is to be kept once the changes are made.
+func (r *results) put(c *changes, list []ended) (keptResults, error) {
+	next, now := r.kept, r.now()
 	for _, e := range list {
 		raw, err := encodeTask(rstuf.Task{ID: e.w.id.String(), State: e.state, Result: &e.result}, now)
 		if err != nil {
-			return stats, fmt.Errorf("task %s: %w", e.w.id, err)
+			return next, fmt.Errorf("task %s: %w", e.w.id, err)
 		}
-		if err := tasks.Put(e.w.id[:], raw); err != nil {
-			return stats, err
-		}
-		stats.count++
-		stats.bytes += int64(len(raw))
+		c.put(TableTasks, e.w.id.key(), raw)
+		next.add(keptResult{e.w.id, int32(len(raw)), now.Unix()})
 	}
 	oldest, young := now.Add(-r.keep), now.Add(-min(minKeep, r.keep))
-	cursor := tasks.Cursor()
-	for key, raw := cursor.First(); key != nil; key, raw = cursor.First() {
-		end := taskEnd(raw)
-		if end.After(young) || stats.count <= maxTasks && stats.bytes <= maxTaskBytes && end.After(oldest) {
+	for len(next.list) > 0 {
+		first := next.list[0]
+		end := time.Unix(first.end, 0)
+		if end.After(young) || len(next.list) <= maxTasks && next.bytes <= maxTaskBytes && end.After(oldest) {
 			break
 		}
-		stats.count--
-		stats.bytes -= int64(len(raw))
-		if err := cursor.Delete(); err != nil {
-			return stats, err
-		}
+		c.delete(TableTasks, first.id.key())
+		next.list, next.bytes = next.list[1:], next.bytes-int64(first.size)
 	}
-	return stats, nil
+	return next, nil
+}
+
+// add adds a result. Whoever reads the list as it was sees nothing of it: it
+// grows beyond its end, and is copied for a request that others have overtaken.
+func (k *keptResults) add(result keptResult) {
+	k.bytes += int64(result.size)
+	i, _ := slices.BinarySearchFunc(k.list, result.id, func(r keptResult, id taskID) int { return bytes.Compare(r.id[:], id[:]) })
+	if i < len(k.list) {
+		k.list = slices.Clip(k.list)
+	}
+	k.list = slices.Insert(k.list, i, result)
+}
+
+// settle notes what is kept from now on.
+func (r *results) settle(kept keptResults) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = kept
 }
 
 // encodeTask is an ended task as it is stored: when it ended, then its JSON.
@@ -132,30 +152,34 @@ func encodeTask(task rstuf.Task, end time.Time) ([]byte, error) {
 
 const taskHeader = 8
 
-func taskEnd(raw []byte) time.Time {
-	return time.Unix(int64(binary.BigEndian.Uint64(raw)), 0)
-}
-
-// load counts the results, and returns the newest task's id.
-func (r *results) load(tx *bolt.Tx) (newest taskID, err error) {
-	err = tx.Bucket(bucketTasks).ForEach(func(key, raw []byte) error {
+// load reads which results there are.
+func (r *results) load(ctx context.Context) error {
+	return r.store.Read(ctx, TableTasks, func(key string, raw []byte) error {
 		if len(key) != len(taskID{}) || len(raw) < taskHeader {
 			return errors.New("a task's entry has the wrong length")
 		}
-		r.kept.count++
-		r.kept.bytes += int64(len(raw))
-		if id := taskID(key); id.number() > newest.number() {
-			newest = id
-		}
+		r.kept.add(keptResult{taskID([]byte(key)), int32(len(raw)), int64(binary.BigEndian.Uint64(raw))})
 		return nil
 	})
-	return newest, err
+}
+
+// last are the ids of the newest tasks that have ended, the newest first.
+func (r *results) last(limit int) (keys []string) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, result := range slices.Backward(r.kept.list) {
+		if len(keys) == limit {
+			break
+		}
+		keys = append(keys, result.id.key())
+	}
+	return keys
 }
 
 // get is the result of a task as JSON; nil if there is none.
-func (r *results) get(id taskID) (raw json.RawMessage, err error) {
-	err = r.db.View(func(tx *bolt.Tx) error {
-		if value := tx.Bucket(bucketTasks).Get(id[:]); value != nil {
+func (r *results) get(ctx context.Context, id taskID) (raw json.RawMessage, err error) {
+	err = r.store.Get(ctx, TableTasks, []string{id.key()}, func(_ string, value []byte) error {
+		if value != nil {
 			raw = bytes.Clone(value[taskHeader:])
 		}
 		return nil
@@ -164,16 +188,16 @@ func (r *results) get(id taskID) (raw json.RawMessage, err error) {
 }
 
 // task tells how a task is doing; an id that nobody knows is pending.
-func (s *Service) task(text string) (json.RawMessage, error) {
+func (s *Service) task(ctx context.Context, text string) (json.RawMessage, error) {
 	id, ok := parseTaskID(text)
 	pending := rstuf.Task{ID: text, State: rstuf.TaskPending}
 	if !ok {
 		return json.Marshal(pending)
 	}
 	if w := s.queue.find(id); w != nil {
-		return s.liveTask(w)
+		return s.liveTask(ctx, w)
 	}
-	raw, err := s.results.get(id)
+	raw, err := s.results.get(ctx, id)
 	if err != nil || raw == nil {
 		out, _ := json.Marshal(pending)
 		return out, err
@@ -182,7 +206,7 @@ func (s *Service) task(text string) (json.RawMessage, error) {
 }
 
 // liveTask is the task of a request that has not ended.
-func (s *Service) liveTask(w *waiting) (json.RawMessage, error) {
+func (s *Service) liveTask(ctx context.Context, w *waiting) (json.RawMessage, error) {
 	started := rstuf.Task{ID: w.id.String(), State: rstuf.TaskStarted, Result: &rstuf.TaskResult{}}
 	if !w.kind.artifacts() || !w.running.Load() && !w.parked() {
 		return json.Marshal(started)
@@ -193,7 +217,7 @@ func (s *Service) liveTask(w *waiting) (json.RawMessage, error) {
 	if !w.parked() {
 		return w.show(nil)
 	}
-	roles, err := s.rolesToPublish(w)
+	roles, err := s.rolesToPublish(ctx, w)
 	if err != nil {
 		return json.Marshal(started) // it is being published just now
 	}
