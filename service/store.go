@@ -1,155 +1,70 @@
 package service
 
-import (
-	"bytes"
-	"context"
-	"encoding/binary"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
-	"time"
+import "context"
 
-	"example.org/rstuf"
-	"example.org/rstuf/metadata"
+// Store keeps what a service has accepted and decided, as tables of values by
+// key. Without Config.Store it is the file state.db. All methods may be called by
+// several goroutines at once.
+type Store interface {
+	// Read calls f with the entries of a table, in the order of their keys (as
+	// bytes), until f returns an error. The value is f's during the call alone.
+	Read(ctx context.Context, table Table, f func(key string, value []byte) error) error
+	// Get calls f with the value of each key, in the order given; it is nil where
+	// there is none, and f's during the call alone.
+	Get(ctx context.Context, table Table, keys []string, f func(key string, value []byte) error) error
+	// Write makes changes, in their order: all of them or, with an error, none.
+	// Once it returns nil they survive a loss of power.
+	Write(ctx context.Context, changes []Change) error
+	// Close ends the use of it. Somebody else may use it then.
+	Close() error
+}
+
+// Table is the name of a table of a [Store].
+type Table string
+
+// The tables of a service.
+const (
+	TableState    Table = "state"    // the keys below
+	TableRoles    Table = "roles"    // role: roleInfo
+	TableSigning  Table = "signing"  // role: the document that waits for signatures
+	TableQueue    Table = "queue"    // task id: record
+	TableTasks    Table = "tasks"    // task id: rstuf.Task, ended
+	TableSuspects Table = "suspects" // task id: how often the process died of it alone
+	TablePassed   Table = "passed"   // name of a file that was written and not committed: nothing
+	TableReplaced Table = "replaced" // name of a file: since when it is known to be replaced, as Unix time
 )
 
-// state is what the service knows beside the metadata.
-type state struct {
-	// Bootstrap is a state of rstuf.BootstrapState, but "pre", which follows
-	// from the queue.
-	Bootstrap   string
-	BootstrapID string
-	// Expiration is in days, by role; "bins" stands for all bins.
-	Expiration map[string]int
-	// Bins is the number of hash bins, 0 with custom delegations.
-	Bins int
-	// Delegations are those of the bootstrap payload.
-	Delegations *rstuf.Delegations
-	// UsedNames are all delegated roles that ever were.
-	UsedNames map[string]bool
-	// FirstRoot is the version of the oldest root, and Roots are the SHA-256 of
-	// its file and of all that follow, in hex.
-	FirstRoot int64    `json:",omitempty"`
-	Roots     []string `json:",omitempty"`
-	// Listed are roles that nobody delegates to and that the service has no file
-	// of: an adopted repository's snapshots named these versions of them.
-	Listed map[string]int64 `json:",omitempty"`
-	// Signed are the roles that ever waited for signatures.
-	Signed map[string]bool
+// Tables are all of them.
+func Tables() []Table {
+	return []Table{TableState, TableRoles, TableSigning, TableQueue, TableTasks, TableSuspects, TablePassed, TableReplaced}
 }
 
-// used tells whether a delegated role ever had a name. Names that differ in
-// case alone are one: some file systems do not tell their files apart.
-func (st *state) used(name string) bool {
-	for used := range st.UsedNames {
-		if strings.EqualFold(used, name) {
-			return true
-		}
-	}
-	return false
+// Keys of TableState.
+const (
+	keyState     = "state"
+	keyRoot      = "root"      // the current root's file
+	keyTimestamp = "timestamp" // the current timestamp's file
+	keySkips     = "skips"     // how many times versions have skipped one
+	keyClean     = "clean"     // set while nothing is under way, by Close
+	keyWatched   = "watched"   // task ids of the publication that is noted
+	// keyAdopting is set from before the first file is copied until the adopted
+	// repository is announced.
+	keyAdopting = "adopting"
+)
+
+// Change is one of a [Store]'s changes: a value that is put, or taken away.
+type Change struct {
+	Table Table
+	Key   string
+	// Value is nil if the entry is to be deleted; it is no error if there is none.
+	Value []byte
 }
 
-// roleInfo says what is published of a role.
-type roleInfo struct {
-	version int64
-	expires time.Time
-	sum     [32]byte // SHA-256 of the file
-	skips   int64    // how often versions had skipped one by then
+// changes are what one write makes.
+type changes []Change
+
+func (c *changes) put(table Table, key string, value []byte) {
+	*c = append(*c, Change{table, key, value})
 }
 
-func (r roleInfo) encode() []byte {
-	out := binary.BigEndian.AppendUint64(nil, uint64(r.version))
-	out = binary.BigEndian.AppendUint64(out, uint64(r.expires.Unix()))
-	out = append(out, r.sum[:]...)
-	return seal(binary.BigEndian.AppendUint64(out, uint64(r.skips)))
-}
-
-func decodeRoleInfo(sealed []byte) (r roleInfo, err error) {
-	data, err := unseal(sealed)
-	if err != nil {
-		return r, err
-	}
-	if len(data) != 24+len(r.sum) {
-		return r, errors.New("a role's entry has the wrong length")
-	}
-	r.version = int64(binary.BigEndian.Uint64(data))
-	r.expires = time.Unix(int64(binary.BigEndian.Uint64(data[8:])), 0).UTC()
-	copy(r.sum[:], data[16:])
-	r.skips = int64(binary.BigEndian.Uint64(data[16+len(r.sum):]))
-	return r, nil
-}
-
-// loadRepository reads what the database knows of the repository.
-func loadRepository(ctx context.Context, store Store) (*repository, error) {
-	r := &repository{signing: map[string]*metadata.Document{}}
-	err := store.Read(ctx, TableState, func(key string, value []byte) error {
-		if err := r.loadValue(key, value); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if r.bootstrapped() && (r.root == nil || r.timestamp == nil) {
-		return nil, errors.New("root or timestamp is missing")
-	}
-	roles := map[string]roleInfo{}
-	err = store.Read(ctx, TableRoles, func(name string, raw []byte) (err error) {
-		roles[name], err = decodeRoleInfo(raw)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	r.roles = newRoleTable(roles)
-	for _, info := range roles {
-		r.committedSkips = max(r.committedSkips, info.skips)
-	}
-	return r, store.Read(ctx, TableSigning, func(role string, sealed []byte) error {
-		raw, err := unseal(sealed)
-		if err != nil {
-			return fmt.Errorf("signing of %s: %w", role, err)
-		}
-		doc, err := metadata.Parse(raw)
-		if err != nil {
-			return fmt.Errorf("signing of %s: %w", role, err)
-		}
-		r.signing[role] = doc
-		return nil
-	})
-}
-
-// loadValue reads a value of TableState.
-func (r *repository) loadValue(key string, sealed []byte) error {
-	switch key {
-	case keyClean:
-		r.clean = true
-		return nil
-	case keyAdopting:
-		r.adopting = true
-		return nil
-	case keyWatched:
-		return nil // for suspects
-	}
-	raw, err := unseal(sealed)
-	if err != nil {
-		return err
-	}
-	switch key {
-	case keyState:
-		return json.Unmarshal(raw, &r.state)
-	case keyRoot:
-		doc, err := metadata.Parse(raw)
-		if err != nil {
-			return err
-		}
-		r.root = trusted(doc)
-	case keyTimestamp:
-		r.timestamp = bytes.Clone(raw)
-	case keySkips:
-		r.skips, err = parseNumber(raw)
-	}
-	return err
-}
+func (c *changes) delete(table Table, key string) { *c = append(*c, Change{Table: table, Key: key}) }
