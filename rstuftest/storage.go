@@ -42,25 +42,43 @@ func (m *memory) Open(ctx context.Context, name string) (io.ReadSeekCloser, erro
 	}{bytes.NewReader(data), io.NopCloser(nil)}, err
 }
 
-func (m *memory) Write(_ context.Context, name string, data []byte) error {
+func (m *memory) Create(_ context.Context, name string, data []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if there, ok := m.files[name]; ok {
+		if !bytes.Equal(there, data) {
+			return fmt.Errorf("%s: %w", name, fs.ErrExist)
+		}
+		return nil
+	}
+	m.put(name, data)
+	return nil
+}
+
+func (m *memory) put(name string, data []byte) {
 	if m.files == nil {
 		m.files = map[string][]byte{}
 	}
-	m.files[name] = bytes.Clone(data)
-	return nil
+	m.files[name] = append([]byte{}, data...)
 }
 
 func (m *memory) Sync(context.Context) error { return nil }
 
-func (m *memory) Replace(ctx context.Context, name string, data []byte) error {
-	if name == metadata.Filename(rstuf.RoleTimestamp, 0) {
-		m.mu.Lock()
-		m.timestamps = append(m.timestamps, bytes.Clone(data))
-		m.mu.Unlock()
+func (m *memory) Replace(_ context.Context, name string, old, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	there, ok := m.files[name]
+	if ok && bytes.Equal(there, data) {
+		return nil
 	}
-	return m.Write(ctx, name, data)
+	if !bytes.Equal(there, old) || ok != (old != nil) {
+		return fmt.Errorf("%s: %w", name, service.ErrChanged)
+	}
+	if name == metadata.Filename(rstuf.RoleTimestamp, 0) {
+		m.timestamps = append(m.timestamps, bytes.Clone(data))
+	}
+	m.put(name, data)
+	return nil
 }
 
 func (m *memory) Remove(_ context.Context, name string) error {

@@ -151,8 +151,9 @@ func (a *adoption) open(ctx context.Context) (err error) {
 	}
 	if s.storage == nil {
 		s.storage, err = newFolder(s.folder(), s.disk)
+		return err
 	}
-	return err
+	return s.probe(ctx)
 }
 
 // publish makes the repository that was read the service's own.

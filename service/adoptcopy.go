@@ -67,17 +67,17 @@ func (a *adoption) put(ctx context.Context, name string, data []byte) error {
 	there, err := a.s.storage.Read(ctx, name)
 	switch {
 	case err == nil && string(there) == string(data):
-		if folder, ok := a.s.storage.(interface{ note(name string) }); ok {
-			folder.note(name)
-			return nil
-		}
-		return a.s.storage.Write(ctx, name, data)
+		return a.s.storage.Create(ctx, name, data) // which the next Sync makes durable
 	case err == nil && readable(there):
 		return fmt.Errorf("the metadata folder holds another %s than the source: choose an empty folder", name)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case err == nil:
+		if err := a.s.storage.Remove(ctx, name); err != nil {
+			return fmt.Errorf("remove %s: %w", name, err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	if err := a.s.storage.Write(ctx, name, data); err != nil {
+	if err := a.s.storage.Create(ctx, name, data); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	a.done.Files++

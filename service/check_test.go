@@ -161,11 +161,11 @@ type noSnapshots struct {
 	full atomic.Bool
 }
 
-func (d *noSnapshots) Write(ctx context.Context, name string, data []byte) error {
+func (d *noSnapshots) Create(ctx context.Context, name string, data []byte) error {
 	if d.full.Load() && strings.HasSuffix(name, "snapshot.json") {
 		return &os.PathError{Op: "write", Path: name, Err: syscall.ENOSPC}
 	}
-	return d.Folder.Write(ctx, name, data)
+	return d.Folder.Create(ctx, name, data)
 }
 
 // A stop in order skips no version.

@@ -88,7 +88,7 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 	}
 	if p.published() {
 		// What is committed must be announced before anything else happens.
-		if !s.attempt(ctx, func() error { return s.announce(ctx, p.next, false) }) {
+		if !s.attempt(ctx, func() error { return s.announce(ctx, p.next, afterCommit) }) {
 			return ctx.Err() // the next start announces it
 		}
 		s.metrics.published(p)

@@ -65,15 +65,18 @@ type lossy struct {
 	contents map[string]string
 }
 
-func (l *lossy) Write(ctx context.Context, name string, data []byte) error {
+func (l *lossy) Create(ctx context.Context, name string, data []byte) error {
+	_, err := l.Read(ctx, name)
 	l.mu.Lock()
-	l.unsynced = append(l.unsynced, name)
+	if err != nil { // one that is there is as durable as it was
+		l.unsynced = append(l.unsynced, name)
+	}
 	if before, ok := l.contents[name]; ok {
 		assert.Equal(l.t, before, string(data), "%s gets another content, and somebody may have fetched the first", name)
 	}
 	l.contents[name] = string(data)
 	l.mu.Unlock()
-	return l.Folder.Write(ctx, name, data)
+	return l.Folder.Create(ctx, name, data)
 }
 
 func (l *lossy) Sync(ctx context.Context) error {

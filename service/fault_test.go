@@ -28,18 +28,18 @@ type fullDisk struct {
 	full atomic.Bool
 }
 
-func (d *fullDisk) Write(ctx context.Context, name string, data []byte) error {
+func (d *fullDisk) Create(ctx context.Context, name string, data []byte) error {
 	if d.full.Load() {
 		return &os.PathError{Op: "write", Path: name, Err: syscall.ENOSPC}
 	}
-	return d.Folder.Write(ctx, name, data)
+	return d.Folder.Create(ctx, name, data)
 }
 
-func (d *fullDisk) Replace(ctx context.Context, name string, data []byte) error {
+func (d *fullDisk) Replace(ctx context.Context, name string, old, data []byte) error {
 	if d.full.Load() {
 		return &os.PathError{Op: "write", Path: name, Err: syscall.ENOSPC}
 	}
-	return d.Folder.Replace(ctx, name, data)
+	return d.Folder.Replace(ctx, name, old, data)
 }
 
 // While the disk is full, publishing is paused with the reason; requests are

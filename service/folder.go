@@ -1,9 +1,12 @@
 package service
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +22,11 @@ type Folder struct {
 
 	mu      sync.Mutex
 	written []string // since the last Sync
+
+	replacing sync.Mutex // held where the file system has no lock for processes
 }
+
+var _ Prober = (*Folder)(nil)
 
 // NewFolder returns a storage in a folder, which is made if it is not there.
 func NewFolder(path string) (*Folder, error) { return newFolder(path, &durable.Disk{}) }
@@ -44,22 +51,26 @@ func (f *Folder) Open(_ context.Context, name string) (io.ReadSeekCloser, error)
 // metadataMode is the mode of metadata files: anybody may read them.
 const metadataMode = 0o644
 
-// Write implements [Storage]. The file may be incomplete or missing after a
+// Create implements [Storage]. The file may be incomplete or missing after a
 // crash until Sync has returned.
-func (f *Folder) Write(_ context.Context, name string, data []byte) error {
-	if err := f.disk.Write(filepath.Join(f.path, name), data, metadataMode); err != nil {
+func (f *Folder) Create(ctx context.Context, name string, data []byte) error {
+	err := f.disk.Write(filepath.Join(f.path, name), data, metadataMode)
+	if errors.Is(err, fs.ErrExist) {
+		if there, readErr := f.Read(ctx, name); readErr != nil || !bytes.Equal(there, data) {
+			return errors.Join(fmt.Errorf("%s %w", filepath.Join(f.path, name), errTaken), readErr)
+		}
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
-	f.note(name)
-	return nil
-}
-
-// note has the next Sync make a file durable that is there.
-func (f *Folder) note(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.written = append(f.written, name)
+	return nil
 }
+
+var errTaken = fmt.Errorf("is there already with another content (%w)", fs.ErrExist)
 
 // Sync implements [Storage]: the content and the names of all files written
 // so far survive a loss of power.
@@ -77,9 +88,43 @@ func (f *Folder) Sync(context.Context) error {
 	return err
 }
 
-// Replace implements [Storage]: see [durable.Disk.Replace].
-func (f *Folder) Replace(_ context.Context, name string, data []byte) error {
+// Replace implements [Storage]: see [durable.Disk.Replace]. It holds a lock of the
+// folder meanwhile, where the file system has one, so that of several processes
+// each sees what the other has done.
+func (f *Folder) Replace(ctx context.Context, name string, old, data []byte) error {
+	f.replacing.Lock()
+	defer f.replacing.Unlock()
+	replace := func() error { return f.replace(ctx, name, old, data) }
+	err := durable.Exclusive(ctx, f.path, replace)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return replace() // Probe has told
+	}
+	return err
+}
+
+func (f *Folder) replace(ctx context.Context, name string, old, data []byte) error {
+	there, err := f.Read(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		there = nil
+	case err != nil:
+		return err
+	case bytes.Equal(there, data):
+		return nil
+	}
+	if !bytes.Equal(there, old) || (err == nil) != (old != nil) {
+		return fmt.Errorf("%s: %w", filepath.Join(f.path, name), ErrChanged)
+	}
 	return f.disk.Replace(filepath.Join(f.path, name), data, metadataMode)
+}
+
+// Probe implements [Prober]: it tries whether the folder can be locked.
+func (f *Folder) Probe(ctx context.Context) error {
+	err := durable.Exclusive(ctx, f.path, func() error { return nil })
+	if errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("%w: %w", ErrUnconditional, err)
+	}
+	return err
 }
 
 // Remove implements [Storage]. A file that is there again after a crash does

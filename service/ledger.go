@@ -40,6 +40,14 @@ func (l *ledger) write(role string, version int64) {
 	l.newest[role] = max(l.newest[role], version)
 }
 
+// taken notes that a file was not written, for its name was taken. The number is
+// not used, and the file is left to whoever made it.
+func (l *ledger) taken(role string, version int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.written, metadata.Filename(role, version))
+}
+
 // after is the highest version of a role that was written and not committed.
 func (l *ledger) after(role string) int64 {
 	l.mu.RLock()

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"sync"
@@ -115,7 +116,11 @@ func (p *publication) putSigned(ctx context.Context, role string, doc *metadata.
 
 func (p *publication) putFile(ctx context.Context, role string, version int64, expires time.Time, data []byte) error {
 	p.files.write(role, version)
-	if err := p.storage.Write(ctx, metadata.Filename(role, version), data); err != nil {
+	err := p.storage.Create(ctx, metadata.Filename(role, version), data)
+	if errors.Is(err, fs.ErrExist) { // of somebody else, who may publish it: the next attempt passes it by
+		p.files.taken(role, version)
+	}
+	if err != nil {
 		return fmt.Errorf("write %s version %d: %w", role, version, err)
 	}
 	p.mu.Lock()

@@ -69,7 +69,10 @@ func (s *Service) repairAll(ctx context.Context, restore bool) (*Repaired, error
 			done.Left = append(done.Left, p)
 		}
 	}
-	if err := s.announce(ctx, s.repo, true); err != nil {
+	if err := s.probe(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.announce(ctx, s.repo, byPerson); err != nil {
 		return nil, err
 	}
 	if len(damaged) == 0 {

@@ -134,6 +134,11 @@ func (s *Service) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if s.cfg.Storage != nil { // the folder in Dir is ours while the database is
+		if err := s.probe(ctx); err != nil {
+			return err
+		}
+	}
 	return s.repair(ctx)
 }
 

@@ -45,7 +45,7 @@ func (s *Service) repair(ctx context.Context) error {
 	if problem := s.checkTimestamp(ctx); problem != nil {
 		return inconsistent([]Problem{*problem})
 	}
-	if err := s.announce(ctx, r, true); err != nil {
+	if err := s.announce(ctx, r, afterCrash); err != nil {
 		return err
 	}
 	if err := s.checkSnapshot(ctx); err != nil {

@@ -45,18 +45,19 @@ func (d *Disk) at(name string) error {
 	return d.Step(name)
 }
 
-// Write makes a file that nothing names yet. It has its name once it is whole,
-// for others look into the folder meanwhile; it may be incomplete or missing
-// after a loss of power until [Disk.Sync] has returned.
+// Write makes a file that must not exist yet (fs.ErrExist), and that nothing
+// names yet. It has its name once it is whole, for others look into the folder
+// meanwhile; it may be incomplete or missing after a loss of power until
+// [Disk.Sync] has returned.
 func (d *Disk) Write(path string, data []byte, mode fs.FileMode) error {
 	return d.Do("write", func() error {
-		folder, name := filepath.Split(path)
-		temporary := filepath.Join(folder, temporaryStart+name+temporaryEnd)
-		if err := os.WriteFile(temporary, data, mode); err != nil {
-			os.Remove(temporary)
+		temporary, err := writeTemporary(filepath.Dir(path), data, mode, false)
+		if err != nil {
 			return err
 		}
-		return os.Rename(temporary, path)
+		err = placeNew(temporary, path, os.Link)
+		os.Remove(temporary) // what the link or an error has left
+		return err
 	})
 }
 
@@ -125,7 +126,7 @@ func (d *Disk) Create(path string, data []byte, mode fs.FileMode) error {
 func (d *Disk) place(path string, data []byte, mode fs.FileMode, rename func(from, to string) error) error {
 	var temporary string
 	err := d.Do("write temporary", func() (err error) {
-		temporary, err = d.writeTemporary(filepath.Dir(path), data, mode)
+		temporary, err = writeTemporary(filepath.Dir(path), data, mode, !d.Unsafe)
 		return err
 	})
 	if err != nil {
@@ -149,7 +150,7 @@ func IsTemporary(name string) bool {
 	return strings.HasPrefix(name, temporaryStart) && strings.HasSuffix(name, temporaryEnd)
 }
 
-func (d *Disk) writeTemporary(folder string, data []byte, mode fs.FileMode) (path string, err error) {
+func writeTemporary(folder string, data []byte, mode fs.FileMode, sync bool) (path string, err error) {
 	f, err := os.CreateTemp(folder, temporaryStart+"*"+temporaryEnd) // with mode 0600
 	if err != nil {
 		return "", err
@@ -158,7 +159,7 @@ func (d *Disk) writeTemporary(folder string, data []byte, mode fs.FileMode) (pat
 	// File systems without Unix permissions, such as those of USB sticks, may
 	// refuse; the file is no less whole.
 	_ = f.Chmod(mode)
-	if err == nil && !d.Unsafe {
+	if err == nil && sync {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {

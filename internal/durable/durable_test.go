@@ -42,6 +42,8 @@ func TestPrimitives(t *testing.T) {
 		assert.Equal(t, fs.FileMode(0o644), info.Mode().Perm())
 		require.NoError(t, d.Move(path, path+"2"))
 		require.NoError(t, d.Write(path, []byte("four"), 0o644))
+		assert.ErrorIs(t, d.Write(path, []byte("five"), 0o644), fs.ErrExist)
+		assert.Equal(t, "four", content(t, path))
 		require.NoError(t, d.Move(path+"2", path))
 		assert.Equal(t, "three", content(t, path), "whatever has the name is replaced")
 		assert.Error(t, d.Replace(dir, nil, 0o644), "a folder is not replaced")

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -41,12 +40,12 @@ type Bucket struct {
 	bucket  string
 	prefix  string
 	timeout time.Duration
-	// unconditional is set once the store has said that it does not know
-	// conditional PUTs.
+	// unconditional is set once Probe has found that the store does not keep the
+	// conditions of PUTs.
 	unconditional atomic.Bool
 }
 
-var _ service.Storage = (*Bucket)(nil)
+var _ service.Prober = (*Bucket)(nil)
 
 // New returns a storage in a bucket. It does not ask the store for anything
 // yet. For stores other than AWS set the client's BaseEndpoint, and
@@ -78,21 +77,23 @@ func (b *Bucket) Read(ctx context.Context, name string) ([]byte, error) {
 	return data, b.explain(ctx, "get", name, err)
 }
 
-// Write implements [service.Storage]. The file is durable when Write returns.
-func (b *Bucket) Write(ctx context.Context, name string, data []byte) error {
+// Create implements [service.Storage]. The file is durable when Create returns.
+func (b *Bucket) Create(ctx context.Context, name string, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
-	return b.explain(ctx, "put", name, b.put(ctx, name, data))
+	return b.explain(ctx, "put", name, b.create(ctx, name, data))
 }
 
-// Sync implements [service.Storage]. There is nothing to wait for: what Write
+// Sync implements [service.Storage]. There is nothing to wait for: what Create
 // has acknowledged is durable.
 func (b *Bucket) Sync(context.Context) error { return nil }
 
 // Replace implements [service.Storage]. Readers see the old file or the new
 // one, never a part.
-func (b *Bucket) Replace(ctx context.Context, name string, data []byte) error {
-	return b.Write(ctx, name, data)
+func (b *Bucket) Replace(ctx context.Context, name string, old, data []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	return b.explain(ctx, "put", name, b.replace(ctx, name, old, data))
 }
 
 // Remove implements [service.Storage].
@@ -155,41 +156,69 @@ func (b *Bucket) get(ctx context.Context, name string) (data []byte, etag string
 	return data, aws.ToString(out.ETag), nil
 }
 
-// putAttempts is how often put tries to overwrite a file that changes at the
-// same time: one of its own earlier attempts may arrive in between.
-const putAttempts = 5
-
-// put makes or replaces a file. It says each time what it expects to be there:
-// nothing at first, else what it has read. An earlier PUT whose answer never
-// came and that the store executes late expects something else by then, so it
-// changes nothing.
+// create makes a file if none is there.
 //
-// It looks at what is there after any failure, not only after a refusal: some
-// stores refuse a large file by closing the connection.
-func (b *Bucket) put(ctx context.Context, name string, data []byte) error {
-	etag := ""
-	for range putAttempts {
-		failure := b.putIf(ctx, name, data, etag)
-		if failure == nil {
-			return nil
-		}
-		old, found, err := b.get(ctx, name)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return failure
-		}
-		if err == nil && bytes.Equal(old, data) {
-			return nil // it was stored, the answer got lost
-		}
-		if found == etag {
-			return failure
-		}
-		etag = found
+// It looks at what is there after any failure, not only after a refusal: the
+// answer may have got lost, and some stores refuse a large file by closing the
+// connection.
+func (b *Bucket) create(ctx context.Context, name string, data []byte) error {
+	if b.unconditional.Load() {
+		return b.replace(ctx, name, nil, data)
 	}
-	return errors.New("it changes all the time: no other process may write to the same bucket and prefix")
+	return b.outcome(ctx, name, nil, data, b.putIf(ctx, name, data, ""))
+}
+
+// replace makes or replaces a file if old is there, under the entity tag that it
+// had when this was seen. A PUT that the store executes late, when other content is
+// there, changes nothing.
+func (b *Bucket) replace(ctx context.Context, name string, old, data []byte) error {
+	there, etag, err := b.get(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := compare(there, etag, old, data); err != nil || etag != "" && bytes.Equal(there, data) {
+		return err
+	}
+	return b.outcome(ctx, name, old, data, b.putIf(ctx, name, data, etag))
+}
+
+// compare tells whether a file, that is there if it has a tag, may be replaced.
+func compare(there []byte, etag string, old, data []byte) error {
+	switch {
+	case etag != "" && bytes.Equal(there, data), etag == "" && old == nil, etag != "" && old != nil && bytes.Equal(there, old):
+		return nil
+	case old == nil:
+		return errTaken
+	}
+	return service.ErrChanged
+}
+
+// errTaken is of a file that was to be new.
+var errTaken = fmt.Errorf("it is there already with another content (%w, %w)", fs.ErrExist, service.ErrChanged)
+
+// outcome is how a PUT has ended: what is there decides, not the answer.
+func (b *Bucket) outcome(ctx context.Context, name string, old, data []byte, failure error) error {
+	if failure == nil {
+		return nil
+	}
+	there, etag, err := b.get(ctx, name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failure
+	}
+	if err == nil && bytes.Equal(there, data) {
+		return nil // it was stored, the answer got lost
+	}
+	if err := compare(there, etag, old, data); err != nil {
+		return err
+	}
+	return failure
 }
 
 // putIf stores an object if what is there has the entity tag, or if nothing is
-// there and the tag is empty.
+// there and the tag is empty; without a condition if the store knows none.
 func (b *Bucket) putIf(ctx context.Context, name string, data []byte, etag string) error {
 	sum := sha256.Sum256(data)
 	in := &s3.PutObjectInput{
@@ -197,20 +226,14 @@ func (b *Bucket) putIf(ctx context.Context, name string, data []byte, etag strin
 		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 		ContentType:    aws.String("application/json"), CacheControl: aws.String(cacheControl(name)),
 	}
-	if b.unconditional.Load() {
-		_, err := b.client.PutObject(ctx, in, options)
-		return err
-	}
-	if etag == "" {
+	switch {
+	case b.unconditional.Load():
+	case etag == "":
 		in.IfNoneMatch = aws.String("*")
-	} else {
+	default:
 		in.IfMatch = &etag
 	}
 	_, err := b.client.PutObject(ctx, in, options)
-	if answerStatus(err) == http.StatusNotImplemented {
-		b.unconditional.Store(true)
-		return b.putIf(ctx, name, data, "")
-	}
 	return err
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/rstuf/metadata"
+	"example.org/rstuf/rstuftest"
+	"example.org/rstuf/service"
 	"example.org/rstuf/service/bucket"
 )
 
@@ -59,7 +61,7 @@ func TestPrefix(t *testing.T) {
 		d := newDouble()
 		b, err := bucket.New(d.client(), bucket.Config{Bucket: "b", Prefix: prefix})
 		require.NoError(t, err)
-		require.NoError(t, b.Write(t.Context(), "x", nil))
+		require.NoError(t, b.Create(t.Context(), "x", nil))
 		assert.Equal(t, want, d.last(t, http.MethodPut).URL.Path)
 		d.server.Close()
 	}
@@ -76,8 +78,11 @@ func TestHeaders(t *testing.T) {
 		"0.odd.json":       "no-cache",
 		"unversioned.json": "no-cache",
 	} {
-		for _, put := range []func(context.Context, string, []byte) error{b.Write, b.Replace} {
-			require.NoError(t, put(t.Context(), name, []byte(name)))
+		for _, put := range []func() error{
+			func() error { return b.Create(t.Context(), name, []byte(name)) },
+			func() error { return b.Replace(t.Context(), name, []byte(name), []byte("next")) },
+		} {
+			require.NoError(t, put())
 			r := d.last(t, http.MethodPut)
 			assert.Equal(t, cache, r.Header.Get("Cache-Control"), name)
 			assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
@@ -99,48 +104,90 @@ func TestChecksumOverTLS(t *testing.T) {
 	defer d.server.Close()
 	b, err := bucket.New(d.client(), bucket.Config{Bucket: "b"})
 	require.NoError(t, err)
-	require.NoError(t, b.Write(t.Context(), "1.root.json", []byte("{}")), "the double checks the checksum")
+	require.NoError(t, b.Create(t.Context(), "1.root.json", []byte("{}")), "the double checks the checksum")
 	r := d.last(t, http.MethodPut)
 	assert.Equal(t, "UNSIGNED-PAYLOAD", r.Header.Get("X-Amz-Content-Sha256"))
 	assert.Empty(t, r.Header.Values("X-Amz-Trailer"))
 	assert.Empty(t, r.TransferEncoding)
 }
 
-// A store that does not know conditional PUTs says so once, and gets plain
-// ones from then on.
+// What a store lacks is found out by a probe and said in one line; one writer can
+// go on without it.
 func TestStoreWithoutConditions(t *testing.T) {
 	t.Parallel()
-	d, b := newBucket(t)
-	refused := 0
-	d.answer = func(w http.ResponseWriter, r *http.Request) bool {
-		if r.Header.Get("If-None-Match")+r.Header.Get("If-Match") == "" {
+	strip := func(headers ...string) func(http.ResponseWriter, *http.Request) bool {
+		return func(_ http.ResponseWriter, r *http.Request) bool {
+			for _, h := range headers {
+				r.Header.Del(h)
+			}
 			return false
 		}
-		refused++
-		fail(w, http.StatusNotImplemented, "NotImplemented", "A header you provided implies functionality that is not implemented")
+	}
+	for want, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
+		"": nil,
+		"does not refuse a PUT with If-None-Match: * of a file that is there":                                       strip("If-None-Match"),
+		"does not refuse a PUT with If-Match of another content":                                                    strip("If-Match"),
+		"does not refuse a PUT with If-None-Match: * of a file that is there, nor with If-Match of another content": strip("If-None-Match", "If-Match"),
+		"does not know PUTs with If-None-Match": func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get("If-None-Match")+r.Header.Get("If-Match") == "" {
+				return false
+			}
+			fail(w, http.StatusNotImplemented, "NotImplemented", "A header you provided implies functionality that is not implemented")
+			return true
+		},
+		"refuses a PUT with If-Match of what is there": func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get("If-Match") == "" {
+				return false
+			}
+			fail(w, http.StatusPreconditionFailed, "PreconditionFailed", "")
+			return true
+		},
+	} {
+		d, b := newBucket(t)
+		d.answer = answer
+		err := b.Probe(t.Context())
+		if want == "" {
+			assert.NoError(t, err)
+		} else {
+			assert.ErrorIs(t, err, service.ErrUnconditional)
+			assert.EqualError(t, err, "bucket b: the store "+want+": "+service.ErrUnconditional.Error())
+		}
+		assert.Empty(t, d.objects, "nothing is left")
+		rstuftest.TestStorage(t, func() service.Storage { return b })
+	}
+	d, b := newBucket(t)
+	d.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		fail(w, http.StatusForbidden, "AccessDenied", "no")
 		return true
 	}
-	for _, content := range []string{"one", "two", "two", "three"} {
-		require.NoError(t, b.Replace(t.Context(), "timestamp.json", []byte(content)))
-		data, err := b.Read(t.Context(), "timestamp.json")
-		require.NoError(t, err)
-		assert.Equal(t, content, string(data))
-	}
-	assert.Equal(t, 1, refused)
+	err := b.Probe(t.Context())
+	assert.ErrorContains(t, err, "AccessDenied")
+	assert.NotErrorIs(t, err, service.ErrUnconditional)
 }
 
-// Somebody else who writes all the time does not make it go on for ever.
-func TestFileThatChangesAllTheTime(t *testing.T) {
+// A writer that is held between its read and its PUT, while another one writes, is
+// refused: what is there stays.
+func TestTwoWriters(t *testing.T) {
 	t.Parallel()
 	d, b := newBucket(t)
-	n := 0
-	d.answer = func(_ http.ResponseWriter, r *http.Request) bool {
-		n++
-		d.objects[r.URL.Path] = fmt.Append(nil, n)
-		return false
+	require.NoError(t, b.Replace(t.Context(), "timestamp.json", nil, []byte("11")))
+	for name, put := range map[string]func() error{
+		"timestamp.json": func() error { return b.Replace(t.Context(), "timestamp.json", []byte("11"), []byte("12")) },
+		"5.bins-0.json":  func() error { return b.Create(t.Context(), "5.bins-0.json", []byte("mine")) },
+	} {
+		d.answer = func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPut {
+				d.objects[r.URL.Path] = []byte("13")
+			}
+			return false
+		}
+		err := put()
+		assert.ErrorIs(t, err, service.ErrChanged)
+		d.answer = nil
+		data, err := b.Read(t.Context(), name)
+		require.NoError(t, err)
+		assert.Equal(t, "13", string(data))
 	}
-	err := b.Replace(t.Context(), "timestamp.json", []byte("mine"))
-	assert.EqualError(t, err, "bucket b: put p/timestamp.json: it changes all the time: no other process may write to the same bucket and prefix")
 }
 
 func TestMissing(t *testing.T) {
@@ -203,7 +250,7 @@ func TestHostileAnswers(t *testing.T) {
 			_, listErr := b.List(t.Context())
 			errs := []error{readErr, listErr}
 			if name != "half an answer" { // a PUT's answer has no body that counts
-				errs = append(errs, b.Write(t.Context(), "2.root.json", []byte("{}")), b.Replace(t.Context(), "2.root.json", nil), b.Remove(t.Context(), "2.root.json"))
+				errs = append(errs, b.Create(t.Context(), "2.root.json", []byte("{}")), b.Replace(t.Context(), "2.root.json", nil, []byte("{}")), b.Remove(t.Context(), "2.root.json"))
 			}
 			for _, err := range errs {
 				require.Error(t, err)
@@ -260,7 +307,7 @@ func TestTimeoutAndContext(t *testing.T) {
 	operations := map[string]func(context.Context) error{
 		"get x":    func(ctx context.Context) error { _, err := b.Read(ctx, "x"); return err },
 		"list ":    func(ctx context.Context) error { _, err := b.List(ctx); return err },
-		"put x":    func(ctx context.Context) error { return b.Write(ctx, "x", nil) },
+		"put x":    func(ctx context.Context) error { return b.Create(ctx, "x", nil) },
 		"delete x": func(ctx context.Context) error { return b.Remove(ctx, "x") },
 	}
 	for name, do := range operations {

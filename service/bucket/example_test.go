@@ -23,7 +23,7 @@ func Example() {
 	cfg := service.Config{Dir: "/var/lib/rstuf", Storage: files} // for service.Open
 
 	ctx := context.Background()
-	if err := cfg.Storage.Write(ctx, "1.root.json", []byte("{}")); err != nil {
+	if err := cfg.Storage.Create(ctx, "1.root.json", []byte("{}")); err != nil {
 		log.Fatal(err)
 	}
 	names, err := cfg.Storage.List(ctx)

@@ -57,16 +57,16 @@ func (f faulty) fails() error {
 	return nil
 }
 
-func (f faulty) Write(ctx context.Context, name string, data []byte) error {
+func (f faulty) Create(ctx context.Context, name string, data []byte) error {
 	if err := f.fails(); err != nil {
 		return &os.PathError{Op: "write", Path: name, Err: err}
 	}
-	return f.Folder.Write(ctx, name, data)
+	return f.Folder.Create(ctx, name, data)
 }
 
-func (f faulty) Replace(ctx context.Context, name string, data []byte) error {
+func (f faulty) Replace(ctx context.Context, name string, old, data []byte) error {
 	if err := f.fails(); err != nil {
 		return &os.PathError{Op: "write", Path: name, Err: err}
 	}
-	return f.Folder.Replace(ctx, name, data)
+	return f.Folder.Replace(ctx, name, old, data)
 }

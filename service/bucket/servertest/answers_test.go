@@ -21,7 +21,7 @@ func TestListOfManyPages(t *testing.T) {
 	storage := s.storage(bucket.Config{Prefix: "tuf"})
 	const count = 1003
 	for i := range count {
-		require.NoError(t, storage.Write(t.Context(), fmt.Sprintf("1.bins-%d.json", i), []byte("{}")))
+		require.NoError(t, storage.Create(t.Context(), fmt.Sprintf("1.bins-%d.json", i), []byte("{}")))
 	}
 	for _, beside := range []string{"tuf2/1.root.json", "1.root.json", "tuf/below/1.root.json"} {
 		_, err := s.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &s.bucket, Key: aws.String(beside)})
@@ -40,14 +40,14 @@ func TestLargestFile(t *testing.T) {
 	s := newStore(t)
 	storage := s.storage(bucket.Config{})
 	data := make([]byte, metadata.MaxSize)
-	require.NoError(t, storage.Write(t.Context(), "1.targets.json", data))
+	require.NoError(t, storage.Create(t.Context(), "1.targets.json", data))
 	got, err := storage.Read(t.Context(), "1.targets.json")
 	require.NoError(t, err)
 	assert.True(t, string(got) == string(data))
 
-	require.NoError(t, storage.Write(t.Context(), "1.targets.json", append(data, 0)))
-	_, err = storage.Read(t.Context(), "1.targets.json")
-	assert.ErrorContains(t, err, "get 1.targets.json: it is larger than 33554432 bytes")
+	require.NoError(t, storage.Create(t.Context(), "2.targets.json", append(data, 0)))
+	_, err = storage.Read(t.Context(), "2.targets.json")
+	assert.ErrorContains(t, err, "get 2.targets.json: it is larger than 33554432 bytes")
 }
 
 // What a wrong configuration leads to is said in one line, without secrets.
@@ -60,7 +60,7 @@ func TestErrors(t *testing.T) {
 	assert.EqualError(t, err, "bucket not-there: get tuf/timestamp.json: the store answers 404 NoSuchBucket: The specified bucket does not exist.")
 	_, err = other.List(t.Context())
 	assert.EqualError(t, err, "bucket not-there: list tuf/: the store answers 404 NoSuchBucket: The specified bucket does not exist.")
-	assert.ErrorContains(t, other.Write(t.Context(), "1.root.json", nil), "put tuf/1.root.json: the store answers 404 NoSuchBucket")
+	assert.ErrorContains(t, other.Create(t.Context(), "1.root.json", nil), "put tuf/1.root.json: the store answers 404 NoSuchBucket")
 
 	const wrong = "wrong-secret-key"
 	stranger, err := bucket.New(s.newClient(wrong), bucket.Config{Bucket: s.bucket})
