@@ -8,16 +8,19 @@
 //
 // What it promises:
 //
-//   - Write and Replace return once the store has acknowledged the object,
+//   - Create and Replace return once the store has acknowledged the object,
 //     which for S3 means that it is durable and that every later read and list
 //     sees it. Sync has therefore nothing to wait for. The store must be
 //     strongly consistent, as AWS, MinIO, Ceph, R2 and Google's XML API are.
-//   - A write whose answer got lost is safe to repeat, with the same content
-//     or with another one. Each PUT is conditional (If-None-Match, If-Match),
-//     so one that was believed lost and arrives late can neither bring back an
-//     older timestamp.json nor change a file that has been published since.
-//     With a store that does not know conditional PUTs this protection is
-//     missing; the rest holds.
+//   - Nothing that is there is overwritten by who does not know of it. Each PUT is
+//     conditional: versioned files with If-None-Match, timestamp.json with If-Match
+//     of the tag under which an older version was read. So neither a PUT that was
+//     believed lost and arrives late nor a process that was paused and wakes can
+//     bring back an older timestamp.json or change a file that is published. A
+//     write whose answer got lost is safe to repeat.
+//   - A service tries at its start whether the store keeps these conditions
+//     ([Bucket.Probe]), and warns if it does not. The storage then looks before it
+//     writes, which is enough for one writer; a second one can overwrite then.
 //   - Versioned files can be cached for ever (Cache-Control: public,
 //     max-age=31536000, immutable), timestamp.json must be asked for each time
 //     (no-cache), and all are application/json. Let a CDN not cache 404: clients
@@ -31,7 +34,8 @@
 //
 // One service at a time may write to a bucket and prefix. The lock of the
 // service's folder keeps a second process away from the folder, not from the
-// bucket: never run two services with different folders on one prefix. The
+// bucket: never run two services with different folders on one prefix. If it
+// happens, the one that finds a newer timestamp.json pauses and says so. The
 // folder and its database stay necessary, for what waits and for what is
 // published is recorded there.
 //

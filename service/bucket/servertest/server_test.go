@@ -125,7 +125,7 @@ type store struct {
 	server *httptest.Server
 	client *s3.Client
 	bucket string
-	proxy  *httputil.ReverseProxy
+	proxy  http.Handler
 
 	requests atomic.Int64
 	mu       sync.Mutex
@@ -144,7 +144,7 @@ func newStore(t *testing.T) *store {
 	dial := &http.Transport{MaxIdleConnsPerHost: 32, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
-	s.proxy = &httputil.ReverseProxy{
+	proxy := &httputil.ReverseProxy{
 		Transport: dial,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: "gateway"})
@@ -152,6 +152,7 @@ func newStore(t *testing.T) *store {
 		},
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
+	s.proxy = whole(proxy)
 	s.server = httptest.NewServer(s)
 	t.Cleanup(func() {
 		close(s.stop)
@@ -165,6 +166,22 @@ func newStore(t *testing.T) *store {
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::%s/*"}]}`, s.bucket))})
 	require.NoError(t, err)
 	return s
+}
+
+// whole lets nobody read while somebody writes: the gateway has entity tags in
+// files of their own here, and a reader could get the old content with the new tag.
+func whole(next http.Handler) http.Handler {
+	var mu sync.RWMutex
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			mu.RLock()
+			defer mu.RUnlock()
+		} else {
+			mu.Lock()
+			defer mu.Unlock()
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // newClient is a client that retries at once.
