@@ -78,6 +78,42 @@ func TestTwoWritersOfWhichOneWakesLate(t *testing.T) {
 	assert.NotErrorIs(t, first.Close(ctx), context.DeadlineExceeded)
 }
 
+// Files that somebody else has made are passed by, and never removed, nor is
+// anything that is newer than what is committed. What this service itself has made
+// and passed by is removed.
+func TestFilesOfOthersStay(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.bootstrap()
+	role := f.ok(f.post("/artifacts/", adding("a"))).ArtifactRoles[0]
+	files := filepath.Join(f.cfg.Dir, "metadata")
+	other := "bins-0"
+	if role == other {
+		other = "bins-1"
+	}
+	theirs, err := os.ReadFile(filepath.Join(files, "1.snapshot.json"))
+	require.NoError(t, err)
+	place := func(name string) { require.NoError(t, os.WriteFile(filepath.Join(files, name), theirs, 0o644)) }
+	place("3.snapshot.json") // the next
+	place("50." + other + ".json")
+	f.ok(f.post("/artifacts/", adding("a")))
+	require.Eventually(t, func() bool { // its first attempt
+		_, err := os.Stat(filepath.Join(files, "3."+role+".json"))
+		return os.IsNotExist(err)
+	}, time.Minute, time.Millisecond)
+	f.restart() // it finds what is newer
+	place("60." + role + ".json")
+	for range 3 {
+		f.ok(f.post("/artifacts/", adding("a")))
+	}
+	f.audit()
+	for _, name := range []string{"3.snapshot.json", "50." + other + ".json", "60." + role + ".json"} {
+		data, err := os.ReadFile(filepath.Join(files, name))
+		require.NoError(t, err)
+		assert.Equal(t, theirs, data, name)
+	}
+}
+
 func content(t *testing.T, dir string) map[string]string {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
