@@ -19,8 +19,9 @@ type binExamination struct {
 
 // binFinding is what several hash bins have in common.
 type binFinding struct {
-	count       int
-	first, text string
+	count int
+	first finding
+	text  string
 }
 
 func newBins(prefix string, count int) *binExamination {
@@ -43,12 +44,12 @@ func (b *binExamination) add(role Role) {
 	b.ArtifactBytes = sum(b.ArtifactBytes, role.ArtifactBytes)
 }
 
-func (b *binExamination) find(code, name, text string) {
+func (b *binExamination) find(code string, about finding, text string) {
 	if f := b.found[code]; f != nil {
 		f.count++
 		return
 	}
-	b.found[code] = &binFinding{1, name, text}
+	b.found[code] = &binFinding{1, about, text}
 }
 
 // finishBins tells of the hash bins in one finding for each code.
@@ -63,6 +64,6 @@ func (x *examination) finishBins() {
 		if f.count > 1 {
 			text = fmt.Sprintf("%s; so it is with %d of the %d hash bins", text, f.count, x.bins.Count)
 		}
-		x.find(code, ofRole(f.first), "%s", text)
+		x.find(code, f.first, "%s", text)
 	}
 }

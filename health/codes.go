@@ -85,7 +85,8 @@ var codes = map[string]CodeInfo{
 type CodeInfo struct {
 	Code     string   `json:"code"`
 	Severity Severity `json:"severity"`
-	// Do says what to do.
+	// Do says what to do; a finding about a role that the online key signs may say
+	// another thing.
 	Do string `json:"do"`
 }
 

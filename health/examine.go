@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,6 +105,7 @@ type finding struct {
 	role string
 	key  *metadata.KeyRef
 	what string // that could not be looked at
+	do   string // in place of what the code says
 }
 
 // find adds a finding, unless there are many of its code.
@@ -117,7 +119,7 @@ func (x *examination) find(code string, about finding, format string, args ...an
 	}
 	x.r.Findings = append(x.r.Findings, Finding{
 		Severity: info.Severity, Code: code, Role: cut(about.role), Key: about.key,
-		Text: quote.Cut(fmt.Sprintf(format, args...), mostText), Do: info.Do, What: about.what,
+		Text: quote.Cut(fmt.Sprintf(format, args...), mostText), Do: cmp.Or(about.do, info.Do), What: about.what,
 	})
 }
 

@@ -85,6 +85,11 @@ func TestRecordedEnd(t *testing.T) {
 	assert.ElementsMatch(t, []string{
 		"role.expired root", "role.expired timestamp", "role.expired snapshot", "role.expired targets", "role.expired bins-0", "artifacts.hashes",
 	}, codesOf(r))
+	for _, f := range r.Findings {
+		if f.Code == "role.expired" {
+			assert.Equal(t, f.Role == "root", strings.Contains(f.Do, "have it signed"), "%s: people sign the root, the service all others: %s", f.Role, f.Do)
+		}
+	}
 	assert.Equal(t, 4, r.Bins.Expired)
 	assert.Contains(t, r.Findings[len(r.Findings)-2].Text, "so it is with 4 of the 4 hash bins")
 	assert.Equal(t, 3, r.Artifacts)

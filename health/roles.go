@@ -99,19 +99,19 @@ func (x *examination) examineDocument(role Role, doc *metadata.Document, delegat
 		role.Life, role.Share = seconds(life), min(max(float64(left)/float64(life), 0), 1)
 	}
 	if err := verified.Err(); err != nil {
-		x.findRole(roleSignatures, role.By, name, "%v", err)
+		x.findRole(roleSignatures, role, name, "%v", err)
 	}
 	x.examineLife(role, name, left, life)
 	x.verdicts.signed(role.By, delegation, verified)
-	x.examineSize(role.By, name, doc)
+	x.examineSize(role, name, doc)
 	if role.Online {
 		return role
 	}
 	switch {
 	case role.Threshold == 1:
-		x.findRole(roleSingleKey, role.By, name, "a single key decides: threshold 1")
+		x.findRole(roleSingleKey, role, name, "a single key decides: threshold 1")
 	case role.Slack <= 0:
-		x.findRole(roleNoSlack, role.By, name, "every one of its %d keys is needed: the loss of one stops the role", role.Keys)
+		x.findRole(roleNoSlack, role, name, "every one of its %d keys is needed: the loss of one stops the role", role.Keys)
 	}
 	return role
 }
@@ -119,20 +119,20 @@ func (x *examination) examineDocument(role Role, doc *metadata.Document, delegat
 func (x *examination) examineLife(role Role, name string, left, life time.Duration) {
 	switch {
 	case left <= 0:
-		x.findRole(roleExpired, role.By, name, "version %d expired %s ago", role.Version, seconds(-left))
+		x.findRole(roleExpired, role, name, "version %d expired %s ago", role.Version, seconds(-left))
 	case role.Online && left < x.policy.OnlineMargin:
-		x.findRole(roleForgotten, role.By, name, "it expires in %s and nobody has signed it anew", role.Left)
+		x.findRole(roleForgotten, role, name, "it expires in %s and nobody has signed it anew", role.Left)
 	case !role.Online && x.policy.soon(left, life):
-		x.findRole(roleSoon, role.By, name, "it expires in %s, and people must sign it", role.Left)
+		x.findRole(roleSoon, role, name, "it expires in %s, and people must sign it", role.Left)
 	}
 }
 
 // examineSize looks at the size of a file whose length nothing tells.
-func (x *examination) examineSize(by, name string, doc *metadata.Document) {
+func (x *examination) examineSize(role Role, name string, doc *metadata.Document) {
 	if x.lengths[name+".json"] {
 		return
 	}
-	x.verdicts.size(by, name, doc)
+	x.verdicts.size(role.By, name, doc)
 	size, least := int64(len(doc.Bytes())), int64(math.MaxInt64)
 	for i := range tufClients {
 		if c := &tufClients[i]; x.policy.wants(c.name) {
@@ -140,18 +140,23 @@ func (x *examination) examineSize(by, name string, doc *metadata.Document) {
 		}
 	}
 	if float64(size) >= x.policy.FileShare*float64(least) {
-		x.findRole(roleLarge, by, name, "its file has %d bytes; clients take %d", size, least)
+		x.findRole(roleLarge, role, name, "its file has %d bytes; clients take %d", size, least)
 	}
 }
 
 // findRole adds a finding about a role; one about a hash bin is told with those
-// of the others.
-func (x *examination) findRole(code, by, name, format string, args ...any) {
-	if x.isBin(by) {
-		x.bins.find(code, name, fmt.Sprintf(format, args...))
+// of the others. What people would sign anew is the service's matter where it has
+// the key.
+func (x *examination) findRole(code string, role Role, name, format string, args ...any) {
+	about := ofRole(name)
+	if role.Online && codes[code].Do == doSignAnew {
+		about.do = doLookAtTheService
+	}
+	if x.isBin(role.By) {
+		x.bins.find(code, about, fmt.Sprintf(format, args...))
 		return
 	}
-	x.find(code, ofRole(name), format, args...)
+	x.find(code, about, format, args...)
 }
 
 // isOnline tells whether a role is signed by the keys that sign the timestamp,

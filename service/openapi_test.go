@@ -160,7 +160,7 @@ func TestDocsPage(t *testing.T) {
 	assert.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
 	for path, methods := range dig(readOpenAPI(t, f.svc.Handler()), "paths") {
 		for method := range methods.(map[string]any) {
-			assert.Contains(t, text, "<h2><code>"+strings.ToUpper(method)+" "+path+"</code></h2>")
+			assert.Contains(t, text, "<code>"+strings.ToUpper(method)+" "+path+"</code></h2>")
 		}
 	}
 	for _, field := range []string{"artifacts[].info.hashes", "task_id", "data.result.details.added_artifacts", "metadata.root.signatures[].keyid"} {

@@ -20,10 +20,10 @@ import (
 	"example.org/rstuf/rstuftest"
 )
 
-// measure opens the page of rstuf health in a frame of several widths and writes
+// measure opens the page that its address names, as measure.html?page, in a frame of several widths and writes
 // what is wrong with it: what is too wide, what has no label, and text that can't
 // be told from what it stands on (less than 4.5 to 1, WCAG 2 AA).
-const measure = `<!doctype html><title>Measure</title><iframe id=frame src=page.html height=4000></iframe><pre id=out></pre>
+const measure = `<!doctype html><title>Measure</title><iframe id=frame height=4000></iframe><pre id=out></pre>
 <script>
 const wrong = []
 const channel = c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
@@ -63,6 +63,7 @@ frame.onload = () => {
 	}
 	out.textContent = "measured " + seen + " headings\n" + [...new Set(wrong)].map(w => "WRONG " + w).join("\n")
 }
+frame.src = location.search.slice(1)
 </script>`
 
 // checkHealthPage has the browser open the page of rstuf health, as it is served
@@ -92,10 +93,9 @@ func checkHealthPage(ctx context.Context, browser, folder string) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/measure.html", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, measure) })
 	mux.HandleFunc("/page.html", func(w http.ResponseWriter, _ *http.Request) { w.Write(file.Bytes()) })
 	mux.Handle("/", page.NewHandler(page.Live{Options: opts, Examine: examine, Find: reader.Find}))
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(withMeasure(mux))
 	defer server.Close()
 	others := &strangers{}
 	proxy := httptest.NewServer(others)
@@ -104,25 +104,16 @@ func checkHealthPage(ctx context.Context, browser, folder string) error {
 	if _, log, err := b.open(ctx, "data:text/html,<script>console.error('heard')</script>"); err != nil || !strings.Contains(log, "heard") {
 		return fmt.Errorf("the browser's console is not heard: %w: %s", err, log)
 	}
-	for _, scheme := range []string{"light", "dark"} {
-		b.dark = scheme == "dark"
-		dom, log, err := b.open(ctx, server.URL+"/?artifact=tools/v1/tool")
-		switch {
-		case err != nil:
-			return err
-		case !strings.Contains(dom, "speaks for"):
-			return fmt.Errorf("the page is not there: %s", dom)
-		case strings.Contains(log, "CONSOLE"):
-			return fmt.Errorf("the console: %s", log)
-		}
-		dom, _, err = b.open(ctx, server.URL+"/measure.html")
-		if err != nil {
+	for _, b.dark = range []bool{false, true} {
+		if err := errors.Join(
+			b.see(ctx, server.URL, "/?artifact=tools/v1/tool", "speaks for"),
+			b.see(ctx, server.URL, "/page.html", "expired 3 days ago")); err != nil {
 			return err
 		}
-		dom, _, _ = strings.Cut(dom, "<script>")
-		if wrong := regexp.MustCompile(`WRONG [^\n<]*`).FindAllString(dom, -1); len(wrong) > 0 || !strings.Contains(dom, "measured 9 headings") {
-			return fmt.Errorf("%s: %q: %s", scheme, wrong, dom)
-		}
+	}
+	b.dark = false
+	if err := errors.Join(checkShown(ctx, b, folder), checkDocs(ctx, b)); err != nil {
+		return err
 	}
 	if list := others.asked(); len(list) > 0 {
 		return fmt.Errorf("the page asked others: %v", list)
@@ -131,9 +122,8 @@ func checkHealthPage(ctx context.Context, browser, folder string) error {
 	if folder == "" {
 		return nil
 	}
-	return errors.Join(
-		headless{browser: browser, proxy: proxy.URL}.picture(ctx, server.URL+"/", filepath.Join(folder, "health.png"), "1400,1100"),
-		headless{browser: browser, proxy: proxy.URL, dark: true}.picture(ctx, server.URL+"/", filepath.Join(folder, "health-phone.png"), "360,1100"))
+	b.dark = true
+	return b.picture(ctx, server.URL+"/", filepath.Join(folder, "health-phone.png"), "360,1100")
 }
 
 // makeWorse gives a report every part and colour that a page has, and long names.
@@ -186,6 +176,32 @@ func (h headless) open(ctx context.Context, address string) (dom, log string, er
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()
 	return stdout.String(), stderr.String(), err
+}
+
+// see opens a page of a server that has measure.html: it says what it has to, the
+// console is empty, and it can be read.
+func (h headless) see(ctx context.Context, server, path string, says ...string) error {
+	dom, log, err := h.open(ctx, server+path)
+	if err != nil {
+		return err
+	}
+	for _, text := range says {
+		if !strings.Contains(dom, text) {
+			return fmt.Errorf("%s does not say %q: %s", path, text, strings.Join(regexp.MustCompile(`<(p|li)[^>]*>[^\n]*`).FindAllString(dom, 12), "\n"))
+		}
+	}
+	if strings.Contains(log, "CONSOLE") {
+		return fmt.Errorf("the console: %s", log)
+	}
+	dom, _, err = h.open(ctx, server+"/measure.html?"+path)
+	if err != nil {
+		return err
+	}
+	dom, _, _ = strings.Cut(dom, "<script>")
+	if wrong := regexp.MustCompile(`WRONG [^\n<]*`).FindAllString(dom, -1); len(wrong) > 0 || !regexp.MustCompile("measured [1-9]").MatchString(dom) {
+		return fmt.Errorf("%s, dark %t: %q: %s", path, h.dark, wrong, dom)
+	}
+	return nil
 }
 
 func (h headless) picture(ctx context.Context, address, file, size string) error {
