@@ -99,9 +99,9 @@ func (q *queue) run() {
 func (q *queue) write(batch []*acceptance) {
 	var c changes
 	for _, a := range batch {
-		c.put(TableQueue, a.id.key(), a.sealed)
+		c.put(tableQueue, a.id.key(), a.sealed)
 	}
-	err := q.store.Write(context.Background(), c)
+	err := q.store.write(context.Background(), c)
 	if err != nil {
 		err = fmt.Errorf("the request could not be stored: %w", err)
 		q.log.Error("requests refused", "error", err)

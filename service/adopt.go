@@ -168,7 +168,7 @@ func (a *adoption) publish(ctx context.Context) error {
 	if err := s.begin(ctx, names); err != nil {
 		return err
 	}
-	if err := s.store.Write(ctx, changes{{TableState, keyAdopting, []byte{1}}}); err != nil {
+	if err := s.store.write(ctx, changes{{tableState, keyAdopting, []byte{1}}}); err != nil {
 		return err
 	}
 	if err := a.copy(ctx); err != nil {
@@ -227,10 +227,10 @@ func (a *adoption) fill(ctx context.Context, p *publication) error {
 
 // unchanged is what a publication leaves as it is, and the database does not know.
 func (a *adoption) unchanged(p *publication) (c changes) {
-	c.put(TableState, keyRoot, seal(a.found.root().Bytes()))
+	c.put(tableState, keyRoot, seal(a.found.root().Bytes()))
 	for role, info := range a.found.infos {
 		if _, again := p.changed[role]; !again {
-			c.put(TableRoles, role, info.encode())
+			c.put(tableRoles, role, info.encode())
 		}
 	}
 	return c

@@ -86,10 +86,10 @@ func (a *adoption) salvage(ctx context.Context) {
 		then func()
 	}{
 		{func() error {
-			return store.Read(ctx, TableQueue, func(string, []byte) error { waiting++; return nil })
+			return store.read(ctx, tableQueue, func(string, []byte) error { waiting++; return nil })
 		}, func() { a.done.Lost.Waiting = waiting }},
 		{func() error {
-			return store.Get(ctx, TableState, []string{keyState}, func(_ string, sealed []byte) error {
+			return store.get(ctx, tableState, []string{keyState}, func(_ string, sealed []byte) error {
 				raw, err := unseal(sealed)
 				if err != nil {
 					return err
@@ -102,7 +102,7 @@ func (a *adoption) salvage(ctx context.Context) {
 			}
 		}},
 		{func() error {
-			return store.Read(ctx, TableSigning, func(role string, sealed []byte) error {
+			return store.read(ctx, tableSigning, func(role string, sealed []byte) error {
 				if raw, err := unseal(sealed); err == nil {
 					pending.Roles[role] = append(json.RawMessage(nil), raw...)
 				}

@@ -100,7 +100,9 @@ func (s *Service) announceFile(ctx context.Context, name string, data []byte, re
 			if err := may(old); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			old = append([]byte{}, old...) // an empty file is not none
+			if old == nil {
+				old = []byte{} // an empty file is not none
+			}
 		}
 		if repair != afterCommit {
 			s.cfg.Logger.Info("repair a file after a crash", "file", name)

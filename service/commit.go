@@ -19,15 +19,15 @@ func (p *publication) store(c *changes) error {
 	if err != nil {
 		return err
 	}
-	c.put(TableState, keyState, seal(raw))
+	c.put(tableState, keyState, seal(raw))
 	if p.next.root != p.old.root {
-		c.put(TableState, keyRoot, seal(slices.Clone(p.next.root.Bytes())))
+		c.put(tableState, keyRoot, seal(slices.Clone(p.next.root.Bytes())))
 	}
 	if len(p.changed) > 0 {
-		c.put(TableState, keyTimestamp, seal(slices.Clone(p.next.timestamp)))
+		c.put(tableState, keyTimestamp, seal(slices.Clone(p.next.timestamp)))
 	}
 	for _, role := range slices.Sorted(maps.Keys(p.changed)) {
-		c.put(TableRoles, role, p.changed[role].encode())
+		c.put(tableRoles, role, p.changed[role].encode())
 	}
 	*c = append(*c, p.also...)
 	p.storeSigning(c)
@@ -43,12 +43,12 @@ func rootSum(file []byte) string {
 func (p *publication) storeSigning(c *changes) {
 	for role := range p.old.signing {
 		if _, still := p.next.signing[role]; !still {
-			c.delete(TableSigning, role)
+			c.delete(tableSigning, role)
 		}
 	}
 	for role, doc := range p.next.signing {
 		if p.old.signing[role] != doc {
-			c.put(TableSigning, role, seal(slices.Clone(doc.Bytes())))
+			c.put(tableSigning, role, seal(slices.Clone(doc.Bytes())))
 		}
 	}
 }
@@ -77,7 +77,7 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 	s.queue.take(&c, p.ended)
 	kept, err := s.results.put(&c, p.ended)
 	if err == nil {
-		err = s.store.Write(ctx, c)
+		err = s.store.write(ctx, c)
 	}
 	if err != nil {
 		return fmt.Errorf("store the publication: %w", err)

@@ -23,10 +23,10 @@ import (
 // errDatabase is the error of a database whose pages make no sense.
 var errDatabase = errors.New("state.db is damaged: stop the service and restore it from a backup, or go on from the files with rstuf serve --adopt")
 
-// database is the [Store] in a file, state.db. Its library panics when it meets pages
-// that make no sense, or a file that somebody has cut off. That must not end
-// the process, and nothing may be written on top: from then on every access is
-// an error.
+// database holds the [tables] in a file, state.db. Its library panics when it
+// meets pages that make no sense, or a file that somebody has cut off. That must
+// not end the process, and nothing may be written on top: from then on every
+// access is an error.
 type database struct {
 	db      *bolt.DB
 	disk    *durable.Disk
@@ -36,15 +36,15 @@ type database struct {
 	updating sync.Mutex
 }
 
-// Read is [Store.Read].
-func (d *database) Read(_ context.Context, table Table, f func(key string, value []byte) error) error {
+// read is [tables.read].
+func (d *database) read(_ context.Context, table table, f func(key string, value []byte) error) error {
 	return d.view(func(tx *bolt.Tx) error {
 		return tx.Bucket([]byte(table)).ForEach(func(key, value []byte) error { return f(string(key), value) })
 	})
 }
 
-// Get is [Store.Get].
-func (d *database) Get(_ context.Context, table Table, keys []string, f func(key string, value []byte) error) error {
+// get is [tables.get].
+func (d *database) get(_ context.Context, table table, keys []string, f func(key string, value []byte) error) error {
 	return d.view(func(tx *bolt.Tx) error {
 		bucket := tx.Bucket([]byte(table))
 		for _, key := range keys {
@@ -56,18 +56,18 @@ func (d *database) Get(_ context.Context, table Table, keys []string, f func(key
 	})
 }
 
-// Write is [Store.Write].
-func (d *database) Write(_ context.Context, list []Change) error {
+// write is [tables.write].
+func (d *database) write(_ context.Context, list []change) error {
 	return d.disk.Do("commit", func() error {
 		return d.update(func(tx *bolt.Tx) error {
-			tx.Bucket([]byte(TableQueue)).FillPercent = 1 // ids ascend
+			tx.Bucket([]byte(tableQueue)).FillPercent = 1 // ids ascend
 			for _, c := range list {
-				bucket := tx.Bucket([]byte(c.Table))
+				bucket := tx.Bucket([]byte(c.table))
 				var err error
-				if c.Value == nil {
-					err = bucket.Delete([]byte(c.Key))
+				if c.value == nil {
+					err = bucket.Delete([]byte(c.key))
 				} else {
-					err = bucket.Put([]byte(c.Key), c.Value)
+					err = bucket.Put([]byte(c.key), c.value)
 				}
 				if err != nil {
 					return err
@@ -168,7 +168,7 @@ func openDatabase(dir string, disk *durable.Disk) (*database, error) {
 }
 
 func makeBuckets(tx *bolt.Tx) error {
-	for _, table := range Tables() {
+	for _, table := range allTables() {
 		if _, err := tx.CreateBucketIfNotExists([]byte(table)); err != nil {
 			return err
 		}

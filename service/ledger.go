@@ -86,8 +86,8 @@ func (l *ledger) settle(committed map[string]bool) {
 	clear(l.written)
 }
 
-func (l *ledger) load(ctx context.Context, store Store) error {
-	return store.Read(ctx, TablePassed, func(name string, _ []byte) error {
+func (l *ledger) load(ctx context.Context, store tables) error {
+	return store.read(ctx, tablePassed, func(name string, _ []byte) error {
 		l.pass(name)
 		return nil
 	})
@@ -135,7 +135,7 @@ func (l *ledger) settled(c *changes, committed map[string]bool) {
 	defer l.mu.RUnlock()
 	for name := range committed {
 		if l.passed[name] {
-			c.delete(TablePassed, name)
+			c.delete(tablePassed, name)
 		}
 	}
 }
@@ -143,7 +143,7 @@ func (l *ledger) settled(c *changes, committed map[string]bool) {
 // pass notes in the database that files are passed by.
 func pass(c *changes, names []string) {
 	for _, name := range names {
-		c.put(TablePassed, name, []byte{})
+		c.put(tablePassed, name, []byte{})
 	}
 }
 
@@ -183,7 +183,7 @@ func (s *Service) passBy(ctx context.Context) error {
 	var c changes
 	pass(&c, left)
 	putNumber(&c, keySkips, next.skips)
-	if err := s.store.Write(ctx, c); err != nil {
+	if err := s.store.write(ctx, c); err != nil {
 		return fmt.Errorf("note the files of a publication that failed: %w", err)
 	}
 	s.files.settle(nil)

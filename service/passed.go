@@ -19,9 +19,9 @@ func (s *Service) removePassed(ctx context.Context) error {
 	}
 	var c changes
 	for _, name := range names {
-		c.delete(TablePassed, name)
+		c.delete(tablePassed, name)
 	}
-	if err := s.store.Write(ctx, c); err != nil {
+	if err := s.store.write(ctx, c); err != nil {
 		return err
 	}
 	s.files.forget(names)

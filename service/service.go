@@ -18,7 +18,7 @@ import (
 type Service struct {
 	cfg      Config
 	disk     *durable.Disk
-	store    Store
+	store    tables
 	queue    *queue
 	results  *results
 	suspects *suspects

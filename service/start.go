@@ -162,9 +162,9 @@ func (s *Service) begin(ctx context.Context, names []string) error {
 	putNumber(&c, keySkips, s.repo.skips)
 	s.suspects.save(&c)
 	// An adopted repository that was committed is announced by now.
-	c.delete(TableState, keyAdopting)
-	c.delete(TableState, keyClean)
-	return s.store.Write(ctx, c)
+	c.delete(tableState, keyAdopting)
+	c.delete(tableState, keyClean)
+	return s.store.write(ctx, c)
 }
 
 // end notes that the service has ended with nothing under way.
@@ -173,13 +173,13 @@ func (s *Service) end(ctx context.Context) error {
 		return nil
 	}
 	var c changes
-	c.delete(TableState, keyAdopting)
-	c.put(TableState, keyClean, []byte{1})
-	return s.store.Write(ctx, c)
+	c.delete(tableState, keyAdopting)
+	c.put(tableState, keyClean, []byte{1})
+	return s.store.write(ctx, c)
 }
 
 func putNumber(c *changes, key string, n int64) {
-	c.put(TableState, key, seal(binary.BigEndian.AppendUint64(nil, uint64(n))))
+	c.put(tableState, key, seal(binary.BigEndian.AppendUint64(nil, uint64(n))))
 }
 
 func parseNumber(raw []byte) (int64, error) {

@@ -81,9 +81,9 @@ func decodeRoleInfo(sealed []byte) (r roleInfo, err error) {
 }
 
 // loadRepository reads what the database knows of the repository.
-func loadRepository(ctx context.Context, store Store) (*repository, error) {
+func loadRepository(ctx context.Context, store tables) (*repository, error) {
 	r := &repository{signing: map[string]*metadata.Document{}}
-	err := store.Read(ctx, TableState, func(key string, value []byte) error {
+	err := store.read(ctx, tableState, func(key string, value []byte) error {
 		if err := r.loadValue(key, value); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
@@ -96,7 +96,7 @@ func loadRepository(ctx context.Context, store Store) (*repository, error) {
 		return nil, errors.New("root or timestamp is missing")
 	}
 	roles := map[string]roleInfo{}
-	err = store.Read(ctx, TableRoles, func(name string, raw []byte) (err error) {
+	err = store.read(ctx, tableRoles, func(name string, raw []byte) (err error) {
 		roles[name], err = decodeRoleInfo(raw)
 		return err
 	})
@@ -107,7 +107,7 @@ func loadRepository(ctx context.Context, store Store) (*repository, error) {
 	for _, info := range roles {
 		r.committedSkips = max(r.committedSkips, info.skips)
 	}
-	return r, store.Read(ctx, TableSigning, func(role string, sealed []byte) error {
+	return r, store.read(ctx, tableSigning, func(role string, sealed []byte) error {
 		raw, err := unseal(sealed)
 		if err != nil {
 			return fmt.Errorf("signing of %s: %w", role, err)
@@ -121,7 +121,7 @@ func loadRepository(ctx context.Context, store Store) (*repository, error) {
 	})
 }
 
-// loadValue reads a value of TableState.
+// loadValue reads a value of tableState.
 func (r *repository) loadValue(key string, sealed []byte) error {
 	switch key {
 	case keyClean:

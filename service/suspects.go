@@ -36,7 +36,7 @@ const (
 )
 
 type suspects struct {
-	store Store
+	store tables
 	log   *slog.Logger
 	// memory is how much the process uses; a test has its own.
 	memory           func() uint64
@@ -58,7 +58,7 @@ func heapInUse() uint64 {
 
 // load reads what earlier lives noted, and what the last one died of.
 func (s *suspects) load(ctx context.Context) error {
-	err := s.store.Read(ctx, TableSuspects, func(key string, value []byte) error {
+	err := s.store.read(ctx, tableSuspects, func(key string, value []byte) error {
 		if len(key) != len(taskID{}) || len(value) != 1 {
 			return errors.New("a suspect's entry has the wrong length")
 		}
@@ -68,7 +68,7 @@ func (s *suspects) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.store.Get(ctx, TableState, []string{keyWatched}, func(_ string, sealed []byte) error {
+	return s.store.get(ctx, tableState, []string{keyWatched}, func(_ string, sealed []byte) error {
 		if ids := parseIDs(sealed); len(ids) > 0 {
 			s.count(ids)
 		}
@@ -97,16 +97,16 @@ func (s *suspects) save(c *changes) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, deaths := range s.deaths {
-		c.put(TableSuspects, id.key(), []byte{byte(min(deaths, maxDeaths))})
+		c.put(tableSuspects, id.key(), []byte{byte(min(deaths, maxDeaths))})
 	}
-	c.delete(TableState, keyWatched)
+	c.delete(tableState, keyWatched)
 }
 
 // forget drops requests that have ended.
 func (s *suspects) forget(c *changes, list []ended) {
 	for _, e := range list {
 		if s.has(e.w.id) {
-			c.delete(TableSuspects, e.w.id.key())
+			c.delete(tableSuspects, e.w.id.key())
 		}
 	}
 }
@@ -142,7 +142,7 @@ func (s *suspects) watch(batch []*waiting) (stop func()) {
 	return func() {
 		cancel()
 		if <-noted {
-			if err := s.store.Write(context.Background(), changes{{Table: TableState, Key: keyWatched}}); err != nil {
+			if err := s.store.write(context.Background(), changes{{table: tableState, key: keyWatched}}); err != nil {
 				s.log.Warn("the note of a publication could not be removed", "error", err)
 			}
 		}
@@ -169,7 +169,7 @@ func (s *suspects) note(ctx context.Context, ids []taskID, limit uint64) bool {
 	for _, id := range ids {
 		raw = append(raw, id[:]...)
 	}
-	if err := s.store.Write(ctx, changes{{TableState, keyWatched, seal(raw)}}); err != nil {
+	if err := s.store.write(ctx, changes{{tableState, keyWatched, seal(raw)}}); err != nil {
 		s.log.Warn("a publication takes too much, and that could not be noted", "error", err)
 		return false
 	}
@@ -223,7 +223,7 @@ func (s *Service) processWatched(ctx context.Context, batch []*waiting) error {
 	// The queue decides anew what comes next.
 	var c changes
 	s.suspects.save(&c)
-	return s.store.Write(ctx, c)
+	return s.store.write(ctx, c)
 }
 
 // setAside are the requests that wait for a person to decide.
@@ -260,7 +260,7 @@ func (s *Service) decide(ctx context.Context, task string, drop bool) error {
 		return errors.New("no such request is set aside")
 	}
 	var c changes
-	c.delete(TableSuspects, id.key())
+	c.delete(tableSuspects, id.key())
 	if drop {
 		list := []ended{{w, outcome{rstuf.TaskFailure, rstuf.TaskResult{Message: "The request was dropped: the service died of it three times"}}}}
 		if _, err := s.results.put(&c, list); err != nil {
@@ -268,5 +268,5 @@ func (s *Service) decide(ctx context.Context, task string, drop bool) error {
 		}
 		s.queue.take(&c, list)
 	}
-	return s.store.Write(ctx, c)
+	return s.store.write(ctx, c)
 }

@@ -25,7 +25,7 @@ const (
 
 // results are those of ended tasks, in the database.
 type results struct {
-	store Store
+	store tables
 	now   func() time.Time
 	keep  time.Duration
 
@@ -110,7 +110,7 @@ func (r *results) put(c *changes, list []ended) (keptResults, error) {
 		if err != nil {
 			return next, fmt.Errorf("task %s: %w", e.w.id, err)
 		}
-		c.put(TableTasks, e.w.id.key(), raw)
+		c.put(tableTasks, e.w.id.key(), raw)
 		next.add(keptResult{e.w.id, int32(len(raw)), now.Unix()})
 	}
 	oldest, young := now.Add(-r.keep), now.Add(-min(minKeep, r.keep))
@@ -120,7 +120,7 @@ func (r *results) put(c *changes, list []ended) (keptResults, error) {
 		if end.After(young) || len(next.list) <= maxTasks && next.bytes <= maxTaskBytes && end.After(oldest) {
 			break
 		}
-		c.delete(TableTasks, first.id.key())
+		c.delete(tableTasks, first.id.key())
 		next.list, next.bytes = next.list[1:], next.bytes-int64(first.size)
 	}
 	return next, nil
@@ -154,7 +154,7 @@ const taskHeader = 8
 
 // load reads which results there are.
 func (r *results) load(ctx context.Context) error {
-	return r.store.Read(ctx, TableTasks, func(key string, raw []byte) error {
+	return r.store.read(ctx, tableTasks, func(key string, raw []byte) error {
 		if len(key) != len(taskID{}) || len(raw) < taskHeader {
 			return errors.New("a task's entry has the wrong length")
 		}
@@ -178,7 +178,7 @@ func (r *results) last(limit int) (keys []string) {
 
 // get is the result of a task as JSON; nil if there is none.
 func (r *results) get(ctx context.Context, id taskID) (raw json.RawMessage, err error) {
-	err = r.store.Get(ctx, TableTasks, []string{id.key()}, func(_ string, value []byte) error {
+	err = r.store.get(ctx, tableTasks, []string{id.key()}, func(_ string, value []byte) error {
 		if value != nil {
 			raw = bytes.Clone(value[taskHeader:])
 		}
