@@ -201,19 +201,20 @@ func mldsaKey(t *testing.T) keys.Public {
 	return key.Public()
 }
 
-// TestReviewNamesTheClients: what a review says of ML-DSA before anybody signs
-// is what is known of the clients here.
+// TestReviewNamesTheClients: what a review says of ML-DSA and Sigstore keys before
+// anybody signs is what is known of the clients here.
 func TestReviewNamesTheClients(t *testing.T) {
 	t.Parallel()
-	pq := mldsaKey(t)
-	draft, err := ceremony.New(ceremony.Policy{
-		RootKeys: []keys.Public{pq, tuftest.Key(t, "b").Public()}, Threshold: 2, PostQuantum: 1, OnlineKey: tuftest.Key(t, "").Public(),
-	})
-	require.NoError(t, err)
-	review := draft.Review(time.Now()).String()
-	for _, c := range health.DescribeKey(pq).Clients {
-		if !c.Works || c.Note != "" {
-			assert.Contains(t, review, c.Name)
+	for atLeast, key := range []keys.Public{keys.Sigstore("me@example.com", "https://example.com", "me"), mldsaKey(t)} {
+		draft, err := ceremony.New(ceremony.Policy{
+			RootKeys: []keys.Public{key, tuftest.Key(t, "b").Public()}, Threshold: 2, PostQuantum: atLeast, OnlineKey: tuftest.Key(t, "").Public(),
+		})
+		require.NoError(t, err)
+		review := draft.Review(time.Now()).String()
+		for _, c := range health.DescribeKey(key).Clients {
+			if !c.Works || c.Note != "" {
+				assert.Contains(t, review, c.Name)
+			}
 		}
 	}
 }

@@ -113,9 +113,7 @@ func (c *storageTest) replace() {
 
 // many has several write at once, each through a storage of its own.
 func (c *storageTest) many() {
-	s := c.open()
-	_, prober := s.(service.Prober)
-	if prober && errors.Is(s.(service.Prober).Probe(c.Context()), service.ErrUnconditional) {
+	if p, ok := c.open().(service.Prober); ok && errors.Is(p.Probe(c.Context()), service.ErrUnconditional) {
 		return // it has said so
 	}
 	want := map[string]string{}

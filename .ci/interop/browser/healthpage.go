@@ -17,12 +17,12 @@ import (
 	"example.org/rstuf/health"
 	"example.org/rstuf/health/page"
 	"example.org/rstuf/repository"
-	"example.org/rstuf/rstuftest"
 )
 
-// measure opens the page that its address names, as measure.html?page, in a frame of several widths and writes
-// what is wrong with it: what is too wide, what has no label, and text that can't
-// be told from what it stands on (less than 4.5 to 1, WCAG 2 AA).
+// measure opens the page that its address names, as measure.html?page, in a frame
+// of several widths and writes what is wrong with it: what is too wide, what has no
+// label, and text that can't be told from what it stands on (less than 4.5 to 1,
+// WCAG 2 AA).
 const measure = `<!doctype html><title>Measure</title><iframe id=frame height=4000></iframe><pre id=out></pre>
 <script>
 const wrong = []
@@ -70,11 +70,11 @@ frame.src = location.search.slice(1)
 // and as a file: nothing stands in the console, nothing is asked of anybody else,
 // and it can be read. With a folder it leaves pictures there.
 func checkHealthPage(ctx context.Context, browser, folder string) error {
-	repo, err := rstuftest.Start(ctx, filepath.Join(os.TempDir(), fmt.Sprintf("healthpage-%d", os.Getpid())))
+	repo, end, err := start(ctx)
 	if err != nil {
 		return err
 	}
-	defer repo.Close()
+	defer end()
 	if err := repo.Add(ctx, "tools/v1/tool", []byte("content")); err != nil {
 		return err
 	}

@@ -69,16 +69,11 @@ func run(ctx context.Context, args []string) error {
 	if err := checkHealthPage(ctx, args[0], strings.Join(args[1:], "")); err != nil {
 		return fmt.Errorf("the page of rstuf health: %w", err)
 	}
-	dir, err := os.MkdirTemp("", "browser-")
+	repo, end, err := start(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	repo, err := rstuftest.Start(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer repo.Close()
+	defer end()
 	// Something waits for whoever publishes.
 	parked, err := repo.Client.AddArtifacts(ctx, rstuf.AddArtifacts{SkipPublish: true, Artifacts: []rstuf.Artifact{
 		{Path: "parked", Info: rstuf.ArtifactInfo{Length: 1, Hashes: map[string]string{"sha256": digest}}},
@@ -121,6 +116,19 @@ func run(ctx context.Context, args []string) error {
 		return errors.New("a page has published what was parked")
 	}
 	return nil
+}
+
+// start starts a repository in a folder that is gone at its end.
+func start(ctx context.Context, opts ...rstuftest.Option) (repo *rstuftest.Repository, end func(), err error) {
+	dir, err := os.MkdirTemp("", "browser-")
+	if err != nil {
+		return nil, nil, err
+	}
+	if repo, err = rstuftest.Start(ctx, dir, opts...); err != nil {
+		os.RemoveAll(dir)
+		return nil, nil, err
+	}
+	return repo, func() { repo.Close(); os.RemoveAll(dir) }, nil
 }
 
 // open has the browser open the page, which sends to the server.

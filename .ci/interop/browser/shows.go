@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -56,16 +55,11 @@ func checkShown(ctx context.Context, b headless, folder string) error {
 }
 
 func (show shown) check(ctx context.Context, b headless, folder string) error {
-	dir, err := os.MkdirTemp("", "shown-")
+	repo, end, err := start(ctx, show.opts...)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	repo, err := rstuftest.Start(ctx, dir, show.opts...)
-	if err != nil {
-		return err
-	}
-	defer repo.Close()
+	defer end()
 	now := func() time.Time { return time.Now().Add(show.later) }
 	reader, err := repository.New(repository.Config{MetadataURL: repo.MetadataURL, AllowExpiredUnsafe: true, Now: now}, repository.TrustRoot(repo.RootJSON))
 	if err != nil {
@@ -109,16 +103,11 @@ func withMeasure(h http.Handler) http.Handler {
 
 // checkDocs has the browser open the page that shows the service's API.
 func checkDocs(ctx context.Context, b headless) error {
-	dir, err := os.MkdirTemp("", "docs-")
+	repo, end, err := start(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	repo, err := rstuftest.Start(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer repo.Close()
+	defer end()
 	server := httptest.NewServer(withMeasure(repo.Service.Handler()))
 	defer server.Close()
 	for _, b.dark = range []bool{false, true} {
