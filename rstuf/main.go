@@ -9,4 +9,4 @@ package main
 
 import "example.org/rstuf/rstuf/internal/cmd"
 
-func main() { cmd.Main() }
+func main() { cmd.Main(cmd.Parts{}) }

@@ -18,6 +18,7 @@ import (
 
 // app is what all commands share.
 type app struct {
+	parts          Parts
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	// term is nil where there is nobody to ask.
@@ -29,8 +30,8 @@ type app struct {
 }
 
 // run carries out one command and gives its exit code.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, term: terminal.Open(stdin, stderr)}
+func run(ctx context.Context, parts Parts, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{parts: parts, stdin: stdin, stdout: stdout, stderr: stderr, term: terminal.Open(stdin, stderr)}
 	root := newRootCommand(a)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

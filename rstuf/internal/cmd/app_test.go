@@ -249,7 +249,7 @@ func TestBumpThatTheServiceCannotDo(t *testing.T) {
 	}))
 	defer server.Close()
 	var out, errs bytes.Buffer
-	code := run(t.Context(), []string{"admin", "--api-server", server.URL, "online", "bump"}, strings.NewReader(""), &out, &errs)
+	code := run(t.Context(), Parts{}, []string{"admin", "--api-server", server.URL, "online", "bump"}, strings.NewReader(""), &out, &errs)
 	assert.NotZero(t, code)
 	assert.Contains(t, errs.String(), "this endpoint is broken")
 	assert.Contains(t, errs.String(), "by themselves")

@@ -77,7 +77,7 @@ func TestPrivateAuthority(t *testing.T) {
 	} {
 		var out, errs bytes.Buffer
 		args := append([]string{"task", "info", "4c6f", "--api-server", server.URL, "-c", filepath.Join(t.TempDir(), "none")}, test.flags...)
-		code := run(t.Context(), args, strings.NewReader(""), &out, &errs)
+		code := run(t.Context(), Parts{}, args, strings.NewReader(""), &out, &errs)
 		assert.Equal(t, test.code, code, "%v: %s", test.flags, errs.String())
 		assert.Contains(t, errs.String(), test.err)
 	}

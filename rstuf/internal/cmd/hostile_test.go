@@ -146,7 +146,7 @@ func holds(value any, name string) bool {
 func (d *deployment) run(t *testing.T, args []string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	code = run(t.Context(), append([]string{"--config", d.file("none.yml")}, args...), strings.NewReader(""), &out, &errOut)
+	code = run(t.Context(), Parts{}, append([]string{"--config", d.file("none.yml")}, args...), strings.NewReader(""), &out, &errOut)
 	return code, out.String(), errOut.String()
 }
 

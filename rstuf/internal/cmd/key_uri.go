@@ -41,6 +41,9 @@ func (u *uriFlags) config(ctx context.Context, a *app, password *secretFlags) ke
 		}
 		return exec.Opener(programs)(ctx, uri, cfg)
 	}}
+	for _, scheme := range cloudSchemes {
+		cfg.Openers[scheme] = a.parts.opener(scheme)
+	}
 	if u.vaultAddress != "" {
 		cfg.Openers["hv"] = vault.Opener(vault.Config{
 			Address: u.vaultAddress,

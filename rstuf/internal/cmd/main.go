@@ -6,12 +6,23 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"example.org/rstuf/keys"
+	"example.org/rstuf/service"
 )
 
+// Parts are what a build of the command has beside what all have.
+type Parts struct {
+	// Openers open the key URIs of clouds, by scheme.
+	Openers map[string]keys.URIOpener
+	// Bucket opens the place of metadata files that s3://NAME/PREFIX names.
+	Bucket func(ctx context.Context, url string) (service.Storage, error)
+}
+
 // Main carries out the command that the program was started with, and ends it.
-func Main() {
+func Main(parts Parts) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	code := run(ctx, parts, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }

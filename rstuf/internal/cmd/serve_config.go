@@ -13,7 +13,7 @@ import (
 
 // serviceFlags say where a service's repository and its online key are.
 type serviceFlags struct {
-	dir                 string
+	dir, bucket         string
 	uris                uriFlags
 	schemes, onlineKeys []string
 	password            secretFlags
@@ -21,6 +21,7 @@ type serviceFlags struct {
 
 func (r *serviceFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&r.dir, "dir", "rstuf-data", "`FOLDER` of the repository; serve makes it if it does not exist")
+	flags.StringVar(&r.bucket, "bucket", "", "keep the metadata files in a bucket, `URL` s3://NAME/PREFIX, in place of DIR/metadata")
 	r.uris.add(flags, "", " (default DIR/keys)")
 	flags.StringArrayVar(&r.schemes, "key-scheme", nil, "open online keys of this `SCHEME`, such as file2, when root names one; may be repeated")
 	flags.StringArrayVar(&r.onlineKeys, "online-key", nil, "an online key, `FILE` or URI; may be repeated, for a change of keys")
@@ -43,10 +44,17 @@ func (r *serviceFlags) config(ctx context.Context, a *app) (service.Config, erro
 		Logger: slog.New(slog.NewTextHandler(a.stderr, nil)),
 	}
 	cfg.Keys.Schemes = append(slices.Clone(r.schemes), "fn")
-	for scheme := range cfg.Keys.Openers {
-		if scheme != "exec" { // whoever writes a payload would choose a program: --key-scheme or --online-key say that one may be run
-			cfg.Keys.Schemes = append(cfg.Keys.Schemes, scheme)
+	// Whoever writes a payload would choose a program or a key of the account: of
+	// other schemes --key-scheme or --online-key say that they may be opened.
+	if cfg.Keys.Openers["hv"] != nil {
+		cfg.Keys.Schemes = append(cfg.Keys.Schemes, "hv")
+	}
+	if r.bucket != "" {
+		storage, err := a.parts.storage(ctx, r.bucket)
+		if err != nil {
+			return cfg, err
 		}
+		cfg.Storage = storage
 	}
 	for _, name := range r.onlineKeys {
 		signer, err := a.signer(ctx, name, &r.uris, &r.password)

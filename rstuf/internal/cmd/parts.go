@@ -1,0 +1,39 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+
+	"example.org/rstuf/keys"
+	"example.org/rstuf/service"
+)
+
+// cloudSchemes are those of key URIs that not every build opens.
+var cloudSchemes = []string{"awskms", "azurekms", "gcpkms"}
+
+// missing says how to get the build that has what this one has not.
+func missing(what string) error {
+	return fmt.Errorf("%w here: %s is in another build of this command: go install example.org/rstuf/rstuf/clouds/rstuf@latest, see docs/cli.md", keys.ErrUnsupported, what)
+}
+
+// opener opens the key URIs of a cloud.
+func (p Parts) opener(scheme string) keys.URIOpener {
+	if open := p.Openers[scheme]; open != nil {
+		return open
+	}
+	return func(context.Context, string, keys.URIConfig) (keys.Signer, error) {
+		return nil, missing("what opens " + scheme + ": keys")
+	}
+}
+
+// storage opens the bucket of a URL.
+func (p Parts) storage(ctx context.Context, url string) (service.Storage, error) {
+	if p.Bucket == nil {
+		return nil, fmt.Errorf("--bucket: %w", missing("what keeps metadata files in a bucket"))
+	}
+	storage, err := p.Bucket(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("--bucket: %w", err)
+	}
+	return storage, nil
+}
