@@ -17,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"example.org/rstuf/keys"
 	signers "example.org/rstuf/keys/exec"
@@ -59,8 +58,7 @@ func signerProgram() {
 // a terminal. The condition [clouds] of a script tells the builds apart.
 func Run(t *testing.T, dir string, clouds bool) {
 	testscript.Run(t, testscript.Params{
-		Dir:      dir,
-		Deadline: time.Now().Add(5 * time.Minute), // a question that nobody answers ends here
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("TERM", "xterm")
