@@ -101,7 +101,7 @@ func (q *queue) write(batch []*acceptance) {
 	for _, a := range batch {
 		c.put(tableQueue, a.id.key(), a.sealed)
 	}
-	err := q.store.write(context.Background(), c)
+	err := q.store.Commit(context.Background(), c)
 	if err != nil {
 		err = fmt.Errorf("the request could not be stored: %w", err)
 		q.log.Error("requests refused", "error", err)

@@ -142,7 +142,7 @@ func (a *adoption) open(ctx context.Context) (err error) {
 		if err := a.setAside(); err != nil {
 			return err
 		}
-		if err := s.openDatabase(); err != nil {
+		if err := s.openStore(ctx); err != nil {
 			return err
 		}
 		if err := s.load(ctx); err != nil {
@@ -168,7 +168,7 @@ func (a *adoption) publish(ctx context.Context) error {
 	if err := s.begin(ctx, names); err != nil {
 		return err
 	}
-	if err := s.store.write(ctx, changes{{tableState, keyAdopting, []byte{1}}}); err != nil {
+	if err := s.store.Commit(ctx, changes{{tableState, keyAdopting, []byte{1}}}); err != nil {
 		return err
 	}
 	if err := a.copy(ctx); err != nil {

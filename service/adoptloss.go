@@ -28,17 +28,20 @@ type Lost struct {
 // a service that runs. A damaged one gives what it still tells. It makes nothing.
 func (a *adoption) checkDatabase(ctx context.Context) error {
 	s := a.s
-	info, err := os.Stat(a.database())
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return nil
+	if s.cfg.Store == nil {
+		info, err := os.Stat(a.database())
+		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = s.openDatabase()
-	}
+	err := s.openStore(ctx)
 	if err == nil {
 		err = s.load(ctx)
 	}
-	if isDamage(err) {
+	if isDamage(err) && s.cfg.Store == nil {
 		a.done.Lost = &Lost{Waiting: -1}
 		a.salvage(ctx)
 		return a.closeDatabase()
@@ -47,7 +50,7 @@ func (a *adoption) checkDatabase(ctx context.Context) error {
 		return err
 	}
 	if _, waits := s.queue.bootstrap(); s.repo.state.Bootstrap != "" || waits {
-		return fmt.Errorf("%w: state.db knows a repository and can be read: start without --adopt; for another repository choose an empty folder; if state.db is older than the files, and there is no newer one, move it away first", ErrNotLost)
+		return fmt.Errorf("%w: the database knows a repository and can be read: start without --adopt; for another repository choose an empty folder, or another schema; if state.db is older than the files, and there is no newer one, move it away first", ErrNotLost)
 	}
 	return nil
 }
@@ -86,10 +89,10 @@ func (a *adoption) salvage(ctx context.Context) {
 		then func()
 	}{
 		{func() error {
-			return store.read(ctx, tableQueue, func(string, []byte) error { waiting++; return nil })
+			return store.Read(ctx, tableQueue, func(string, []byte) error { waiting++; return nil })
 		}, func() { a.done.Lost.Waiting = waiting }},
 		{func() error {
-			return store.get(ctx, tableState, []string{keyState}, func(_ string, sealed []byte) error {
+			return store.Get(ctx, tableState, []string{keyState}, func(_ string, sealed []byte) error {
 				raw, err := unseal(sealed)
 				if err != nil {
 					return err
@@ -102,7 +105,7 @@ func (a *adoption) salvage(ctx context.Context) {
 			}
 		}},
 		{func() error {
-			return store.read(ctx, tableSigning, func(role string, sealed []byte) error {
+			return store.Read(ctx, tableSigning, func(role string, sealed []byte) error {
 				if raw, err := unseal(sealed); err == nil {
 					pending.Roles[role] = append(json.RawMessage(nil), raw...)
 				}

@@ -30,7 +30,7 @@ func (s *Service) checkSnapshot(ctx context.Context) error {
 			continue
 		}
 		if listed := snapshot.Meta[role+".json"].Version; listed != info.version {
-			return fmt.Errorf("state.db is damaged: it has version %d of %s, the snapshot has %d", info.version, role, listed)
+			return fmt.Errorf("the database is damaged: it has version %d of %s, the snapshot has %d", info.version, role, listed)
 		}
 	}
 	s.repo.snapshot = doc

@@ -37,7 +37,8 @@ func newDurable(b testing.TB, bins int) (*durable, time.Duration) {
 	require.NoError(b, err)
 	require.NoError(b, draft.Sign(b.Context(), alice))
 	require.NoError(b, draft.Sign(b.Context(), bob))
-	svc, err := service.Open(b.Context(), service.Config{Dir: b.TempDir(), OnlineKeys: []keys.Signer{online}})
+	dir := b.TempDir()
+	svc, err := service.Open(b.Context(), service.Config{Dir: dir, Store: service.StoreFor(dir), OnlineKeys: []keys.Signer{online}})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, svc.Close(context.Background())) })
 	d := &durable{TB: b, api: svc.Handler()}

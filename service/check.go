@@ -32,7 +32,7 @@ func (p Problem) String() string { return p.File + ": " + p.Text + "; " + p.Reme
 // What to do about a problem.
 const (
 	fromBackup  = "put the right file back, from a backup or a mirror"
-	oldDatabase = "state.db is older than what was published: put the newest one back"
+	oldDatabase = "the database is older than what was published: put the newest one back"
 	repairable  = "rstuf fsck --repair writes it anew"
 )
 
@@ -70,11 +70,13 @@ func offline(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(cfg.Dir, "state.db")); err != nil {
-		return nil, err // openDatabase would make one
+	if cfg.Store == nil {
+		if _, err := os.Stat(filepath.Join(cfg.Dir, "state.db")); err != nil {
+			return nil, err // openDatabase would make one
+		}
 	}
 	s := newService(cfg, &durable.Disk{Unsafe: cfg.UnsafeNoSync})
-	if err := s.openDatabase(); err != nil {
+	if err := s.openStore(ctx); err != nil {
 		return nil, err
 	}
 	if s.storage == nil {
@@ -97,7 +99,7 @@ func offline(ctx context.Context, cfg Config) (*Service, error) {
 func (s *Service) Check(ctx context.Context, complete bool) (*Report, error) {
 	report := &Report{Complete: complete, Problems: []Problem{}}
 	for _, w := range s.setAside() {
-		report.add("state.db", "", "rstuf fsck --let-go "+w.id.String()+" has it tried again, --drop drops it",
+		report.add("database", "", "rstuf fsck --let-go "+w.id.String()+" has it tried again, --drop drops it",
 			"the request of task %s (%s) is set aside: the process died of it %d times", w.id, w.kind.name(), maxDeaths)
 	}
 	repo := s.current()
@@ -301,7 +303,7 @@ func (c *contentCheck) snapshot(doc *metadata.Document) {
 			continue
 		}
 		if listed := snapshot.Meta[role+".json"].Version; listed != info.version {
-			c.report.add(name, role, oldDatabase, "it lists version %d of %s, and state.db version %d", listed, role, info.version)
+			c.report.add(name, role, oldDatabase, "it lists version %d of %s, and the database version %d", listed, role, info.version)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestStartRefusesWhatIsNoCrash(t *testing.T) {
 		harm func(f *fixture)
 		says []string
 	}{
-		"an older database": {func(f *fixture) { copyDB(f, "old.db", "state.db") }, []string{"timestamp.json", "has version 4", "state.db only version 2", "newest one"}},
+		"an older database": {func(f *fixture) { copyDB(f, "old.db", "state.db") }, []string{"timestamp.json", "has version 4", "the database only version 2", "newest one"}},
 		"a missing role": {func(f *fixture) {
 			require.NoError(f, os.Remove(f.metadataFile(metadata.Filename("bins-0", f.version("bins-0")))))
 		}, []string{".bins-0.json", "missing", "backup"}},
@@ -77,7 +77,7 @@ func TestStartRefusesWhatIsNoCrash(t *testing.T) {
 			require.NoError(f, writeFile(f.metadataFile("timestamp.json"), append(data, '\n')))
 		}, []string{"timestamp.json", "another version 4", "fsck --repair"}},
 		"a damaged timestamp": {func(f *fixture) { require.NoError(f, writeFile(f.metadataFile("timestamp.json"), []byte("{"))) }, []string{"timestamp.json", "damaged", "fsck --repair"}},
-		"a newer root":        {func(f *fixture) { require.NoError(f, writeFile(f.metadataFile("2.root.json"), []byte("{}"))) }, []string{"2.root.json", "newer than state.db"}},
+		"a newer root":        {func(f *fixture) { require.NoError(f, writeFile(f.metadataFile("2.root.json"), []byte("{}"))) }, []string{"2.root.json", "newer than the database"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -77,7 +77,7 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 	s.queue.take(&c, p.ended)
 	kept, err := s.results.put(&c, p.ended)
 	if err == nil {
-		err = s.store.write(ctx, c)
+		err = s.store.Commit(ctx, c)
 	}
 	if err != nil {
 		return fmt.Errorf("store the publication: %w", err)

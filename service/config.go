@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -12,9 +13,14 @@ import (
 
 // Config says how to run a service. Only Dir is required.
 type Config struct {
-	// Dir is the service's folder. One process at a time uses it. It holds
-	// the database and, unless Storage is set, a folder "metadata".
+	// Dir is the service's folder. One process at a time uses it. It holds, unless
+	// Store and Storage are set, the database state.db and a folder "metadata".
 	Dir string
+	// Store opens what keeps that which is accepted and decided, for one service
+	// alone: the error is [ErrLocked] if another one has it. [Service.Close] closes
+	// it. Nil means the file Dir/state.db; package service/postgres, a module of its
+	// own, has PostgreSQL.
+	Store func(context.Context) (Store, error)
 	// Storage keeps the metadata files; nil means the folder Dir/metadata.
 	Storage Storage
 

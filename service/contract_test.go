@@ -156,7 +156,8 @@ func newReplay(t *testing.T, s scenario) *replay {
 	now := func() time.Time { return s.start.Add(time.Since(began)) }
 	standIns := map[string]string{}
 	online := addMissingKeys(t, &s, standIns)
-	svc, err := service.Open(t.Context(), service.Config{Dir: t.TempDir(), OnlineKeys: online, Now: now, UnsafeNoSync: true})
+	dir := t.TempDir()
+	svc, err := service.Open(t.Context(), service.Config{Dir: dir, Store: service.StoreFor(dir), OnlineKeys: online, Now: now, UnsafeNoSync: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, svc.Close(context.Background())) })
 	return &replay{T: t, scenario: s, api: svc.Handler(), files: svc.MetadataHandler(), now: now, ids: standIns, refused: map[string]bool{}, gone: map[string]bool{}, retired: map[string]bool{}, described: readOpenAPI(t, svc.Handler())}

@@ -129,7 +129,7 @@ func (r *crashRun) open(c *crasher) error {
 	require.NoError(r, err)
 	r.crash, r.storage = c, &lossy{Folder: folder, t: r.T, contents: r.contents}
 	r.now = r.now.Add(time.Minute) // what is made in another life differs
-	r.s, err = open(r.Context(), Config{Dir: r.dir, Storage: r.storage, OnlineKeys: r.signers, Now: func() time.Time { return r.now }}, d)
+	r.s, err = open(r.Context(), Config{Dir: r.dir, Store: steppingStore(r.dir, d), Storage: r.storage, OnlineKeys: r.signers, Now: func() time.Time { return r.now }}, d)
 	return err
 }
 

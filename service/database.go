@@ -23,7 +23,7 @@ import (
 // errDatabase is the error of a database whose pages make no sense.
 var errDatabase = errors.New("state.db is damaged: stop the service and restore it from a backup, or go on from the files with rstuf serve --adopt")
 
-// database holds the [tables] in a file, state.db. Its library panics when it
+// database is a [Store] in a file, state.db. Its library panics when it
 // meets pages that make no sense, or a file that somebody has cut off. That must
 // not end the process, and nothing may be written on top: from then on every
 // access is an error.
@@ -36,15 +36,15 @@ type database struct {
 	updating sync.Mutex
 }
 
-// read is [tables.read].
-func (d *database) read(_ context.Context, table table, f func(key string, value []byte) error) error {
+// Read implements [Store].
+func (d *database) Read(_ context.Context, table Table, f func(key string, value []byte) error) error {
 	return d.view(func(tx *bolt.Tx) error {
 		return tx.Bucket([]byte(table)).ForEach(func(key, value []byte) error { return f(string(key), value) })
 	})
 }
 
-// get is [tables.get].
-func (d *database) get(_ context.Context, table table, keys []string, f func(key string, value []byte) error) error {
+// Get implements [Store].
+func (d *database) Get(_ context.Context, table Table, keys []string, f func(key string, value []byte) error) error {
 	return d.view(func(tx *bolt.Tx) error {
 		bucket := tx.Bucket([]byte(table))
 		for _, key := range keys {
@@ -56,18 +56,18 @@ func (d *database) get(_ context.Context, table table, keys []string, f func(key
 	})
 }
 
-// write is [tables.write].
-func (d *database) write(_ context.Context, list []change) error {
+// Commit implements [Store].
+func (d *database) Commit(_ context.Context, list []Change) error {
 	return d.disk.Do("commit", func() error {
 		return d.update(func(tx *bolt.Tx) error {
 			tx.Bucket([]byte(tableQueue)).FillPercent = 1 // ids ascend
 			for _, c := range list {
-				bucket := tx.Bucket([]byte(c.table))
+				bucket := tx.Bucket([]byte(c.Table))
 				var err error
-				if c.value == nil {
-					err = bucket.Delete([]byte(c.key))
+				if c.Value == nil {
+					err = bucket.Delete([]byte(c.Key))
 				} else {
-					err = bucket.Put([]byte(c.key), c.value)
+					err = bucket.Put([]byte(c.Key), c.Value)
 				}
 				if err != nil {
 					return err
@@ -125,9 +125,6 @@ func (d *database) Close() error {
 	return d.guard(d.db.Close)
 }
 
-// ErrLocked is the error of a folder that another process uses.
-var ErrLocked = errors.New("the folder is in use")
-
 // openDatabase opens the database in a folder, for this process alone.
 func openDatabase(dir string, disk *durable.Disk) (*database, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -168,7 +165,7 @@ func openDatabase(dir string, disk *durable.Disk) (*database, error) {
 }
 
 func makeBuckets(tx *bolt.Tx) error {
-	for _, table := range allTables() {
+	for _, table := range Tables() {
 		if _, err := tx.CreateBucketIfNotExists([]byte(table)); err != nil {
 			return err
 		}

@@ -1,6 +1,10 @@
 package service
 
-import "context"
+import (
+	"context"
+
+	"example.org/rstuf/internal/durable"
+)
 
 // Replaced is how many files are known to be replaced.
 func (s *Service) Replaced() int {
@@ -9,4 +13,41 @@ func (s *Service) Replaced() int {
 		return -1
 	}
 	return len(known)
+}
+
+// OpenDatabase opens the file state.db in a folder.
+func OpenDatabase(dir string) (Store, error) { return openDatabase(dir, &durable.Disk{Unsafe: true}) }
+
+// StoreOfTests, if it is set, has the tests of the service run over another store
+// than state.db: it gives Config.Store for a folder. See .ci/interop-postgres.
+var StoreOfTests func(dir string) func(context.Context) (Store, error)
+
+// StoreFor is Config.Store for a test's folder.
+func StoreFor(dir string) func(context.Context) (Store, error) {
+	if StoreOfTests == nil {
+		return nil
+	}
+	return StoreOfTests(dir)
+}
+
+// stepping is a [Store] whose commits are durable steps.
+type stepping struct {
+	Store
+	disk *durable.Disk
+}
+
+func (s stepping) Commit(ctx context.Context, list []Change) error {
+	return s.disk.Do("commit", func() error { return s.Store.Commit(ctx, list) })
+}
+
+// steppingStore is StoreFor for a test that crashes at steps.
+func steppingStore(dir string, disk *durable.Disk) func(context.Context) (Store, error) {
+	open := StoreFor(dir)
+	if open == nil {
+		return nil
+	}
+	return func(ctx context.Context) (Store, error) {
+		store, err := open(ctx)
+		return stepping{store, disk}, err
+	}
 }

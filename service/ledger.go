@@ -86,8 +86,8 @@ func (l *ledger) settle(committed map[string]bool) {
 	clear(l.written)
 }
 
-func (l *ledger) load(ctx context.Context, store tables) error {
-	return store.read(ctx, tablePassed, func(name string, _ []byte) error {
+func (l *ledger) load(ctx context.Context, store Store) error {
+	return store.Read(ctx, tablePassed, func(name string, _ []byte) error {
 		l.pass(name)
 		return nil
 	})
@@ -183,7 +183,7 @@ func (s *Service) passBy(ctx context.Context) error {
 	var c changes
 	pass(&c, left)
 	putNumber(&c, keySkips, next.skips)
-	if err := s.store.write(ctx, c); err != nil {
+	if err := s.store.Commit(ctx, c); err != nil {
 		return fmt.Errorf("note the files of a publication that failed: %w", err)
 	}
 	s.files.settle(nil)

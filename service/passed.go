@@ -21,7 +21,7 @@ func (s *Service) removePassed(ctx context.Context) error {
 	for _, name := range names {
 		c.delete(tablePassed, name)
 	}
-	if err := s.store.write(ctx, c); err != nil {
+	if err := s.store.Commit(ctx, c); err != nil {
 		return err
 	}
 	s.files.forget(names)

@@ -85,7 +85,7 @@ func (s *Service) prune(ctx context.Context) error {
 // replaced reads since when files are known to be replaced.
 func (s *Service) replaced(ctx context.Context) (map[string]int64, error) {
 	known := map[string]int64{}
-	return known, s.store.read(ctx, tableReplaced, func(name string, value []byte) error {
+	return known, s.store.Read(ctx, tableReplaced, func(name string, value []byte) error {
 		since, err := strconv.ParseInt(string(value), 10, 64)
 		known[name] = since
 		return err
@@ -119,7 +119,7 @@ func (s *Service) setReplaced(ctx context.Context, before, after map[string]int6
 				c.delete(tableReplaced, name)
 			}
 		}
-		if err := s.store.write(ctx, c); err != nil {
+		if err := s.store.Commit(ctx, c); err != nil {
 			return err
 		}
 	}

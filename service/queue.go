@@ -16,7 +16,7 @@ import (
 // database, where each is before it is acknowledged, and in memory in the order
 // of arrival.
 type queue struct {
-	store    tables
+	store    Store
 	now      func() time.Time
 	log      *slog.Logger
 	suspects *suspects
@@ -68,7 +68,7 @@ func (q *queue) add(w *waiting) {
 
 // load reads what waited when the service ended.
 func (q *queue) load(ctx context.Context) error {
-	return q.store.read(ctx, tableQueue, func(key string, value []byte) error {
+	return q.store.Read(ctx, tableQueue, func(key string, value []byte) error {
 		r, err := openRecord(value)
 		if err != nil || len(key) != len(taskID{}) {
 			return cmp.Or(err, errRecord)
@@ -89,7 +89,7 @@ func (q *queue) bodies(ctx context.Context, batch []*waiting) ([]string, error) 
 		keys[i] = w.id.key()
 	}
 	bodies := make([]string, 0, len(batch))
-	return bodies, q.store.get(ctx, tableQueue, keys, func(_ string, value []byte) error {
+	return bodies, q.store.Get(ctx, tableQueue, keys, func(_ string, value []byte) error {
 		w := batch[len(bodies)]
 		if value == nil {
 			return fmt.Errorf("request %s is missing in the queue", w.id)

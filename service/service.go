@@ -18,7 +18,7 @@ import (
 type Service struct {
 	cfg      Config
 	disk     *durable.Disk
-	store    tables
+	store    Store
 	queue    *queue
 	results  *results
 	suspects *suspects
@@ -74,7 +74,7 @@ func (s *Service) run(ctx context.Context) (_ *Service, err error) {
 	}
 	s.describe = sync.OnceValues(func() (description, error) { return describeAPI(routes, s.access) })
 	s.handler = s.newHandler(routes)
-	if err := s.openDatabase(); err != nil {
+	if err := s.openStore(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
@@ -103,12 +103,16 @@ func newService(cfg Config, d *durable.Disk) *Service {
 	}
 }
 
-func (s *Service) openDatabase() (err error) {
-	db, err := openDatabase(s.cfg.Dir, s.disk)
+func (s *Service) openStore(ctx context.Context) error {
+	open := s.cfg.Store
+	if open == nil {
+		open = func(context.Context) (Store, error) { return openDatabase(s.cfg.Dir, s.disk) }
+	}
+	store, err := open(ctx)
 	if err != nil {
 		return err
 	}
-	s.store, s.queue.store, s.results.store, s.suspects.store = db, db, db, db
+	s.store, s.queue.store, s.results.store, s.suspects.store = store, store, store, store
 	s.queue.suspects = s.suspects
 	return nil
 }
@@ -134,7 +138,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.cfg.Storage != nil { // the folder in Dir is ours while the database is
+	if s.cfg.Storage != nil || s.cfg.Store != nil { // else the folder in Dir is ours while state.db is
 		if err := s.probe(ctx); err != nil {
 			return err
 		}
@@ -156,7 +160,10 @@ func (s *Service) load(ctx context.Context) (err error) {
 	if err == nil {
 		err = s.results.load(ctx)
 	}
-	if err != nil {
+	switch {
+	case err != nil && s.cfg.Store != nil:
+		return fmt.Errorf("read the database: %w", err)
+	case err != nil:
 		return fmt.Errorf("state.db is damaged: %w", err)
 	}
 	for _, newest := range s.results.last(1) {

@@ -40,6 +40,7 @@ func newFixture(t *testing.T, change ...func(*service.Config)) *fixture {
 	f.cfg = service.Config{
 		Dir: t.TempDir(), OnlineKeys: []keys.Signer{f.online}, UnsafeNoSync: true, Now: f.clock, BumpEvery: time.Millisecond,
 	}
+	f.cfg.Store = service.StoreFor(f.cfg.Dir)
 	for _, c := range change {
 		c(&f.cfg)
 	}

@@ -21,7 +21,7 @@ import (
 
 // ErrInconsistent is the error of a database and files that do not belong
 // together. [Check] tells all of it.
-var ErrInconsistent = errors.New("the metadata files and state.db do not belong together")
+var ErrInconsistent = errors.New("the metadata files and the database do not belong together")
 
 // repair finishes what a crash cut short, and reads what is published.
 func (s *Service) repair(ctx context.Context) error {
@@ -83,7 +83,7 @@ func (r *repository) missing(names []string) (problems []Problem) {
 		there[name] = true
 		if version, role, ok := splitFilename(name); ok && role == rstuf.RoleRoot && version > r.root.Version() {
 			problems = append(problems, Problem{File: name, Role: rstuf.RoleRoot,
-				Text: fmt.Sprintf("it is newer than state.db, which has root version %d", r.root.Version()), Remedy: oldDatabase})
+				Text: fmt.Sprintf("it is newer than the database, which has root version %d", r.root.Version()), Remedy: oldDatabase})
 		}
 	}
 	// The newest root appears last, so a crash can leave it out.
@@ -127,9 +127,9 @@ func (s *Service) checkTimestamp(ctx context.Context) *Problem {
 	case err != nil || doc.Type() != rstuf.RoleTimestamp:
 		return problem(repairable, "it is damaged")
 	case doc.Version() > want:
-		return problem(oldDatabase, "it has version %d, and state.db only version %d", doc.Version(), want)
+		return problem(oldDatabase, "it has version %d, and the database only version %d", doc.Version(), want)
 	case doc.Version() == want:
-		return problem(repairable, "it is another version %d than the one in state.db", want)
+		return problem(repairable, "it is another version %d than the one in the database", want)
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func (s *Service) begin(ctx context.Context, names []string) error {
 	// An adopted repository that was committed is announced by now.
 	c.delete(tableState, keyAdopting)
 	c.delete(tableState, keyClean)
-	return s.store.write(ctx, c)
+	return s.store.Commit(ctx, c)
 }
 
 // end notes that the service has ended with nothing under way.
@@ -175,7 +175,7 @@ func (s *Service) end(ctx context.Context) error {
 	var c changes
 	c.delete(tableState, keyAdopting)
 	c.put(tableState, keyClean, []byte{1})
-	return s.store.write(ctx, c)
+	return s.store.Commit(ctx, c)
 }
 
 func putNumber(c *changes, key string, n int64) {
@@ -194,7 +194,7 @@ func parseNumber(raw []byte) (int64, error) {
 func (s *Service) refuseForeign(names []string) error {
 	name := metadata.Filename(rstuf.RoleTimestamp, 0)
 	if slices.Contains(names, name) {
-		return fmt.Errorf("the metadata folder holds a repository (%s) that state.db does not know: restore state.db, or choose an empty folder, or go on from the files with rstuf serve --adopt (service.Adopt)", name)
+		return fmt.Errorf("the metadata folder holds a repository (%s) that the database does not know: restore the database (state.db), or choose an empty folder, or go on from the files with rstuf serve --adopt (service.Adopt)", name)
 	}
 	return nil
 }

@@ -81,9 +81,9 @@ func decodeRoleInfo(sealed []byte) (r roleInfo, err error) {
 }
 
 // loadRepository reads what the database knows of the repository.
-func loadRepository(ctx context.Context, store tables) (*repository, error) {
+func loadRepository(ctx context.Context, store Store) (*repository, error) {
 	r := &repository{signing: map[string]*metadata.Document{}}
-	err := store.read(ctx, tableState, func(key string, value []byte) error {
+	err := store.Read(ctx, tableState, func(key string, value []byte) error {
 		if err := r.loadValue(key, value); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
@@ -96,7 +96,7 @@ func loadRepository(ctx context.Context, store tables) (*repository, error) {
 		return nil, errors.New("root or timestamp is missing")
 	}
 	roles := map[string]roleInfo{}
-	err = store.read(ctx, tableRoles, func(name string, raw []byte) (err error) {
+	err = store.Read(ctx, tableRoles, func(name string, raw []byte) (err error) {
 		roles[name], err = decodeRoleInfo(raw)
 		return err
 	})
@@ -107,7 +107,7 @@ func loadRepository(ctx context.Context, store tables) (*repository, error) {
 	for _, info := range roles {
 		r.committedSkips = max(r.committedSkips, info.skips)
 	}
-	return r, store.read(ctx, tableSigning, func(role string, sealed []byte) error {
+	return r, store.Read(ctx, tableSigning, func(role string, sealed []byte) error {
 		raw, err := unseal(sealed)
 		if err != nil {
 			return fmt.Errorf("signing of %s: %w", role, err)

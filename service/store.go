@@ -1,43 +1,54 @@
 package service
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
-// tables keep what a service has accepted and decided: values by key. In the file
-// state.db it is a [database]. All methods may be called by several goroutines at
-// once.
-type tables interface {
-	// read calls f with the entries of a table, in the order of their keys (as
-	// bytes), until f returns an error. The value is f's during the call alone.
-	read(ctx context.Context, table table, f func(key string, value []byte) error) error
-	// get calls f with the value of each key, in the order given; it is nil where
+// Store keeps what a service has accepted and decided: what waits to be published,
+// how tasks ended, what is published and who must sign. One service at a time has it
+// open. To the store these are values by key in a few tables, whose meaning is the
+// service's. All methods may be called by several goroutines at once, but none by the
+// functions that are given to them. rstuftest.TestStore tests all of this.
+type Store interface {
+	// Read calls f with the entries of a table, in the order of their keys (as
+	// bytes), until f returns an error, which it returns. The value is f's during the
+	// call alone.
+	Read(ctx context.Context, table Table, f func(key string, value []byte) error) error
+	// Get calls f with the value of each key, in the order given; it is nil where
 	// there is none, and f's during the call alone.
-	get(ctx context.Context, table table, keys []string, f func(key string, value []byte) error) error
-	// write makes changes, in their order: all of them or, with an error, none.
-	// Once it returns nil they survive a loss of power.
-	write(ctx context.Context, changes []change) error
-	// Close ends the use of it. Somebody else may use it then.
+	Get(ctx context.Context, table Table, keys []string, f func(key string, value []byte) error) error
+	// Commit makes changes, in their order: all of them or, with an error, none. Once
+	// it returns nil they survive a loss of power. Without an answer it goes on asking
+	// how it ended: an error says that nothing has changed, or that this store will
+	// take no change any more.
+	Commit(ctx context.Context, changes []Change) error
+	// Close ends the use of it. Another service may open it then.
 	Close() error
 }
 
-// table is the name of one of the [tables].
-type table string
+// Table is the name of a table of a [Store].
+type Table string
 
 // The tables of a service.
 const (
-	tableState    table = "state"    // the keys below
-	tableRoles    table = "roles"    // role: roleInfo
-	tableSigning  table = "signing"  // role: the document that waits for signatures
-	tableQueue    table = "queue"    // task id: record
-	tableTasks    table = "tasks"    // task id: rstuf.Task, ended
-	tableSuspects table = "suspects" // task id: how often the process died of it alone
-	tablePassed   table = "passed"   // name of a file that was written and not committed: nothing
-	tableReplaced table = "replaced" // name of a file: since when it is known to be replaced, as Unix time
+	tableState    Table = "state"    // the keys below
+	tableRoles    Table = "roles"    // role: roleInfo
+	tableSigning  Table = "signing"  // role: the document that waits for signatures
+	tableQueue    Table = "queue"    // task id: record
+	tableTasks    Table = "tasks"    // task id: rstuf.Task, ended
+	tableSuspects Table = "suspects" // task id: how often the process died of it alone
+	tablePassed   Table = "passed"   // name of a file that was written and not committed: nothing
+	tableReplaced Table = "replaced" // name of a file: since when it is known to be replaced, as Unix time
 )
 
-// allTables are all of them.
-func allTables() []table {
-	return []table{tableState, tableRoles, tableSigning, tableQueue, tableTasks, tableSuspects, tablePassed, tableReplaced}
+// Tables are the names of all tables. A later release may have more.
+func Tables() []Table {
+	return []Table{tableState, tableRoles, tableSigning, tableQueue, tableTasks, tableSuspects, tablePassed, tableReplaced}
 }
+
+// ErrLocked is the error of a [Store] that another service has open.
+var ErrLocked = errors.New("the repository is in use")
 
 // Keys of tableState.
 const (
@@ -52,19 +63,20 @@ const (
 	keyAdopting = "adopting"
 )
 
-// change is a value that is put, or taken away.
-type change struct {
-	table table
-	key   string
-	// value is nil if the entry is to be deleted; it is no error if there is none.
-	value []byte
+// Change is an entry of a [Store] that is put, or taken away.
+type Change struct {
+	Table Table
+	// Key is of one byte at least, and need not be text.
+	Key string
+	// Value is nil if the entry is to be deleted; it is no error if there is none.
+	Value []byte
 }
 
-// changes are what one write makes.
-type changes []change
+// changes are what one commit makes.
+type changes []Change
 
-func (c *changes) put(table table, key string, value []byte) {
-	*c = append(*c, change{table, key, value})
+func (c *changes) put(table Table, key string, value []byte) {
+	*c = append(*c, Change{table, key, value})
 }
 
-func (c *changes) delete(table table, key string) { *c = append(*c, change{table: table, key: key}) }
+func (c *changes) delete(table Table, key string) { *c = append(*c, Change{Table: table, Key: key}) }

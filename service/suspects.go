@@ -36,7 +36,7 @@ const (
 )
 
 type suspects struct {
-	store tables
+	store Store
 	log   *slog.Logger
 	// memory is how much the process uses; a test has its own.
 	memory           func() uint64
@@ -58,7 +58,7 @@ func heapInUse() uint64 {
 
 // load reads what earlier lives noted, and what the last one died of.
 func (s *suspects) load(ctx context.Context) error {
-	err := s.store.read(ctx, tableSuspects, func(key string, value []byte) error {
+	err := s.store.Read(ctx, tableSuspects, func(key string, value []byte) error {
 		if len(key) != len(taskID{}) || len(value) != 1 {
 			return errors.New("a suspect's entry has the wrong length")
 		}
@@ -68,7 +68,7 @@ func (s *suspects) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.store.get(ctx, tableState, []string{keyWatched}, func(_ string, sealed []byte) error {
+	return s.store.Get(ctx, tableState, []string{keyWatched}, func(_ string, sealed []byte) error {
 		if ids := parseIDs(sealed); len(ids) > 0 {
 			s.count(ids)
 		}
@@ -142,7 +142,7 @@ func (s *suspects) watch(batch []*waiting) (stop func()) {
 	return func() {
 		cancel()
 		if <-noted {
-			if err := s.store.write(context.Background(), changes{{table: tableState, key: keyWatched}}); err != nil {
+			if err := s.store.Commit(context.Background(), changes{{Table: tableState, Key: keyWatched}}); err != nil {
 				s.log.Warn("the note of a publication could not be removed", "error", err)
 			}
 		}
@@ -169,7 +169,7 @@ func (s *suspects) note(ctx context.Context, ids []taskID, limit uint64) bool {
 	for _, id := range ids {
 		raw = append(raw, id[:]...)
 	}
-	if err := s.store.write(ctx, changes{{tableState, keyWatched, seal(raw)}}); err != nil {
+	if err := s.store.Commit(ctx, changes{{tableState, keyWatched, seal(raw)}}); err != nil {
 		s.log.Warn("a publication takes too much, and that could not be noted", "error", err)
 		return false
 	}
@@ -223,7 +223,7 @@ func (s *Service) processWatched(ctx context.Context, batch []*waiting) error {
 	// The queue decides anew what comes next.
 	var c changes
 	s.suspects.save(&c)
-	return s.store.write(ctx, c)
+	return s.store.Commit(ctx, c)
 }
 
 // setAside are the requests that wait for a person to decide.
@@ -268,5 +268,5 @@ func (s *Service) decide(ctx context.Context, task string, drop bool) error {
 		}
 		s.queue.take(&c, list)
 	}
-	return s.store.write(ctx, c)
+	return s.store.Commit(ctx, c)
 }

@@ -101,7 +101,7 @@ func (l *life) kill() {
 	<-l.s.done
 	<-l.s.queue.accepted
 	if noted != nil {
-		require.NoError(l, l.s.store.write(context.Background(), changes{{tableState, keyWatched, noted}}))
+		require.NoError(l, l.s.store.Commit(context.Background(), changes{{tableState, keyWatched, noted}}))
 	}
 	require.NoError(l, l.s.store.Close())
 	select {
@@ -141,7 +141,7 @@ func (l *life) add(path string) string {
 
 // noted is the note of a publication that goes on; nil if there is none.
 func (l *life) noted() (note []byte) {
-	require.NoError(l, l.s.store.get(context.Background(), tableState, []string{keyWatched}, func(_ string, value []byte) error {
+	require.NoError(l, l.s.store.Get(context.Background(), tableState, []string{keyWatched}, func(_ string, value []byte) error {
 		note = bytes.Clone(value)
 		return nil
 	}))

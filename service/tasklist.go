@@ -62,7 +62,7 @@ func (q *queue) newest(limit int) []rstuf.Task {
 
 // newest are the results that are kept, without details.
 func (r *results) newest(ctx context.Context, limit int) (list []rstuf.Task, err error) {
-	err = r.store.get(ctx, tableTasks, r.last(limit), func(_ string, value []byte) error {
+	err = r.store.Get(ctx, tableTasks, r.last(limit), func(_ string, value []byte) error {
 		if value == nil {
 			return nil // it was dropped just now
 		}

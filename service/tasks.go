@@ -25,7 +25,7 @@ const (
 
 // results are those of ended tasks, in the database.
 type results struct {
-	store tables
+	store Store
 	now   func() time.Time
 	keep  time.Duration
 
@@ -154,7 +154,7 @@ const taskHeader = 8
 
 // load reads which results there are.
 func (r *results) load(ctx context.Context) error {
-	return r.store.read(ctx, tableTasks, func(key string, raw []byte) error {
+	return r.store.Read(ctx, tableTasks, func(key string, raw []byte) error {
 		if len(key) != len(taskID{}) || len(raw) < taskHeader {
 			return errors.New("a task's entry has the wrong length")
 		}
@@ -178,7 +178,7 @@ func (r *results) last(limit int) (keys []string) {
 
 // get is the result of a task as JSON; nil if there is none.
 func (r *results) get(ctx context.Context, id taskID) (raw json.RawMessage, err error) {
-	err = r.store.get(ctx, tableTasks, []string{id.key()}, func(_ string, value []byte) error {
+	err = r.store.Get(ctx, tableTasks, []string{id.key()}, func(_ string, value []byte) error {
 		if value != nil {
 			raw = bytes.Clone(value[taskHeader:])
 		}

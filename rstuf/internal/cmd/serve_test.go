@@ -92,7 +92,7 @@ func TestServeDev(t *testing.T) {
 
 	out, code = command(t, dir, "serve", "--dir", "demo", "--listen", "127.0.0.1:0")
 	assert.Equal(t, exitFailed, code)
-	assert.Contains(t, out, "the folder is in use")
+	assert.Contains(t, out, "the repository is in use")
 	assert.Equal(t, exitDone, s.stop(t), s.stderr)
 
 	s = startServe(t, dir, "--dev", "--dir", "demo")
