@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -20,7 +21,7 @@ import (
 type adoptFlags struct {
 	source, root, api string
 	token             secretFlags
-	wait              time.Duration
+	publish, wait     time.Duration
 	lives             []string
 	expired           bool
 }
@@ -30,6 +31,7 @@ func (f *adoptFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.root, "root", "", "with --adopt: the root to trust, a `FILE` that came by a safe way")
 	flags.StringVar(&f.api, "adopt-api", "", "with --adopt: `URL` of the old service's API, asked for what files do not tell")
 	f.token.add(flags, "adopt-token", "the bearer token of --adopt-api")
+	flags.DurationVar(&f.publish, "adopt-publish", 0, "with --adopt-api: first have the old service publish what waits, and wait for it at most `TIME`")
 	flags.DurationVar(&f.wait, "adopt-wait", 10*time.Second, "with --adopt: how long timestamp.json must stand still, `TIME`")
 	flags.StringArrayVar(&f.lives, "adopt-life", nil, "with --adopt: a role's life in days, `ROLE=DAYS`, bins for all hash bins; may be repeated")
 	flags.BoolVar(&f.expired, "adopt-expired-unsafe", false, "with --adopt: take what has expired too, and sign it anew; it may be an old copy")
@@ -40,8 +42,11 @@ func (f *adoptFlags) check() error {
 	if f.source != "" && f.root == "" {
 		return usagef("--adopt needs --root FILE: all is verified from a root that came by a safe way")
 	}
-	if f.source == "" && (f.root != "" || f.api != "" || len(f.lives) > 0 || f.expired) {
+	if f.source == "" && (f.root != "" || f.api != "" || f.publish != 0 || len(f.lives) > 0 || f.expired) {
 		return usagef("--root and --adopt-… go with --adopt SOURCE")
+	}
+	if f.publish < 0 || f.publish > 0 && f.api == "" {
+		return usagef("--adopt-publish: give a time above 0, and the old service's API with --adopt-api")
 	}
 	if f.wait <= 0 {
 		return usagef("--adopt-wait: give a time above 0")
@@ -114,9 +119,16 @@ func (c *serveCommand) adoptSource(ctx context.Context) (source service.Source, 
 	if f.api == "" {
 		return source, nil
 	}
+	return source, c.askOld(ctx, &source)
+}
+
+// askOld asks the old service for what files do not tell, once it has published
+// what it can.
+func (c *serveCommand) askOld(ctx context.Context, source *service.Source) error {
+	f := &c.adoption
 	token, err := f.token.get(ctx, "")
 	if err != nil {
-		return source, err
+		return err
 	}
 	cfg := client.Config{UserAgent: "rstuf/" + version()}
 	if token != nil {
@@ -124,17 +136,64 @@ func (c *serveCommand) adoptSource(ctx context.Context) (source service.Source, 
 	}
 	api, err := client.New(f.api, cfg)
 	if err != nil {
-		return source, usage(err)
+		return usage(err)
+	}
+	if f.publish > 0 {
+		if err := c.publishOld(ctx, api); err != nil {
+			return fmt.Errorf("--adopt-publish: %w: nothing was adopted", err)
+		}
 	}
 	if source.Settings, err = api.Settings(ctx); err != nil {
-		return source, fmt.Errorf("--adopt-api: %w", err)
+		return fmt.Errorf("--adopt-api: %w", err)
 	}
 	pending, err := api.Pending(ctx)
 	if err != nil {
-		return source, fmt.Errorf("--adopt-api: %w", err)
+		return fmt.Errorf("--adopt-api: %w", err)
 	}
 	source.Pending = &pending
-	return source, nil
+	if f.publish > 0 {
+		return c.stopOld(ctx)
+	}
+	return nil
+}
+
+// publishOld has the old service publish what waits. Documents that wait for
+// signatures then are taken over as such.
+func (c *serveCommand) publishOld(ctx context.Context, api *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, c.adoption.publish)
+	defer cancel()
+	task, err := api.Publish(ctx)
+	if err != nil {
+		return err
+	}
+	c.progress("the old service publishes what waits: task %s", task.ID())
+	if _, err = task.Wait(ctx); errors.Is(err, client.ErrSigningPending) {
+		return nil
+	}
+	return err
+}
+
+// stopOld has the person stop what signs the old repository, which could not be
+// done before. A deployed RSTUF can call a publication done before its files
+// say so, so it is given a while.
+func (c *serveCommand) stopOld(ctx context.Context) error {
+	if c.term == nil {
+		c.note("the old service has published what waited: what signs there has to be stopped before anything else is sent to it; going on in %s", c.adoption.wait)
+	} else {
+		stopped, err := c.term.Confirm(ctx, "The old service has published what waited. Have you stopped what signs there (of a deployed RSTUF the worker)", false)
+		if err == nil && !stopped {
+			err = errors.New("what signs the old repository still runs: nothing was adopted")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	select {
+	case <-time.After(c.adoption.wait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // folderURL is the URL of a folder, which may be one already.

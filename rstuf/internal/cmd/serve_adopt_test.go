@@ -1,13 +1,19 @@
 package cmd
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf"
+	"example.org/rstuf/client"
 	"example.org/rstuf/service"
 )
 
@@ -43,6 +49,7 @@ func TestServeAdopt(t *testing.T) {
 		{[]string{"--dir", "x", "--adopt", "old/metadata"}, exitUsage, "--adopt needs --root"},
 		{[]string{"--dir", "x", "--root", "old/root.json"}, exitUsage, "go with --adopt SOURCE"},
 		{append(adopt, "--dir", "x", "--adopt", "old/metadata", "--adopt-life", "bins"), exitUsage, "give ROLE=DAYS"},
+		{append(adopt, "--dir", "x", "--adopt", "old/metadata", "--adopt-publish", "1s"), exitUsage, "the old service's API with --adopt-api"},
 		{append(adopt, "--dir", "x", "--adopt", "nowhere"), exitFailed, "nowhere: no such file"},
 		{append(adopt, "--dir", "new", "--adopt", "old/metadata"), exitFailed, "start without --adopt"},
 	} {
@@ -51,6 +58,52 @@ func TestServeAdopt(t *testing.T) {
 		assert.Contains(t, out, test.says)
 		assert.NoDirExists(t, filepath.Join(dir, "x"))
 	}
+}
+
+// TestServeAdoptPublishes has the old service publish what waits there first, and
+// adopts nothing where it does not.
+func TestServeAdoptPublishes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	old := startServe(t, dir, "--dev", "--dir", "old")
+	api, err := client.New(old.API, client.Config{})
+	require.NoError(t, err)
+	artifact := rstuf.Artifact{Path: "a.txt", Info: rstuf.ArtifactInfo{Length: 1, Hashes: map[string]string{"sha256": strings.Repeat("ab", 32)}}}
+	_, err = api.AddArtifacts(t.Context(), rstuf.AddArtifacts{Artifacts: []rstuf.Artifact{artifact}, SkipPublish: true})
+	require.NoError(t, err)
+	adopt := []string{"--key-dir", "old/keys", "--root", "old/root.json", "--adopt-wait", "10ms", "--adopt", old.Metadata, "--adopt-publish"}
+	for _, test := range []struct {
+		state rstuf.TaskState
+		wait  string
+		code  int
+		says  string
+	}{
+		{rstuf.TaskFailure, "10s", exitRefused, "--adopt-publish: task 1 (publish_artifacts): FAILURE: no disk"},
+		{rstuf.TaskStarted, "50ms", exitTimeout, "--adopt-publish: task 1: still STARTED after "},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				assert.Equal(t, "/api/v1/artifacts/publish/", r.URL.Path)
+				w.WriteHeader(http.StatusAccepted)
+				_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]string{"task_id": "1"}})
+				return
+			}
+			task := rstuf.Task{ID: "1", State: test.state, Result: &rstuf.TaskResult{Task: "publish_artifacts", Message: "no disk"}}
+			_ = json.NewEncoder(w).Encode(answer(task))
+		}))
+		defer server.Close()
+		out, code := command(t, dir, append(append([]string{"serve", "--dir", "new", "--adopt-api", server.URL}, adopt...), test.wait)...)
+		assert.Equal(t, test.code, code, out)
+		assert.Contains(t, out, test.says)
+		assert.Contains(t, out, "nothing was adopted")
+		assert.NoDirExists(t, filepath.Join(dir, "new"))
+	}
+	s := startServe(t, dir, append(append([]string{"--dir", "new", "--adopt-api", old.API}, adopt...), "10s")...)
+	out, code := command(t, dir, "artifact", "info", "a.txt", "-r", "old/root.json", "-m", s.Metadata)
+	assert.Equal(t, 0, code, out)
+	assert.Equal(t, exitDone, s.stop(t), s.stderr)
+	assert.Contains(t, s.stderr.String(), "what signs there has to be stopped")
+	assert.Equal(t, exitDone, old.stop(t), old.stderr)
 }
 
 func TestLostText(t *testing.T) {
