@@ -48,7 +48,7 @@ var floors = map[string]floor{
 	"internal/shape":                       {ours: []string{"internal/canonical"}},
 	"internal/shape/requests":              {ours: []string{"internal/rules", "internal/shape"}},
 	"internal/transport":                   {theirs: retryable},
-	"rstuf/internal/terminal":              {ours: []string{"internal/quote"}, theirs: []string{"golang.org/x/term", "golang.org/x/sys"}},
+	"rstuf/internal/terminal":              {ours: []string{"internal/quote"}, theirs: slices.Concat(table, []string{"golang.org/x/term", "golang.org/x/sys", "golang.org/x/text"})},
 	"rstuf/internal/terminal/terminaltest": {theirs: []string{"golang.org/x/sys"}},
 	"internal/canonical":                   {ours: []string{"internal/quote"}},
 	".":                                    {ours: []string{"internal/canonical", "internal/quote", "internal/rules", "internal/shape", "internal/shape/requests"}},

@@ -139,14 +139,14 @@ func describeKey(id string, object rstuf.Key) string {
 	if object.DisplayName() != "" {
 		name = quote.Word(object.DisplayName())
 	}
-	text := fmt.Sprintf("%s, %s, key id %s", name, quote.Word(object.KeyType), quote.Word(id))
+	text := fmt.Sprintf("%s, %s", name, quote.Word(object.KeyType))
 	if object.KeyType == keys.KeyTypeSigstore {
 		text += fmt.Sprintf(", identity %s, issuer %s", quote.Word(object.Value["identity"]), quote.Word(object.Value["issuer"]))
 	}
 	if object.OnlineURI != "" {
 		text += ", at " + quote.Word(object.OnlineURI)
 	}
-	return text
+	return text + ", key id " + quote.Word(id)
 }
 
 // describeValue is a key's public value, each part after its name.

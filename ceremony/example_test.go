@@ -75,26 +75,18 @@ func Example() {
 	//   root key: alice, ed25519, key id faa2b7f9ab41d333bfff33d7fc7b22f40bd0ca2425812e8f1f154e5252a99990
 	//   root key: bob, ed25519, key id fb9de62535fb6645e0aad20132e00168e96dd9a812ec81484837ee77ce063faa
 	//   root key: carol, ed25519, key id dcb4d2cc76e473f84dccab3c6e9ae7d0731dc13f3cf2dc56ced84402d27032f0
-	//   online key: online, ed25519, key id 9c66095cb3e5da91635b7adf517ef26d1658e0ea097a4702b8adff3831cc9d40, at fn:9c66095cb3e5da91635b7adf517ef26d1658e0ea097a4702b8adff3831cc9d40
+	//   online key: online, ed25519, at fn:9c66095cb3e5da91635b7adf517ef26d1658e0ea097a4702b8adff3831cc9d40, key id 9c66095cb3e5da91635b7adf517ef26d1658e0ea097a4702b8adff3831cc9d40
 	//   life of root: 365 days
 	//   life of targets: 365 days
 	//   life of snapshot: 1 day
 	//   life of timestamp: 1 day
 	//   hash bins: 256, with a life of 1 day
 	// what that means:
-	//   - Any 2 of the 3 holders of root keys (alice, bob, carol) together decide
-	//     who may publish, and can replace every key.
-	//   - 1 key may be lost. After that none of this can ever be changed again,
-	//     and users must be moved to a new repository by hand.
-	//   - Before 2027-11-22 (365 days) they have to meet again and sign the next
-	//     root. If they do not, nobody can download any more until they do.
-	//   - Day by day the service signs alone, with the key online, which the
-	//     service finds at
-	//     fn:9c66095cb3e5da91635b7adf517ef26d1658e0ea097a4702b8adff3831cc9d40.
-	//     Whoever steals that key can publish what they like until the people
-	//     above replace it.
-	//   - Artifacts are spread over 256 hash bins. Nobody can change that number
-	//     later.
+	//   - Any 2 of the 3 holders of root keys (alice, bob, carol) together decide who may publish, and can replace every key.
+	//   - 1 key may be lost. After that none of this can ever be changed again, and users must be moved to a new repository by hand.
+	//   - Before 2027-11-22 (365 days) they have to meet again and sign the next root. If they do not, nobody can download any more until they do.
+	//   - Day by day the service signs alone, with the key online, which the service finds at fn:9c66095cb3e5da91635b7adf517ef26d1658e0ea097a4702b8adff3831cc9d40. Whoever steals that key can publish what they like until the people above replace it.
+	//   - Artifacts are spread over 256 hash bins. Nobody can change that number later.
 	// fingerprint, the same for all who sign this:
 	//   c609 7ff6 4a71 0ad2 4a33 ef63 186c 8d00
 	//   4619 2c2d dbb3 20c1 1c4d 432e 2ee5 12a8

@@ -31,8 +31,11 @@ func TestReviewNextRoot(t *testing.T) {
 	sign(t, draft, "alice")
 	review := draft.Review(testNow)
 	line := func(name string) string { return name + ", ed25519, key id " + public(name).ID() }
-	online2 := line("online2") + ", at hv:online2/1"
-	online := line("online") + ", at fn:" + public("online").ID()
+	at := func(name, uri string) string {
+		return strings.Replace(line(name), ", key id", ", at "+uri+", key id", 1)
+	}
+	online2 := at("online2", "hv:online2/1")
+	online := at("online", "fn:"+public("online").ID())
 	bob := public("bob").ID()
 	assert.Equal(t, []ceremony.Difference{
 		{Field: "expires", Old: "2027-11-22T12:00:00Z", New: "2027-12-27T12:00:00Z"},
@@ -120,8 +123,7 @@ func TestReviewFirstRoot(t *testing.T) {
 	text := draft.Review(testNow).String()
 	for _, want := range []string{
 		"rests on nothing: it is the first root",
-		"root key: carol, sigstore-oidc, key id ",
-		", identity carol@example.com, issuer https://accounts.example.com",
+		"root key: carol, sigstore-oidc, identity carol@example.com, issuer https://accounts.example.com, key id ",
 		"delegation: pub: paths pub/* more/*; signed by the online key; life of 30 days",
 		"delegation: dev: paths dev/*; signed by 1 of dan " + public("dan").ID() + "; life of 1 day; not terminating",
 		"targets base URL: https://example.com/a/",

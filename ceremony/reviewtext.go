@@ -45,7 +45,7 @@ func (r Review) String() string {
 	})
 	if len(r.Consequences) > 0 {
 		line("what that means:")
-		list(len(r.Consequences), func(i int) string { return wrap(quote.Line(r.Consequences[i]), "  - ", "    ") })
+		list(len(r.Consequences), func(i int) string { return "  - " + quote.Line(r.Consequences[i]) })
 	}
 	list(len(r.Warnings), func(i int) string { return "warning: " + quote.Line(r.Warnings[i]) })
 	if r.Fingerprint != "" {
@@ -56,21 +56,4 @@ func (r Review) String() string {
 	}
 	line("signatures: " + quote.Line(r.Status.String()))
 	return b.String()
-}
-
-// wrap breaks text into lines of at most 76 columns.
-func wrap(text, first, rest string) string {
-	const width = 76
-	var lines []string
-	line, indent := first, len(first)
-	for _, word := range strings.Fields(text) {
-		if len(line) > indent && len(line)+1+len(word) > width {
-			lines, line, indent = append(lines, line), rest, len(rest)
-		}
-		if len(line) > indent {
-			line += " "
-		}
-		line += word
-	}
-	return strings.Join(append(lines, line), "\n")
 }

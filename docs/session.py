@@ -44,7 +44,7 @@ CEREMONY = [
     ("What next: ", "1"),
     ("Public key file of the online key: ", "repo/keys/online.pub"),
     ("Name of the online key [online]: ", ""),
-    (re.compile(r"hv:…\) \[fn:[0-9a-f]{64}\]: "), ""),
+    ("Where workers find it: ", ""),
     ("Is it right: ", "yes"),
     ("Sign with: ", "alice"),
     (re.compile(r"Private key file of alice \([0-9a-f]+\): "), "alice"),

@@ -59,9 +59,6 @@ func oneLine(err error) string {
 	return strings.Join(lines, "; ")
 }
 
-// helpWidth is how many columns the help takes at the most.
-const helpWidth = 99
-
 func newRootCommand(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "rstuf",
@@ -81,7 +78,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the service,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetVersionTemplate("rstuf, version {{.Version}}\n")
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpWidth)))
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", terminal.MaxWidth)))
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.configPath, "config", "c", defaultConfigPath(), "settings `FILE`")
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON")

@@ -156,8 +156,6 @@ func TestEscapeJSON(t *testing.T) {
 	assert.Equal(t, `"😀\udb40\udc41"`, string(escapeJSON([]byte("\"😀\U000e0041\""))))
 }
 
-// TestFit: a table is no wider than the terminal, and what comes first stays
-// whole as long as can be.
 // TestTable: no line of a table is longer than the terminal is wide, and no word
 // is broken; where that cannot be, each row is lines of its own.
 func TestTable(t *testing.T) {
@@ -178,7 +176,7 @@ func TestTable(t *testing.T) {
 	}
 	var out bytes.Buffer
 	printTable(&out, header, rows, 60)
-	assert.Equal(t, "key id: "+id+"\ntype:   ed25519\nwhy:    some words that can go on in the next line\n\nkey id: "+id+"\ntype:   rsa\n", out.String())
+	assert.Equal(t, "key id:\n    "+id+"\ntype:   ed25519\nwhy:    some words that can go on in the next line\n\nkey id:\n    "+id+"\ntype:   rsa\n", out.String())
 }
 
 // TestDocumentedCommands: what docs/pull-requests.md tells people to type, its

@@ -80,21 +80,17 @@ func (s *answers) remove() error {
 
 // introduce says what is going to happen.
 func (c *ceremonyCommand) introduce(t *terminal.Terminal, restored bool) {
-	t.Printf(`This ceremony makes the first root of a repository: the document in which
-people settle whose signatures count. You need
+	t.Explain(`This ceremony makes the first root of a repository: the document in which people settle whose signatures count. You need
 
   - the public key file of each person who will hold a root key,
   - the public key file of the online key, with which the service signs,
-  - about ten minutes for the questions; then some of those people sign, here
-    with their private key files, or elsewhere (see --draft).
+  - about ten minutes for the questions; then some of those people sign, here with their private key files, or elsewhere (see --draft).
 
-Each question can be answered again: "back" goes to the one before. Your
-answers are kept in %s as you give them; leave
-with Ctrl-C at any time and go on later with the same command.
+Each question can be answered again: "back" goes to the one before. Your answers are kept in %s as you give them; leave with Ctrl-C at any time and go on later with the same command.
 
 `, c.answers.path)
 	if restored {
-		t.Printf("Going on with the answers in that file (remove it to begin anew).\n\n")
+		t.Explain("Going on with the answers in that file (remove it to begin anew).\n\n")
 	}
 }
 

@@ -142,7 +142,7 @@ func askPublicKey(ctx context.Context, t *terminal.Terminal, question string, ot
 }
 
 func askSigstore(ctx context.Context, t *terminal.Terminal) (keys.Public, error) {
-	t.Printf("Not all TUF clients can verify Sigstore signatures.\n")
+	t.Explain("Not all TUF clients can verify Sigstore signatures.\n")
 	issuers := []string{"https://github.com/login/oauth", "https://accounts.google.com", "https://login.microsoft.com"}
 	identity, issuer := "", 0
 	err := t.Steps(ctx,
@@ -165,7 +165,7 @@ func askSigstore(ctx context.Context, t *terminal.Terminal) (keys.Public, error)
 
 // askOnlineKey asks for the online key and where the workers find it.
 func askOnlineKey(ctx context.Context, t *terminal.Terminal, p *ceremony.Policy) error {
-	t.Printf("The online key signs everything but root; the workers hold its private part.\n")
+	t.Explain("The online key signs everything but root; the workers hold its private part.\n")
 	var key keys.Public
 	name, uri := "", ""
 	err := t.Steps(ctx,
@@ -178,8 +178,8 @@ func askOnlineKey(ctx context.Context, t *terminal.Terminal, p *ceremony.Policy)
 			return err
 		},
 		func(ctx context.Context, _ bool) (err error) {
-			t.Printf("fn:NAME is a file in the key folder of the service. With the key id for NAME\nthe embedded service finds the key whatever its file is called.\n")
-			uri, err = t.Ask(ctx, "Where workers find it (fn:FILE, awskms:…, gcpkms:…, azurekms:…, hv:…)", "fn:"+key.ID(), func(uri string) error {
+			t.Explain("fn:NAME is a file in the key folder of the service; with the key id for NAME the embedded service finds the key whatever its file is called. awskms:…, gcpkms:…, azurekms:… and hv:… are places elsewhere.\n")
+			uri, err = t.Ask(ctx, "Where workers find it", "fn:"+key.ID(), func(uri string) error {
 				if scheme, rest, ok := strings.Cut(uri, ":"); !ok || scheme == "" || rest == "" {
 					return errors.New("please enter a scheme, a colon and a place")
 				}

@@ -156,7 +156,7 @@ func atLeast(least int) func(int) error {
 }
 
 func (c *ceremonyCommand) askSpread(ctx context.Context, t *terminal.Terminal, p *ceremony.Policy) error {
-	t.Printf("Artifacts are spread over hash bins, which the online key signs, or go to\ncustom roles by their paths, signed by the online key or by offline keys.\n")
+	t.Explain("Artifacts are spread over hash bins, which the online key signs, or go to custom roles by their paths, signed by the online key or by offline keys.\n")
 	choice := 0
 	return t.Steps(ctx,
 		func(ctx context.Context, _ bool) (err error) {

@@ -80,11 +80,11 @@ func (c *reviewCommand) run(ctx context.Context) error {
 			c.printf("nothing waits for signatures")
 		}
 		for _, review := range reviews {
-			text := review.String()
 			if c.markdown {
-				text = review.Markdown()
+				fmt.Fprint(c.stdout, review.Markdown()) // for others: a terminal's width is none of its matters
+				continue
 			}
-			c.printf("%s", quote.Ours(text))
+			c.printf("%s", quote.Ours(review.String()))
 		}
 	})
 	if err == nil && missing > 0 {

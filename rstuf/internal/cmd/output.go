@@ -58,15 +58,16 @@ func escapeJSON(data []byte) []byte {
 	return []byte(b.String())
 }
 
-// printf writes the result for people: the lines of the format. Arguments can
-// come from strangers and are quoted as [quote.Sprintf] does it.
+// printf writes the result for people: the lines of the format, wrapped to the
+// terminal. Arguments can come from strangers and are quoted as [quote.Sprintf]
+// does it.
 func (a *app) printf(format string, args ...any) { printTo(a.stdout, format, args...) }
 
 // note writes a remark that is no part of the result.
 func (a *app) note(format string, args ...any) { printTo(a.stderr, format, args...) }
 
 func printTo(w io.Writer, format string, args ...any) {
-	fmt.Fprintln(w, strings.TrimSuffix(quote.Sprintf(format, args...), "\n"))
+	fmt.Fprintln(w, terminal.Wrap(w, strings.TrimSuffix(quote.Sprintf(format, args...), "\n")))
 }
 
 // colour tells whether output may be coloured (see no-color.org).
@@ -84,7 +85,7 @@ func (a *app) table(header []string, rows [][]string) {
 func printTable(out io.Writer, header []string, rows [][]string, width int) {
 	columns, fits := fit(header, rows, width)
 	if !fits {
-		printRecords(out, header, rows)
+		printRecords(out, header, rows, width)
 		return
 	}
 	w := table.NewWriter()
@@ -103,13 +104,12 @@ func printTable(out io.Writer, header []string, rows [][]string, width int) {
 	w.Render()
 }
 
-// printRecords prints a line for each cell that is not empty. What is longer than
-// the terminal is wide goes on in its next line by itself, so that it can be copied
-// whole.
-func printRecords(out io.Writer, header []string, rows [][]string) {
-	width := 0
+// printRecords prints a line for each cell that is not empty, wrapped as
+// [terminal.Wrap] does it: a key id that does not fit stands in a line of its own.
+func printRecords(out io.Writer, header []string, rows [][]string, width int) {
+	names := 0
 	for _, name := range header {
-		width = max(width, len(name)+1)
+		names = max(names, len(name)+1)
 	}
 	for i, r := range rows {
 		if i > 0 {
@@ -121,7 +121,7 @@ func printRecords(out io.Writer, header []string, rows [][]string) {
 				if header[n] != "" {
 					name = header[n] + ":"
 				}
-				fmt.Fprintf(out, "%-*s %s\n", width, name, text)
+				fmt.Fprintln(out, terminal.WrapTo(width, fmt.Sprintf("%-*s %s", names, name, text)))
 			}
 		}
 	}

@@ -83,20 +83,38 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Printf writes text to the person. Arguments are quoted as [quote.Sprintf] does
-// it, and so are all questions and options: names in them can come from
-// strangers.
+// Printf writes lines to the person, wrapped as [Wrap] does it. Arguments are quoted
+// as [quote.Sprintf] does it, and so are all questions and options: names in them
+// can come from strangers.
 func (t *Terminal) Printf(format string, args ...any) {
-	_, _ = io.WriteString(t.out, quote.Sprintf(format, args...))
+	_, _ = io.WriteString(t.out, Wrap(t.out, quote.Sprintf(format, args...)))
 }
+
+// Explain writes paragraphs of our own to the person, each of them one line of the
+// format.
+func (t *Terminal) Explain(format string, args ...any) {
+	_, _ = io.WriteString(t.out, WrapProse(t.out, quote.Sprintf(format, args...)))
+}
+
+// prompt writes a question, behind which the person types.
+func (t *Terminal) prompt(question string) {
+	_, _ = io.WriteString(t.out, Wrap(t.out, question+":")+" ")
+}
+
+// longDefault is the most columns of a default that stands in the prompt; a longer
+// one stands above it.
+const longDefault = 32
 
 // Ask asks for a line. An empty answer means def, where there is one. What
 // accept returns an error for is shown with it and asked again, as often as it
 // takes; accept may be nil.
 func (t *Terminal) Ask(ctx context.Context, question, def string, accept func(string) error) (string, error) {
-	prompt := quote.Sprintf("%s: ", question)
-	if def != "" {
-		prompt = quote.Sprintf("%s [%s]: ", question, def)
+	prompt := quote.Line(question)
+	switch {
+	case columns(def) > longDefault:
+		t.Printf("Default: %s\n", def)
+	case def != "":
+		prompt = quote.Sprintf("%s [%s]", question, def)
 	}
 	t.asked++
 	for {
@@ -245,7 +263,7 @@ func choice(answer string, options []string) (int, error) {
 
 // Password asks for a password without showing it. The answer may be empty.
 func (t *Terminal) Password(ctx context.Context, question string) ([]byte, error) {
-	t.Printf("%s: ", question)
+	t.prompt(quote.Line(question))
 	fd := int(t.in.Fd())
 	state, err := term.GetState(fd)
 	if err != nil {
@@ -284,7 +302,7 @@ func (t *Terminal) NewPassword(ctx context.Context, question string) ([]byte, er
 }
 
 func (t *Terminal) line(ctx context.Context, prompt string) (string, error) {
-	t.Printf("%s", quote.Ours(prompt))
+	t.prompt(prompt)
 	line, err := wait(ctx, func() ([]byte, error) { return readLine(t.in) })
 	if err != nil {
 		t.Printf("\n")

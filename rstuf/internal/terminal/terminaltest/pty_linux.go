@@ -33,6 +33,14 @@ func Open(t testing.TB) (keyboard, tty *os.File) {
 	return keyboard, tty
 }
 
+// Resize says how many columns a terminal has.
+func Resize(t testing.TB, tty *os.File, columns int) {
+	t.Helper()
+	if err := unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 30, Col: uint16(columns)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Echo tells whether a terminal shows what is typed.
 func Echo(t testing.TB, tty *os.File) bool {
 	t.Helper()
