@@ -32,7 +32,11 @@ type Config struct {
 	Unpinned bool
 	// SkipDelegated leaves out the delegated roles, which may be many.
 	SkipDelegated bool
-	Policy        Policy
+	// MostBins bounds the hash bins that are looked at: if there are more, none
+	// is, and the report says only how many there are. 0: all are, whatever their
+	// number.
+	MostBins int
+	Policy   Policy
 	// Now is the time by which lives are judged; the system's by default.
 	Now func() time.Time
 	// Timeout bounds the whole look; 5 minutes by default.

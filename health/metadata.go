@@ -45,6 +45,9 @@ func (x *examination) examineMetadata(ctx context.Context) {
 			x.notSeen(whatDelegated, "they were skipped, as asked for")
 			break
 		}
+		if x.bins != nil && x.MostBins > 0 && x.bins.Count > x.MostBins {
+			break // a role with hash bins has no others
+		}
 	}
 	x.examineSnapshots(ctx)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // TestAlertsKnowTheMetrics: the alert rules are made of metrics that the service
-// has. .ci/interop-alerts tests the rules themselves.
+// has. .ci/interop-served tests the rules themselves.
 func TestAlertsKnowTheMetrics(t *testing.T) {
 	t.Parallel()
 	rules, err := os.ReadFile("../docs/deploy/alerts.yml")

@@ -74,7 +74,7 @@ func newTree(r *health.Report) tree {
 		}
 	}
 	if b := r.Bins; b != nil {
-		text := fmt.Sprintf("%s, %s seen", quote.Count(b.Count, "hash bin"), fmt.Sprint(b.Seen))
+		text := fmt.Sprintf("%s, %d seen", quote.Count(b.Count, "hash bin"), b.Seen)
 		state := "well"
 		if b.Seen > 0 {
 			text += ", the first ends in " + b.First.Left.String()

@@ -14,9 +14,9 @@ import (
 // Live says what a page that is served shows. Examine must be set.
 type Live struct {
 	Options
-	// Examine looks at the repository. It is called by one request at a time, and
-	// the others wait for its report.
-	Examine func(context.Context) *health.Report
+	// Examine looks at the repository, as [health.Config.MostBins] has it. It is
+	// called by one request at a time, and the others wait for its report.
+	Examine func(ctx context.Context, mostBins int) *health.Report
 	// Find looks an artifact up; without it there is no form.
 	Find func(ctx context.Context, path string) (repository.Artifact, error)
 	// MaxAge is how long a report is shown; 10 seconds by default. One that took
@@ -26,7 +26,12 @@ type Live struct {
 	Logout bool
 }
 
-// NewHandler shows a repository at "/", to everybody who may call it.
+// mostBins is how many hash bins are looked at without being asked: thousands of
+// files are much to read for a page that somebody glances at.
+const mostBins = 256
+
+// NewHandler shows a repository at "/", to everybody who may call it. Of a
+// repository with many hash bins "/?bins=all" looks at them all.
 func NewHandler(live Live) http.Handler {
 	if live.MaxAge <= 0 {
 		live.MaxAge = 10 * time.Second
@@ -36,10 +41,16 @@ func NewHandler(live Live) http.Handler {
 
 type handler struct {
 	Live
-	looking chan struct{} // held by whoever uses the fields below
-	report  *health.Report
-	at      time.Time
-	took    time.Duration
+	looking chan struct{} // held by whoever looks, or uses what was seen
+	short   look          // with no more than mostBins hash bins
+	whole   look          // with all of them
+}
+
+// look is a report that is shown for a while.
+type look struct {
+	report *health.Report
+	at     time.Time
+	took   time.Duration
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -53,14 +64,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	report, age, err := h.current(r.Context())
+	query := r.URL.Query()
+	report, age, err := h.current(r.Context(), query.Get("bins") == "all")
 	if err != nil {
 		http.Error(w, "the look took too long", http.StatusServiceUnavailable)
 		return
 	}
 	v := newView(report, h.Options)
 	v.Live, v.Logout, v.Ago = h.Find != nil, h.Logout, age
-	if path := r.URL.Query().Get("artifact"); path != "" && h.Find != nil {
+	if path := query.Get("artifact"); path != "" && h.Find != nil {
 		found, err := h.Find(r.Context(), path)
 		v.Lookup = newLookup(path, found, err)
 	}
@@ -77,22 +89,26 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 const pauses = 10
 
 // current is the last report, or a new one if that is too old.
-func (h *handler) current(ctx context.Context) (*health.Report, health.Seconds, error) {
+func (h *handler) current(ctx context.Context, whole bool) (*health.Report, health.Seconds, error) {
 	select {
 	case h.looking <- struct{}{}:
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
 	}
 	defer func() { <-h.looking }()
-	if h.report == nil || time.Since(h.at) >= max(h.MaxAge, pauses*h.took) {
+	last, most := &h.short, mostBins
+	if whole {
+		last, most = &h.whole, 0
+	}
+	if last.report == nil || time.Since(last.at) >= max(h.MaxAge, pauses*last.took) {
 		start := time.Now()
-		report := h.Examine(ctx)
+		report := h.Examine(ctx, most)
 		if ctx.Err() != nil { // whoever asked is gone: others ask again
 			return nil, 0, ctx.Err()
 		}
-		h.report, h.at, h.took = report, time.Now(), time.Since(start)
+		*last = look{report, time.Now(), time.Since(start)}
 	}
-	return h.report, health.Seconds(time.Since(h.at) / time.Second), nil
+	return last.report, health.Seconds(time.Since(last.at) / time.Second), nil
 }
 
 // SetHeader sets the headers of a page of this package, by which a browser takes

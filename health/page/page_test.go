@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +90,60 @@ func TestHashBinsAreOne(t *testing.T) {
 	assert.Less(t, len(html), 30_000)
 	assert.Contains(t, html, "<title>Repository</title>")
 }
+
+// TestHashBinsUntilAsked: of many hash bins no file is read before somebody asks
+// for them, and then each is.
+func TestHashBinsUntilAsked(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{16384, 512} {
+		repo := rstuftest.New(t, rstuftest.WithPolicy(func(p *ceremony.Policy) { p.HashBins = count }))
+		repo.Publish(t, "a", []byte("content"))
+		var read atomic.Int64
+		counted := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if strings.Contains(r.URL.Path, ".bins-") {
+				read.Add(1)
+			}
+			return repo.HTTPClient().Transport.RoundTrip(r)
+		})}
+		reader := repo.Reader(t, func(c *repository.Config) { c.HTTP.HTTPClient = counted })
+		handler := page.NewHandler(page.Live{
+			MaxAge: time.Hour,
+			Find:   reader.Find,
+			Examine: func(ctx context.Context, mostBins int) *health.Report {
+				return health.Examine(ctx, health.Config{Reader: reader, Now: repo.Now, MostBins: mostBins})
+			},
+		})
+		get := func(target string) string {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
+			assert.Equal(t, http.StatusOK, w.Code)
+			assert.Less(t, w.Body.Len(), 30_000)
+			return w.Body.String()
+		}
+		html := get("/")
+		assert.Zero(t, read.Load())
+		assert.Contains(t, html, fmt.Sprintf("Hash bins: none of the %d was looked at.", count))
+		assert.Contains(t, html, `<button name="bins" value="all">`)
+		assert.Contains(t, html, "0 errors")
+		assert.NotContains(t, html, "In all", "how many artifacts there are is not known")
+
+		assert.Contains(t, get("/?artifact=a"), "7 bytes. Verified.")
+		assert.Equal(t, int64(1), read.Load())
+		if count > 1000 {
+			continue // to read them all takes seconds
+		}
+		html = get("/?bins=all")
+		assert.Equal(t, int64(count), read.Load())
+		assert.Contains(t, html, "Hash bins: 512 of 512 were read and verified; 0 have ended.")
+		assert.Contains(t, html, "In all 1 artifact of 7 B.")
+		assert.NotContains(t, html, `<button name="bins"`)
+		assert.Contains(t, get("/"), "none of the 512 was looked at", "each look is kept")
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestEmpty: a report of nothing, and of a repository that has ended.
 func TestEmpty(t *testing.T) {
@@ -167,7 +223,7 @@ func TestHostileNames(t *testing.T) {
 		served := httptest.NewRecorder()
 		page.NewHandler(page.Live{
 			Options: page.Options{Title: name, Trust: name},
-			Examine: func(context.Context) *health.Report { return hostileReport(name) },
+			Examine: func(context.Context, int) *health.Report { return hostileReport(name) },
 			Find: func(_ context.Context, path string) (repository.Artifact, error) {
 				if path == "missing" {
 					return found, errors.New(name)
@@ -202,7 +258,7 @@ func TestHandler(t *testing.T) {
 	handler := page.NewHandler(page.Live{
 		MaxAge: time.Hour,
 		Find:   reader.Find,
-		Examine: func(context.Context) *health.Report {
+		Examine: func(context.Context, int) *health.Report {
 			mu.Lock()
 			defer mu.Unlock()
 			looks++
@@ -248,7 +304,7 @@ func TestHandlerPauses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		looks := 0
-		handler := page.NewHandler(page.Live{MaxAge: time.Second, Examine: func(context.Context) *health.Report {
+		handler := page.NewHandler(page.Live{MaxAge: time.Second, Examine: func(context.Context, int) *health.Report {
 			looks++
 			time.Sleep(time.Minute)
 			return hostileReport("a")
@@ -266,7 +322,7 @@ func TestHandlerPauses(t *testing.T) {
 func TestHandlerWaits(t *testing.T) {
 	t.Parallel()
 	looking, release := make(chan struct{}), make(chan struct{})
-	handler := page.NewHandler(page.Live{Examine: func(context.Context) *health.Report {
+	handler := page.NewHandler(page.Live{Examine: func(context.Context, int) *health.Report {
 		close(looking)
 		<-release
 		return hostileReport("a")

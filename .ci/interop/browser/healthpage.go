@@ -82,12 +82,12 @@ func checkHealthPage(ctx context.Context, browser, folder string) error {
 	if err != nil {
 		return err
 	}
-	examine := func(ctx context.Context) *health.Report {
-		return health.Examine(ctx, health.Config{Reader: reader, API: repo.Client})
+	examine := func(ctx context.Context, mostBins int) *health.Report {
+		return health.Examine(ctx, health.Config{Reader: reader, API: repo.Client, MostBins: mostBins})
 	}
 	var file bytes.Buffer
 	opts := page.Options{Title: "Repository of example.org", Trust: "the root in root.json"}
-	worst := examine(ctx)
+	worst := examine(ctx, 0)
 	makeWorse(worst)
 	if err := page.Write(&file, worst, opts); err != nil {
 		return err

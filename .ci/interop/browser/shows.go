@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -43,7 +45,7 @@ func allShown() []shown {
 }
 
 // checkShown has the browser open the page of each repository, and with a folder
-// leaves a picture of each there.
+// leaves a picture of each there, and the report.
 func checkShown(ctx context.Context, b headless, folder string) error {
 	for _, show := range allShown() {
 		if err := show.check(ctx, b, folder); err != nil {
@@ -65,12 +67,13 @@ func (show shown) check(ctx context.Context, b headless, folder string) error {
 	if err != nil {
 		return err
 	}
+	examine := func(ctx context.Context, mostBins int) *health.Report {
+		return health.Examine(ctx, health.Config{Reader: reader, API: repo.Client, Now: now, MostBins: mostBins})
+	}
 	server := httptest.NewServer(withMeasure(page.NewHandler(page.Live{
 		Options: page.Options{Title: "Repository of example.org", Trust: "the root in root.json"},
-		Examine: func(ctx context.Context) *health.Report {
-			return health.Examine(ctx, health.Config{Reader: reader, API: repo.Client, Now: now})
-		},
-		Find: reader.Find,
+		Examine: examine,
+		Find:    reader.Find,
 	})))
 	defer server.Close()
 	if err := b.see(ctx, server.URL, "/", show.says...); err != nil {
@@ -79,7 +82,15 @@ func (show shown) check(ctx context.Context, b headless, folder string) error {
 	if folder == "" {
 		return nil
 	}
-	return b.picture(ctx, server.URL+"/", filepath.Join(folder, "health-"+show.name+".png"), "1000,900")
+	report, err := json.MarshalIndent(examine(ctx, 0), "", "  ")
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(folder, "health-"+show.name)
+	if err := os.WriteFile(file+".json", append(report, '\n'), 0o644); err != nil {
+		return err
+	}
+	return b.picture(ctx, server.URL+"/", file+".png", "1000,900")
 }
 
 // withMeasure has the page that measures others beside them. It alone may have

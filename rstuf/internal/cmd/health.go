@@ -117,7 +117,11 @@ func (c *healthCommand) show(ctx context.Context, cfg health.Config) error {
 	if cfg.Unread != nil {
 		return cfg.Unread // the page would stay without metadata
 	}
-	live := page.Live{Options: c.options(cfg), Examine: examineAgain(cfg)}
+	live := page.Live{Options: c.options(cfg), Examine: func(ctx context.Context, mostBins int) *health.Report {
+		cfg := cfg
+		cfg.MostBins = mostBins
+		return examineAgain(ctx, cfg)
+	}}
 	if cfg.Reader != nil {
 		live.Find = cfg.Reader.Find
 	}
@@ -142,15 +146,13 @@ func (c *healthCommand) show(ctx context.Context, cfg health.Config) error {
 // examineAgain looks at the same repository again and again. What was seen once
 // bounds what follows, but for a role that was removed, which would stop it for
 // good: the next look begins anew from the trusted root.
-func examineAgain(cfg health.Config) func(context.Context) *health.Report {
-	return func(ctx context.Context) *health.Report {
-		report := health.Examine(ctx, cfg)
-		removed := slices.ContainsFunc(report.Findings, func(f health.Finding) bool { return f.Code == "role.removed" })
-		if removed && errors.Is(cfg.Reader.Refresh(ctx), repository.ErrRoleRemoved) {
-			_ = cfg.Reader.ForgetVersionsUnsafe(ctx) // else the next report says why it can't
-		}
-		return report
+func examineAgain(ctx context.Context, cfg health.Config) *health.Report {
+	report := health.Examine(ctx, cfg)
+	removed := slices.ContainsFunc(report.Findings, func(f health.Finding) bool { return f.Code == "role.removed" })
+	if removed && errors.Is(cfg.Reader.Refresh(ctx), repository.ErrRoleRemoved) {
+		_ = cfg.Reader.ForgetVersionsUnsafe(ctx) // else the next report says why it can't
 	}
+	return report
 }
 
 // ownHosts refuses requests that a browser sends for a page that was led here.

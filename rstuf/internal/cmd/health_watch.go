@@ -49,6 +49,6 @@ func (c *healthCommand) looker(ctx context.Context, args []string) (func(context
 				cfg.Unread = err
 			}
 		}
-		return examineAgain(cfg)(ctx)
+		return examineAgain(ctx, cfg)
 	}, nil
 }

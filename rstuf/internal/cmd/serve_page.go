@@ -101,8 +101,8 @@ func (s *statusPage) live(withAPI bool, token string) http.Handler {
 		Options: page.Options{Title: pageTitle, Trust: "the first root of this service"},
 		Logout:  token != "",
 		Find:    reader.find,
-		Examine: func(ctx context.Context) *health.Report {
-			cfg := health.Config{Timeout: pageTimeout}
+		Examine: func(ctx context.Context, mostBins int) *health.Report {
+			cfg := health.Config{Timeout: pageTimeout, MostBins: mostBins}
 			if withAPI {
 				cfg.API, _ = client.New(s.apiURL, client.Config{
 					HTTPClient: &http.Client{Transport: inProcess{s.api}}, Retries: -1,
@@ -110,7 +110,7 @@ func (s *statusPage) live(withAPI bool, token string) http.Handler {
 				})
 			}
 			cfg.Reader, _ = reader.get(ctx)
-			return examineAgain(cfg)(ctx)
+			return examineAgain(ctx, cfg)
 		},
 	})
 }
