@@ -43,6 +43,9 @@ type Source struct {
 	// /metadata/sign; nil where it can't be asked.
 	Settings *rstuf.RepositorySettings
 	Pending  *rstuf.PendingMetadata
+	// Unpublished is what the old service had accepted and not published, where
+	// its database tells. The new one publishes it when it is opened.
+	Unpublished []Unpublished
 }
 
 const defaultWait = 10 * time.Second
@@ -64,6 +67,8 @@ type Adopted struct {
 	Relisted []string `json:"relisted"`
 	// Signing are the roles that wait for signatures.
 	Signing []string `json:"signing"`
+	// Queued is how many changes of Source.Unpublished wait now.
+	Queued int `json:"queued"`
 	// Lost is set where state.db was gone or damaged beside the files.
 	Lost *Lost `json:"lost,omitempty"`
 	// Notes say what was not known, and what was taken instead.
@@ -79,7 +84,7 @@ var ErrNotLost = errors.New("nothing is to be adopted")
 // files are copied, and a new timestamp is published. Versions go on from those
 // of the source, so that no client sees anything go back. The source is only
 // read. What its service had accepted and not published is not in its files:
-// publish it first.
+// publish it first, or give it as [Source.Unpublished].
 //
 // The online key must be there as for [Open]. The service of the source must
 // have ended; whether timestamp.json stands still is looked at twice. An error
@@ -100,8 +105,9 @@ type adoption struct {
 	reader *published.Reader
 	done   *Adopted
 
-	found found
-	state state
+	found  found
+	state  state
+	queued []record
 }
 
 func adopt(ctx context.Context, cfg Config, source Source, disk *durable.Disk) (_ *Adopted, err error) {
@@ -125,6 +131,7 @@ func adopt(ctx context.Context, cfg Config, source Source, disk *durable.Disk) (
 	if err := a.settle(); err != nil {
 		return nil, err
 	}
+	a.queueUnpublished()
 	if err := a.open(ctx); err != nil {
 		return nil, err
 	}
@@ -185,6 +192,9 @@ func (a *adoption) publish(ctx context.Context) error {
 		return err
 	}
 	p.also = a.unchanged(p)
+	for _, request := range a.queued {
+		p.also.put(tableQueue, s.queue.nextID().key(), seal(request))
+	}
 	if err := s.commit(ctx, p); err != nil {
 		return err
 	}

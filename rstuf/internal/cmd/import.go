@@ -25,8 +25,7 @@ type importCommand struct {
 	*app
 	csv         []string
 	journal     string
-	dbURI       string
-	dbPassword  secretFlags
+	database    databaseFlags
 	skipPublish bool
 }
 
@@ -55,9 +54,8 @@ already is an error. The tables are those of RSTUF's workers since 2025.`,
 	flags := cmd.Flags()
 	flags.StringArrayVar(&c.csv, "csv", nil, "CSV `FILE`; may be repeated")
 	flags.StringVar(&c.journal, "journal", "", "remember in `FILE` what is published, to go on after an interruption")
-	flags.StringVar(&c.dbURI, "db-uri", "", "`URI` of a deployed RSTUF's PostgreSQL, to import without the API")
+	c.database.add(flags, "`URI` of a deployed RSTUF's PostgreSQL, to import without the API")
 	flags.BoolVar(&c.skipPublish, "skip-publish-artifacts", false, "with --db-uri: leave it to rstuf artifact publish")
-	c.dbPassword.add(flags, "db-password", "the database's password")
 	return cmd
 }
 
@@ -66,16 +64,16 @@ func (c *importCommand) run(ctx context.Context) error {
 		return usagef("give --csv FILE")
 	}
 	switch {
-	case c.dbURI == "" && (c.skipPublish || c.dbPassword.given()):
+	case c.database.uri == "" && (c.skipPublish || c.database.password.given()):
 		return usagef("--skip-publish-artifacts and --db-password go with --db-uri: through the API, unpublished requests would hold the workers")
-	case c.dbURI != "" && c.journal != "":
+	case c.database.uri != "" && c.journal != "":
 		return usagef("--journal goes with the API: into a database all is imported or nothing")
 	}
 	total, err := c.checkFiles()
 	if err != nil {
 		return err
 	}
-	if c.dbURI != "" {
+	if c.database.uri != "" {
 		return c.throughDatabase(ctx, total)
 	}
 	return c.throughAPI(ctx, total)

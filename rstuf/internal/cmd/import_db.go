@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,13 +15,6 @@ import (
 	"example.org/rstuf/client"
 	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/metadata"
-)
-
-// The tables of a deployed RSTUF's worker (models/targets), as its migrations
-// of 2025 make them.
-const (
-	selectRoles = "SELECT rolename, id FROM rstuf_target_roles WHERE active"
-	copyFiles   = "COPY rstuf_target_files (path, info, published, action, last_update, targets_role) FROM STDIN (FORMAT csv)"
 )
 
 // uniqueViolation is PostgreSQL's code for a value that is there already.
@@ -43,13 +35,9 @@ func (c *importCommand) throughDatabase(ctx context.Context, total int64) error 
 	if err != nil {
 		return err
 	}
-	config, err := c.databaseConfig(ctx)
+	db, err := c.database.connect(ctx)
 	if err != nil {
 		return err
-	}
-	db, err := pgconn.ConnectConfig(ctx, config)
-	if err != nil {
-		return fmt.Errorf("database: %w", err)
 	}
 	defer db.Close(context.WithoutCancel(ctx))
 	if err := c.copyAll(ctx, db, roleOf); err != nil {
@@ -62,28 +50,6 @@ func (c *importCommand) throughDatabase(ctx context.Context, total int64) error 
 		})
 	}
 	return c.perform(ctx, func(ctx context.Context, api *client.Client) (*client.Task, error) { return api.Publish(ctx) })
-}
-
-// databaseConfig reads the URI, in SQLAlchemy's form too, and the password
-// from where the flags say.
-func (c *importCommand) databaseConfig(ctx context.Context) (*pgconn.Config, error) {
-	uri := c.dbURI
-	if scheme, rest, ok := strings.Cut(uri, "://"); ok {
-		scheme, _, _ = strings.Cut(scheme, "+") // postgresql+psycopg2
-		uri = scheme + "://" + rest
-	}
-	config, err := pgconn.ParseConfig(uri)
-	if err != nil {
-		return nil, usagef("--db-uri: %w", err)
-	}
-	password, err := c.dbPassword.get(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	if password != nil {
-		config.Password = string(password)
-	}
-	return config, nil
 }
 
 // roleFinder finds the delegated role of a path; false if there is none.

@@ -24,6 +24,7 @@ type adoptFlags struct {
 	publish, wait     time.Duration
 	lives             []string
 	expired           bool
+	database          databaseFlags
 }
 
 func (f *adoptFlags) add(flags *pflag.FlagSet) {
@@ -34,6 +35,7 @@ func (f *adoptFlags) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.publish, "adopt-publish", 0, "with --adopt-api: first have the old service publish what waits, and wait for it at most `TIME`")
 	flags.DurationVar(&f.wait, "adopt-wait", 10*time.Second, "with --adopt: how long timestamp.json must stand still, `TIME`")
 	flags.StringArrayVar(&f.lives, "adopt-life", nil, "with --adopt: a role's life in days, `ROLE=DAYS`, bins for all hash bins; may be repeated")
+	f.database.add(flags, "with --adopt: `URI` of a deployed RSTUF's PostgreSQL, to take over what it has not published")
 	flags.BoolVar(&f.expired, "adopt-expired-unsafe", false, "with --adopt: take what has expired too, and sign it anew; it may be an old copy")
 }
 
@@ -42,8 +44,11 @@ func (f *adoptFlags) check() error {
 	if f.source != "" && f.root == "" {
 		return usagef("--adopt needs --root FILE: all is verified from a root that came by a safe way")
 	}
-	if f.source == "" && (f.root != "" || f.api != "" || f.publish != 0 || len(f.lives) > 0 || f.expired) {
-		return usagef("--root and --adopt-… go with --adopt SOURCE")
+	if f.source == "" && (f.root != "" || f.api != "" || f.publish != 0 || len(f.lives) > 0 || f.expired || f.database.uri != "") {
+		return usagef("--root, --db-uri and --adopt-… go with --adopt SOURCE")
+	}
+	if f.database.uri == "" && f.database.password.given() {
+		return usagef("--db-password goes with --db-uri")
 	}
 	if f.publish < 0 || f.publish > 0 && f.api == "" {
 		return usagef("--adopt-publish: give a time above 0, and the old service's API with --adopt-api")
@@ -77,8 +82,11 @@ func (c *serveCommand) adopt(ctx context.Context, cfg service.Config) error {
 	if len(done.Signing) > 0 {
 		c.note("waiting for signatures: %s", strings.Join(done.Signing, ", "))
 	}
-	if text := lostText(done.Lost); text != "" {
-		c.note("%s", text)
+	if done.Queued > 0 {
+		c.note("waiting to be published, from the database: %s", quote.Count(done.Queued, "change"))
+	}
+	if done.Lost != nil || f.database.uri == "" {
+		c.note("%s", lostText(done.Lost))
 	}
 	for _, note := range done.Notes {
 		c.note("%s", note)
@@ -116,10 +124,22 @@ func (c *serveCommand) adoptSource(ctx context.Context) (source service.Source, 
 	if source.Expiration, err = parseLives(f.lives); err != nil {
 		return source, err
 	}
-	if f.api == "" {
+	if f.api != "" {
+		if err := c.askOld(ctx, &source); err != nil {
+			return source, err
+		}
+	}
+	if f.database.uri == "" {
 		return source, nil
 	}
-	return source, c.askOld(ctx, &source)
+	var left int
+	if source.Unpublished, left, err = f.database.unpublished(ctx); err != nil {
+		return source, err
+	}
+	if left > 0 {
+		c.note("the database has %s not published of roles that were removed: left out", quote.Count(left, "change"))
+	}
+	return source, nil
 }
 
 // askOld asks the old service for what files do not tell, once it has published

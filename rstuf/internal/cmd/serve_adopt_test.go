@@ -50,6 +50,8 @@ func TestServeAdopt(t *testing.T) {
 		{[]string{"--dir", "x", "--root", "old/root.json"}, exitUsage, "go with --adopt SOURCE"},
 		{append(adopt, "--dir", "x", "--adopt", "old/metadata", "--adopt-life", "bins"), exitUsage, "give ROLE=DAYS"},
 		{append(adopt, "--dir", "x", "--adopt", "old/metadata", "--adopt-publish", "1s"), exitUsage, "the old service's API with --adopt-api"},
+		{append(adopt, "--dir", "x", "--adopt", "old/metadata", "--db-password-file", "p"), exitUsage, "--db-password goes with --db-uri"},
+		{append(adopt, "--dir", "x", "--adopt", "old/metadata", "--db-uri", "postgresql://127.0.0.1:1/x"), exitFailed, "database: "},
 		{append(adopt, "--dir", "x", "--adopt", "nowhere"), exitFailed, "nowhere: no such file"},
 		{append(adopt, "--dir", "new", "--adopt", "old/metadata"), exitFailed, "start without --adopt"},
 	} {
@@ -103,6 +105,35 @@ func TestServeAdoptPublishes(t *testing.T) {
 	assert.Equal(t, 0, code, out)
 	assert.Equal(t, exitDone, s.stop(t), s.stderr)
 	assert.Contains(t, s.stderr.String(), "what signs there has to be stopped")
+	assert.Equal(t, exitDone, old.stop(t), old.stderr)
+}
+
+// TestServeAdoptDatabase takes over what the old service had not published, from
+// its database.
+func TestServeAdoptDatabase(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	old := startServe(t, dir, "--dev", "--dir", "old")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.txt"), []byte("hello\n"), 0o644))
+	out, code := command(t, dir, "artifact", "--api-server", old.API, "add", "a.txt")
+	require.Equal(t, 0, code, out)
+	info := `{"length": 1, "hashes": {"sha256": "` + strings.Repeat("ab", 32) + `"}}`
+	uri := fakeDatabase(t, [][]string{{"b.txt", info, "ADD", "t"}, {"c.txt", "{}", "ADD", "t"}, {"d.txt", info, "ADD", "f"}, {"a.txt", info, "REMOVE", "t"}})
+	s := startServe(t, dir, "--dir", "new", "--key-dir", "old/keys", "--root", "old/root.json", "--adopt-wait", "10ms", "--adopt", old.Metadata,
+		"--adopt-api", old.API, "--db-uri", uri, "--db-password-command", "echo dbsecret")
+	assert.Equal(t, 2, s.Adopted.Queued)
+	out, code = command(t, dir, "artifact", "--api-server", s.API, "publish")
+	assert.Equal(t, 0, code, out)
+	out, code = command(t, dir, "artifact", "list", "-r", "old/root.json", "-m", s.Metadata)
+	assert.Equal(t, 0, code, out)
+	assert.Contains(t, out, "b.txt")
+	assert.NotContains(t, out, "a.txt")
+	assert.Equal(t, exitDone, s.stop(t), s.stderr)
+	said := s.stderr.String()
+	assert.Contains(t, said, "waiting to be published, from the database: 2 changes")
+	assert.Contains(t, said, "what was not published of c.txt is left out")
+	assert.Contains(t, said, "1 change not published of roles that were removed")
+	assert.NotContains(t, said, "are in no file")
 	assert.Equal(t, exitDone, old.stop(t), old.stderr)
 }
 
