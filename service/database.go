@@ -39,7 +39,11 @@ type database struct {
 // Read implements [Store].
 func (d *database) Read(_ context.Context, table Table, f func(key string, value []byte) error) error {
 	return d.view(func(tx *bolt.Tx) error {
-		return tx.Bucket([]byte(table)).ForEach(func(key, value []byte) error { return f(string(key), value) })
+		bucket := tx.Bucket([]byte(table))
+		if bucket == nil { // opened to be read, and older than the table
+			return nil
+		}
+		return bucket.ForEach(func(key, value []byte) error { return f(string(key), value) })
 	})
 }
 
@@ -130,22 +134,49 @@ func openDatabase(dir string, disk *durable.Disk) (*database, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "state.db")
+	db, err := openFile(dir, &bolt.Options{
+		NoFreelistSync: true,
+		FreelistType:   bolt.FreelistMapType,
+		NoSync:         disk.Unsafe,
+		NoGrowSync:     disk.Unsafe,
+	})
+	if err != nil {
+		return nil, err
+	}
+	db.disk = disk
+	err = writeHolder(dir)
+	if err == nil {
+		err = db.update(makeBuckets)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// openDatabaseToRead opens the database in a folder, which must be there, and
+// changes nothing in the folder. Meanwhile no service can use it.
+func openDatabaseToRead(dir string) (*database, error) {
+	if _, err := os.Stat(filepath.Join(dir, databaseFile)); err != nil {
+		return nil, err
+	}
+	return openFile(dir, &bolt.Options{ReadOnly: true})
+}
+
+const databaseFile = "state.db"
+
+func openFile(dir string, options *bolt.Options) (*database, error) {
+	path := filepath.Join(dir, databaseFile)
 	if isLocked(path) {
 		return nil, lockedError(dir)
 	}
 	if err := boltcheck.File(path); err != nil {
 		return nil, fmt.Errorf("state.db is damaged: %w: restore it from a backup, or go on from the files with rstuf serve --adopt", err)
 	}
-	db := &database{disk: disk}
+	options.Timeout = time.Millisecond // try once
+	db := &database{}
 	err := db.guard(func() (err error) {
-		db.db, err = bolt.Open(path, 0o600, &bolt.Options{
-			Timeout:        time.Millisecond, // try once
-			NoFreelistSync: true,
-			FreelistType:   bolt.FreelistMapType,
-			NoSync:         disk.Unsafe,
-			NoGrowSync:     disk.Unsafe,
-		})
+		db.db, err = bolt.Open(path, 0o600, options)
 		return err
 	})
 	if errors.Is(err, berrors.ErrTimeout) {
@@ -153,13 +184,6 @@ func openDatabase(dir string, disk *durable.Disk) (*database, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open state.db: %w", err)
-	}
-	err = writeHolder(dir)
-	if err == nil {
-		err = db.update(makeBuckets)
-	}
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }

@@ -51,6 +51,15 @@ func (s *Service) repair(ctx context.Context) error {
 	if err := s.checkSnapshot(ctx); err != nil {
 		return err
 	}
+	if err := s.readTargets(ctx); err != nil {
+		return err
+	}
+	return s.begin(ctx, names)
+}
+
+// readTargets reads the published top-level targets role.
+func (s *Service) readTargets(ctx context.Context) error {
+	r := s.repo
 	data, err := readRole(ctx, s.storage, rstuf.RoleTargets, r.roles.get(rstuf.RoleTargets))
 	if err != nil {
 		return err
@@ -63,7 +72,7 @@ func (s *Service) repair(ctx context.Context) error {
 		return err
 	}
 	r.delegations = view.Delegations
-	return s.begin(ctx, names)
+	return nil
 }
 
 // inconsistent is the error of a start that finds problems.
