@@ -71,7 +71,7 @@ func offline(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, err
 	}
 	if cfg.Store == nil {
-		if _, err := os.Stat(filepath.Join(cfg.Dir, "state.db")); err != nil {
+		if _, err := os.Stat(filepath.Join(cfg.Dir, databaseFile)); err != nil {
 			return nil, err // openDatabase would make one
 		}
 	}
