@@ -96,9 +96,7 @@ func (c *ceremonyCommand) run(ctx context.Context, timeoutGiven bool) error {
 		err = c.signAll(ctx, c.app, draft)
 	}
 	if err != nil {
-		if c.answers.kept() {
-			c.note("your answers are kept in %s: the same command goes on with them", c.answers.path)
-		}
+		c.noteKept(draft)
 		return err
 	}
 	return c.finish(ctx, draft)
@@ -106,6 +104,19 @@ func (c *ceremonyCommand) run(ctx context.Context, timeoutGiven bool) error {
 
 // draft loads the draft that --draft names or makes a new one.
 func (c *ceremonyCommand) draft(ctx context.Context, timeoutGiven bool) (*ceremony.Draft, error) {
+	if c.term != nil {
+		c.answers = answersOf(c.draftFile)
+	}
+	if c.term != nil && c.draftFile == "" && c.policyFile == "" {
+		c.keepIn = c.answers.signedPath()
+		draft, err := ceremony.LoadDraft(c.keepIn)
+		if err == nil {
+			c.note("going on with the signatures in %s (remove the file to change an answer)", c.keepIn)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return draft, err
+		}
+	}
 	if c.draftFile != "" {
 		draft, err := ceremony.LoadDraft(c.draftFile)
 		switch {

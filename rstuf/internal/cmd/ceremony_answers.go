@@ -12,13 +12,24 @@ import (
 	"example.org/rstuf/rstuf/internal/terminal"
 )
 
-// answers keeps what a person has answered in a file, from the first answer on
+// answers keeps what a person has answered in files, from the first answer on
 // until the ceremony is over, so that nothing is asked twice after an interruption.
-// The file is a policy.
+// The first file is a policy. Beside it stand the answers to a question that is not
+// over yet, and a draft with signatures if --draft names none.
 type answers struct {
 	path  string
 	found bool // an earlier run left the file
+	open  openQuestion
 }
+
+// An openQuestion is one that is being answered: its field, and the answers so far.
+type openQuestion struct {
+	Field   string            `json:"field"`
+	Answers []terminal.Answer `json:"answers"`
+}
+
+func (s *answers) openPath() string   { return s.path + ".open" }
+func (s *answers) signedPath() string { return s.path + ".signed" }
 
 // answersOf names the file of a ceremony's answers by its draft.
 func answersOf(draftFile string) answers {
@@ -38,19 +49,47 @@ func (s *answers) restore(p *ceremony.Policy, questions []question) error {
 		return fmt.Errorf("the answers of an earlier run: %w (remove the file to begin anew)", err)
 	}
 	s.found = true
-	for _, q := range questions {
+	for i, q := range questions {
 		if q.open() {
 			q.take(&earlier)
+			questions[i].restored = !q.open()
 		}
+	}
+	data, err := os.ReadFile(s.openPath())
+	if err == nil {
+		err = files.Decode(data, &s.open)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the answers of an earlier run: %s: %w (remove the file to answer that question anew)", s.openPath(), err)
 	}
 	return nil
 }
 
-// save keeps what has been answered so far.
-func (s *answers) save(p *ceremony.Policy) error {
+// save keeps what has been decided so far.
+func (c *ceremonyCommand) save(p *ceremony.Policy) error {
+	c.term.Forget()
+	return errors.Join(c.answers.savePolicy(p), c.answers.saveOpen(nil))
+}
+
+func (s *answers) savePolicy(p *ceremony.Policy) error {
 	data, err := p.JSON()
 	if err == nil {
 		err = files.Replace(s.path, data)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the answers: %w", err)
+	}
+	return nil
+}
+
+// saveOpen keeps the answers to the question that is open.
+func (s *answers) saveOpen(given []terminal.Answer) error {
+	if s.open.Field == "" && len(given) == 0 {
+		return removeFile(s.openPath())
+	}
+	data, err := encodeJSON(openQuestion{s.open.Field, given})
+	if err == nil {
+		err = files.Replace(s.openPath(), data)
 	}
 	if err != nil {
 		return fmt.Errorf("keep the answers: %w", err)
@@ -72,10 +111,31 @@ func (s *answers) remove() error {
 	if s.path == "" {
 		return nil
 	}
-	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := errors.Join(removeFile(s.openPath()), removeFile(s.signedPath()), removeFile(s.path)); err != nil {
 		return fmt.Errorf("remove the answers: %w", err)
 	}
 	return nil
+}
+
+// removeFile removes a file, if it is there.
+func removeFile(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// noteKept says after an interruption where what was answered and signed is.
+func (c *ceremonyCommand) noteKept(draft *ceremony.Draft) {
+	signed := draft != nil && len(draft.Document().Signatures()) > 0
+	switch {
+	case signed && c.draftFile != "":
+		c.note("what was signed is kept in %s: give it with --draft to go on", c.draftFile)
+	case signed && c.keepIn != "":
+		c.note("what was answered and signed is kept in %s: the same command goes on with it", c.keepIn)
+	case c.answers.kept():
+		c.note("your answers are kept in %s: the same command goes on with them", c.answers.path)
+	}
 }
 
 // introduce says what is going to happen.
@@ -111,9 +171,9 @@ func (c *ceremonyCommand) agree(ctx context.Context, p *ceremony.Policy, questio
 			return err
 		}
 		if options[choice] != change {
-			return nil
+			return c.save(p)
 		}
-		if err := c.change(ctx, p, questions); err != nil {
+		if err := c.change(ctx, p, questions); err != nil && !errors.Is(err, terminal.ErrBack) {
 			return err
 		}
 	}
@@ -138,9 +198,9 @@ func (c *ceremonyCommand) change(ctx context.Context, p *ceremony.Policy, questi
 			if err := askable[i].ask(ctx, c.term); err != nil {
 				return err
 			}
-			return c.answers.save(p)
+			return c.save(p)
 		},
 		// An answer can open other questions.
-		func(ctx context.Context, _ bool) error { return c.askOpen(ctx, p, questions) },
+		func(ctx context.Context, _ bool) error { return c.term.Steps(ctx, c.openSteps(p, questions)...) },
 	)
 }

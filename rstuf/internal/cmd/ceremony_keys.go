@@ -17,7 +17,7 @@ import (
 func (c *ceremonyCommand) askRootKeys(ctx context.Context, t *terminal.Terminal, p *ceremony.Policy) error {
 	list, err := askKeys(ctx, t, "root", p.Threshold, p.RootKeys, func(list []keys.Public) error {
 		p.RootKeys = list
-		return c.answers.save(p)
+		return c.save(p)
 	})
 	if err == nil {
 		p.RootKeys = list

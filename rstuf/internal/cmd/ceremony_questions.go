@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -24,6 +25,8 @@ type question struct {
 	assume func()
 	// unused tells that another answer leaves nothing to ask here; nil means never.
 	unused func() bool
+	// restored tells that an earlier run has asked it.
+	restored bool
 }
 
 // complete asks for what the policy leaves open, in the order of RSTUF's
@@ -32,7 +35,6 @@ type question struct {
 func (c *ceremonyCommand) complete(ctx context.Context, p *ceremony.Policy) error {
 	questions := c.questions(p)
 	if c.term != nil {
-		c.answers = answersOf(c.draftFile)
 		if err := c.answers.restore(p, questions); err != nil {
 			return err
 		}
@@ -54,27 +56,42 @@ func (c *ceremonyCommand) complete(ctx context.Context, p *ceremony.Policy) erro
 		return nil // nobody has answered anything
 	}
 	c.introduce(c.term, c.answers.found)
-	if err := c.askOpen(ctx, p, questions); err != nil {
-		return err
-	}
-	return c.agree(ctx, p, questions)
-}
-
-// askOpen asks the questions that are open, and keeps each answer.
-func (c *ceremonyCommand) askOpen(ctx context.Context, p *ceremony.Policy, questions []question) error {
-	var steps []terminal.Step
-	for _, q := range questions {
-		steps = append(steps, func(ctx context.Context, again bool) error {
-			if !again && !q.open() {
-				return nil
-			}
-			if err := q.ask(ctx, c.term); err != nil {
+	c.term.Record(c.answers.open.Answers, func(given []terminal.Answer) error {
+		if !c.answers.kept() {
+			if err := c.answers.savePolicy(p); err != nil {
 				return err
 			}
-			return c.answers.save(p)
+		}
+		return c.answers.saveOpen(given)
+	})
+	defer c.term.Record(nil, nil)
+	return c.term.Steps(ctx, append(c.openSteps(p, questions), func(ctx context.Context, _ bool) error {
+		return c.agree(ctx, p, questions)
+	})...)
+}
+
+// openSteps ask the questions that are open, and keep what they come to.
+func (c *ceremonyCommand) openSteps(p *ceremony.Policy, questions []question) (steps []terminal.Step) {
+	for _, q := range questions {
+		steps = append(steps, func(ctx context.Context, again bool) error {
+			if !again && !q.open() && c.answers.open.Field != q.field {
+				if q.restored {
+					c.term.Answered()
+				}
+				return nil
+			}
+			c.answers.open.Field = q.field
+			if err := q.ask(ctx, c.term); err != nil {
+				if errors.Is(err, terminal.ErrBack) {
+					c.term.Forget()
+				}
+				return err
+			}
+			c.answers.open.Field = ""
+			return c.save(p)
 		})
 	}
-	return c.term.Steps(ctx, steps...)
+	return steps
 }
 
 func (c *ceremonyCommand) questions(p *ceremony.Policy) []question {

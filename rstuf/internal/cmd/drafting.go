@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 // it, at once or from one person to the next.
 type drafting struct {
 	draftFile, out string
+	keepIn         string // signatures go there as they are made, if no draft file is given
 	merge          []string
 	dryRun, force  bool
 	sign           signFlags
@@ -56,7 +58,12 @@ func (d *drafting) signAll(ctx context.Context, a *app, draft *ceremony.Draft) e
 	if err := mergeDrafts(draft, d.merge); err != nil {
 		return err
 	}
-	return a.signDraft(ctx, draft, &d.sign, modeOf(d.draftFile))
+	return a.signDraft(ctx, draft, &d.sign, modeOf(d.draftFile), func() error {
+		if path := cmp.Or(d.draftFile, d.keepIn); path != "" {
+			return draft.SaveOver(path)
+		}
+		return nil
+	})
 }
 
 // keep saves the draft, and writes the payload once all signatures are there or

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/bootstrap"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/rstuf/internal/terminal/terminaltest"
 	"example.org/rstuf/service"
@@ -85,35 +86,41 @@ func (p *person) ends() (string, int) {
 	return p.since(), p.cmd.ProcessState.ExitCode()
 }
 
-// typed is one question of the guided ceremony, and what is typed there.
-type typed struct{ prompt, answer string }
+// typed is one question of a ceremony, what is typed there in the end, and before
+// that what is not taken.
+type typed struct {
+	prompt, answer string
+	wrong, why     string
+}
 
 // guided are all questions of a guided ceremony of alice and bob, up to the first
 // signature.
 var guided = []typed{
-	{"Days until timestamp expires [1]:", ""},
-	{"Days until snapshot expires [1]:", "2"},
-	{"Days until targets expires [365]:", ""},
-	{"Delegations [1]:", ""},
-	{"Number of hash bins [256]:", "16"},
-	{"Days until bins expires [1]:", ""},
-	{"Days until root expires [365]:", "300"},
-	{"Root threshold (how many root keys must sign):", "2"},
-	{"Kind of key [1]:", ""},
-	{"Public key file:", "alice.pub"},
-	{"Name of the key [alice]:", ""},
-	{"What next:", "2"},
-	{"Kind of key [1]:", "1"},
-	{"Public key file:", "bob.pub"},
-	{"Name of the key [bob]:", "Bob"},
-	{"What next:", "1"},
-	{"Public key file of the online key:", "repo/keys/online.pub"},
-	{"Name of the online key [online]:", ""},
-	{"Where workers find it:", ""},
-	{"Is it right:", "1"},
+	{"Days until timestamp expires [1]:", "", "0", "at least 1"},
+	{"Days until snapshot expires [1]:", "2", "two", "not a whole number"},
+	{"Days until targets expires [365]:", "", "-1", "at least 1"},
+	{"Delegations [1]:", "", "3", "a number from 1 to 2"},
+	{"Number of hash bins [256]:", "16", "100", "a power of two"},
+	{"Days until bins expires [1]:", "", "1.5", "not a whole number"},
+	{"Days until root expires [365]:", "300", "0", "at least 1"},
+	{"Root threshold (how many root keys must sign):", "2", "1", "at least 2"},
+	{"Kind of key [1]:", "", "PEM", "a number from 1 to 2"},
+	{"Public key file:", "alice.pub", "alcie.pub", "no such file"},
+	{"Name of the key [alice]:", "", "", ""},
+	{"What next:", "2", "alice", "a number from 1 to 3"},
+	{"Kind of key [1]:", "1", "0", "a number from 1 to 2"},
+	{"Public key file:", "bob.pub", "alice.pub", "in use already"},
+	{"Name of the key [bob]:", "Bob", "alice", "another key has this name"},
+	{"What next:", "1", "4", "a number from 1 to 3"},
+	{"Public key file of the online key:", "repo/keys/online.pub", "bob.pub", "in use already"},
+	{"Name of the online key [online]:", "", "", ""},
+	{"Where workers find it:", "", "online", "a scheme, a colon and a place"},
+	{"Is it right:", "1", "perhaps", "a number from 1 to 2"},
 }
 
-// keyFiles makes the keys of a guided ceremony.
+const bobsPassword = "swordfish"
+
+// keyFiles makes the keys of a guided ceremony; bob's has a password.
 func keyFiles(t testing.TB, dir string) (alice, bob keys.Public) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "repo", "keys"), 0o700))
@@ -121,7 +128,11 @@ func keyFiles(t testing.TB, dir string) (alice, bob keys.Public) {
 	for _, name := range []string{"alice", "bob", "repo/keys/online"} {
 		key, err := keys.Generate(keys.Ed25519, name)
 		require.NoError(t, err)
-		require.NoError(t, key.Save(filepath.Join(dir, name), keys.SaveOptions{Plain: true}))
+		options := keys.SaveOptions{Plain: true}
+		if name == "bob" {
+			options = keys.SaveOptions{Password: []byte(bobsPassword)}
+		}
+		require.NoError(t, key.Save(filepath.Join(dir, name), options))
 		made[name] = key.Public()
 		require.NoError(t, key.Close())
 	}
@@ -183,6 +194,8 @@ func TestNarrowTerminals(t *testing.T) {
 				p.waits(fmt.Sprintf("Private key file of %s (%s):", key.name, key.id[:16]))
 				p.types(key.file + "\n")
 			}
+			p.waits("Password of bob:")
+			p.types(bobsPassword + "\n")
 			fits(p, 0)
 			assert.Contains(t, p.since(), "ready for artifacts")
 
@@ -200,4 +213,223 @@ func TestNarrowTerminals(t *testing.T) {
 			fits(p, 1)
 		})
 	}
+}
+
+// stopAtEach goes through the questions of a ceremony and stops at each of them, with
+// Ctrl-D and with Ctrl-C. The same command goes on at the question, with all answers
+// before it, and takes neither a wrong answer nor, where there is no default, none.
+//
+// With shown the command shows all of the questions before with their answers, and
+// not only those for a key that is not complete.
+func stopAtEach(t *testing.T, dir, answers string, shown bool, questions []typed, args ...string) {
+	t.Helper()
+	resume := func(i int) *person {
+		p := sitDown(t, dir, 80, args...)
+		for _, q := range questions[:i] {
+			if shown && q.prompt == questions[i].prompt {
+				p.waits(q.prompt)
+			}
+		}
+		p.waits(questions[i].prompt)
+		return p
+	}
+	kept := fmt.Sprintf("your answers are kept in %s: the same command goes on with them", answers)
+	for i, q := range questions {
+		p := resume(i)
+		p.types("\x04")
+		text, code := p.ends()
+		assert.Equal(t, exitFailed, code, p.screen.String())
+		assert.Contains(t, text, "the input ended before the answer")
+		if i == 0 {
+			assert.NoFileExists(t, filepath.Join(dir, answers), "nothing is answered yet")
+		} else {
+			assert.Contains(t, text, kept)
+		}
+
+		p = resume(i)
+		if !strings.Contains(q.prompt, "[") && q.prompt != "Where workers find it:" {
+			p.types("\n")
+			assert.Contains(t, p.waits(q.prompt), "An answer is needed")
+		}
+		if q.wrong != "" {
+			p.types(q.wrong + "\n")
+			assert.Contains(t, p.waits(q.prompt), q.why)
+		}
+		p.types(q.answer + "\n")
+		if i == len(questions)-1 {
+			p.waits("Sign with:")
+		} else {
+			p.waits(questions[i+1].prompt)
+		}
+		p.types("\x03")
+		text, code = p.ends()
+		assert.Equal(t, exitInterrupted, code, p.screen.String())
+		assert.Contains(t, text, kept)
+		assert.FileExists(t, filepath.Join(dir, answers))
+	}
+}
+
+// TestStoppedAtEachQuestion: nothing that was answered or signed is lost.
+func TestStoppedAtEachQuestion(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	alice, bob := keyFiles(t, dir)
+	const signed = "what was answered and signed is kept in ceremony.answers.json.signed: the same command goes on with it"
+	args := []string{"admin", "ceremony", "--dry-run", "--out"}
+	stopAtEach(t, dir, "ceremony.answers.json", false, guided, args...)
+
+	// Consent is asked for again, until somebody has signed.
+	sign := func(key keys.Public, name, file string) *person {
+		p := sitDown(t, dir, 80, args...)
+		if name == "alice" {
+			p.waits("Is it right:")
+			p.types("yes\n")
+		}
+		p.waits("Sign with:")
+		p.types(name + "\n")
+		p.waits(fmt.Sprintf("Private key file of %s (%s):", name, key.ID()[:16]))
+		p.types(file)
+		return p
+	}
+	p := sign(alice, "alice", "\x04")
+	text, code := p.ends()
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, text, "your answers are kept in ceremony.answers.json")
+	p = sign(alice, "alice", "nobody\n")
+	assert.Contains(t, p.waits("):"), "no such file")
+	p.types("back\n")
+	p.waits("Sign with:")
+	p.types("alice\n")
+	p.waits("):")
+	p.types("alice\n")
+	p.waits("Sign with:")
+	p.types("\x03")
+	text, code = p.ends()
+	assert.Equal(t, exitInterrupted, code)
+	assert.Contains(t, text, signed)
+
+	p = sign(bob, "Bob", "bob\n")
+	assert.NotContains(t, p.screen.String(), "Is it right")
+	p.waits("Password of bob:")
+	p.types("sword\n")
+	assert.Contains(t, p.waits("Password of bob:"), "The password is wrong")
+	p.types("\x03")
+	text, code = p.ends()
+	assert.Equal(t, exitInterrupted, code)
+	assert.Contains(t, text, signed)
+	p = sign(bob, "Bob", "bob\n")
+	p.waits("Password of bob:")
+	p.types(bobsPassword + "\n")
+	text, code = p.ends()
+	assert.Zero(t, code, text)
+	left, err := filepath.Glob(filepath.Join(dir, "ceremony.answers*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+
+	file, err := bootstrap.ReadFile(filepath.Join(dir, "ceremony-payload.json"))
+	require.NoError(t, err)
+	roles := file.Payload.Settings.Roles
+	assert.Equal(t, []int{1, 2, 365, 300, 1, 16}, []int{
+		roles.Timestamp.Expiration, roles.Snapshot.Expiration, roles.Targets.Expiration, roles.Root.Expiration,
+		roles.Bins.Expiration, roles.Bins.NumberOfDelegatedBins,
+	})
+	status, err := bootstrap.Check(file.Payload, time.Now())
+	require.NoError(t, err)
+	require.Len(t, status.Signed, 2)
+	assert.ElementsMatch(t, []string{"alice", "Bob"}, []string{status.Signed[0].Name, status.Signed[1].Name})
+}
+
+// TestStoppedAtCustomRoles: so it is with roles of people's own, which are one
+// question with many.
+func TestStoppedAtCustomRoles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	keyFiles(t, dir)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "policy.yml"), []byte(`
+root_keys: [{name: alice, file: alice.pub}, {name: bob, file: bob.pub}]
+threshold: 2
+online_key: {name: online, file: repo/keys/online.pub}
+expirations: {root: 365, targets: 365, snapshot: 1, timestamp: 1}
+`), 0o600))
+	stopAtEach(t, dir, "d.json.answers.json", true, []typed{
+		{"Delegations [1]:", "2", "bins", "a number from 1 to 2"},
+		{"Name of the role:", "dev", "targets", "no name of TUF's own roles"},
+		{"Days until dev expires [1]:", "30", "0", "at least 1"},
+		{"Paths of its artifacts (patterns such as dev/*, with spaces between):", "dev/*", "/dev", "/dev"},
+		{"Signed by [1]:", "2", "3", "a number from 1 to 2"},
+		{"Threshold of dev (how many keys must sign):", "1", "0", "at least 1"},
+		{"Kind of key [1]:", "", "3", "a number from 1 to 2"},
+		{"Public key file:", "alice.pub", "al.pub", "no such file"},
+		{"Name of the key [alice]:", "ann", "", ""},
+		{"What next:", "1", "0", "a number from 1 to 3"},
+		{"Another role (y/n) [n]:", "y", "maybe", "answer y or n"},
+		{"Name of the role:", "stable", "dev", "another role has this name"},
+		{"Days until stable expires [1]:", "", "", ""},
+		{"Paths of its artifacts (patterns such as dev/*, with spaces between):", "stable/*", "", ""},
+		{"Signed by [1]:", "", "", ""},
+		{"Another role (y/n) [n]:", "", "", ""},
+		{"Is it right:", "yes", "no", "a number from 1 to 2"},
+	}, "admin", "ceremony", "--policy", "policy.yml", "--draft", "d.json", "--dry-run")
+
+	p := sitDown(t, dir, 80, "admin", "ceremony", "--policy", "policy.yml", "--draft", "d.json", "--dry-run")
+	assert.Contains(t, p.waits("Is it right:"), "dev: paths dev/*; signed by 1 of ann")
+	p.types("yes\n")
+	p.waits("Sign with:")
+	p.types("alice\n")
+	p.waits("):")
+	p.types("alice\n")
+	p.waits("Sign with:")
+	p.types("\x04")
+	text, code := p.ends()
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, text, "what was signed is kept in d.json: give it with --draft to go on")
+	p = sitDown(t, dir, 80, "admin", "ceremony", "--draft", "d.json", "--dry-run")
+	assert.Contains(t, p.waits("Sign with:"), "1 of 2 signatures are there (alice")
+	p.types("2\n")
+	_, code = p.ends()
+	assert.Equal(t, exitWaiting, code)
+	left, err := filepath.Glob(filepath.Join(dir, "*.answers*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+// TestBackAfterAStop: the way back leads to what was answered before the stop, from
+// the last screen as well.
+func TestBackAfterAStop(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	keyFiles(t, dir)
+	args := []string{"admin", "ceremony", "--dry-run", "--out"}
+	p := sitDown(t, dir, 80, args...)
+	for _, q := range guided[:7] {
+		p.waits(q.prompt)
+		p.types(q.answer + "\n")
+	}
+	p.waits(guided[7].prompt)
+	p.types("\x03")
+	_, code := p.ends()
+	assert.Equal(t, exitInterrupted, code)
+
+	p = sitDown(t, dir, 80, args...)
+	p.waits(guided[7].prompt)
+	p.types("back\n")
+	p.waits("Days until root expires [300]:")
+	p.types("back\n")
+	p.waits("Days until bins expires [1]:")
+	p.types("\x03") // on the way back
+	_, code = p.ends()
+	assert.Equal(t, exitInterrupted, code)
+	p = sitDown(t, dir, 80, args...)
+	p.waits("Days until bins expires [1]:")
+	p.types("3\n")
+	for _, q := range guided[7:19] {
+		p.waits(q.prompt)
+		p.types(q.answer + "\n")
+	}
+	p.waits("Is it right:")
+	p.types("back\n")
+	p.waits(guided[16].prompt)
+	p.types("\x03")
+	_, code = p.ends()
+	assert.Equal(t, exitInterrupted, code)
 }

@@ -69,7 +69,7 @@ func (c *signCommand) run(ctx context.Context) error {
 		return err
 	}
 	before := signedBy(draft)
-	if err := c.signDraft(ctx, draft, &c.sign, onlyOne); err != nil {
+	if err := c.signDraft(ctx, draft, &c.sign, onlyOne, nil); err != nil {
 		return err
 	}
 	added, err := newSignature(draft, before)

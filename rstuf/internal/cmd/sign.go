@@ -64,8 +64,8 @@ func modeOf(draftFile string) signMode {
 
 // signDraft signs with the keys that the flags name. If they name none and
 // there is a terminal it asks who signs, until the threshold is reached or the
-// mode is satisfied.
-func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signFlags, mode signMode) error {
+// mode is satisfied; keep, which may be nil, is told of each signature.
+func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signFlags, mode signMode, keep func() error) error {
 	for _, path := range flags.signatures {
 		signature, err := readSignature(path)
 		if err != nil {
@@ -83,7 +83,7 @@ func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signF
 	if flags.given() || a.term == nil {
 		return nil
 	}
-	return a.askSigners(ctx, draft, flags, mode)
+	return a.askSigners(ctx, draft, flags, mode, keep)
 }
 
 // review shows what is about to be signed, if that is not what was shown last.
@@ -117,7 +117,7 @@ func (a *app) signWithKey(ctx context.Context, draft *ceremony.Draft, name strin
 	return nil
 }
 
-func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *signFlags, mode signMode) error {
+func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *signFlags, mode signMode, keep func() error) error {
 	for !draft.Status().Complete() {
 		a.review(draft)
 		missing := draft.Status().Missing()
@@ -128,30 +128,40 @@ func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *sign
 		if mode == asManyAsWanted || mode == untilComplete && len(draft.Document().Signatures()) > 0 {
 			options = append(options, "continue without more signatures")
 		}
-		i, err := a.term.Choose(ctx, "Sign with", options, -1)
+		i, path := 0, ""
+		err := a.term.Steps(ctx,
+			func(ctx context.Context, _ bool) (err error) {
+				i, err = a.term.Choose(ctx, "Sign with", options, -1)
+				return err
+			},
+			func(ctx context.Context, _ bool) (err error) {
+				if i < len(missing) {
+					path, err = a.term.Ask(ctx, "Private key file of "+missing[i].String(), "", checkKey)
+				}
+				return err
+			},
+		)
 		if err != nil || i == len(missing) {
 			return err
 		}
-		switch err := a.askSignature(ctx, draft, missing[i], flags); {
-		case err == nil && mode == onlyOne:
-			return nil
+		switch err := a.signAs(ctx, draft, missing[i], path, flags); {
+		case mode == onlyOne:
+			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil && mode == onlyOne:
-			return err
 		case err != nil:
 			a.term.Printf("%s\n", err)
+		case keep != nil:
+			if err := keep(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// askSignature asks for the file or the URI of a key and signs with it.
-func (a *app) askSignature(ctx context.Context, draft *ceremony.Draft, ref metadata.KeyRef, flags *signFlags) error {
-	path, err := a.term.Ask(ctx, "Private key file of "+ref.String(), "", checkKey)
-	if err != nil {
-		return err
-	}
+// signAs signs with the key of a file or a URI, which must be the one that is meant.
+func (a *app) signAs(ctx context.Context, draft *ceremony.Draft, ref metadata.KeyRef, path string, flags *signFlags) error {
 	key, err := a.signer(ctx, path, &flags.uris, &flags.password)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ package terminal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,10 +44,11 @@ var (
 
 // A Terminal is where a person reads and types.
 type Terminal struct {
-	in    *os.File
-	out   io.Writer
-	back  bool // the answer "back" is understood
-	asked int  // how many questions were asked
+	in      *os.File
+	out     io.Writer
+	back    bool // the answer "back" is understood
+	asked   int  // how many questions were asked
+	journal journal
 }
 
 // Open gives the terminal behind standard input, or nil if that is a pipe, a
@@ -118,29 +120,34 @@ func (t *Terminal) Ask(ctx context.Context, question, def string, accept func(st
 	}
 	t.asked++
 	for {
-		answer, err := t.line(ctx, prompt)
-		if err != nil {
-			return "", err
+		answer, found := t.earlier(question, prompt)
+		if !found {
+			line, err := t.line(ctx, prompt)
+			if err != nil {
+				return "", err
+			}
+			answer = cmp.Or(strings.TrimSpace(line), def)
 		}
-		if answer = strings.TrimSpace(answer); answer == "" {
-			answer = def
-		}
+		back := t.back && strings.EqualFold(answer, "back")
 		switch {
 		case answer == "":
 			t.Printf("An answer is needed.\n")
 			continue
-		case t.back && strings.EqualFold(answer, "back"):
-			return "", ErrBack
-		case accept == nil:
-			return answer, nil
+		case !back && accept != nil:
+			if err := accept(answer); err != nil {
+				t.Printf("%v\n", err)
+				continue
+			}
 		}
-		if err := accept(answer); err != nil {
-			t.Printf("%v\n", err)
-			continue
+		if err := t.record(question, answer); err != nil || !back {
+			return answer, err
 		}
-		return answer, nil
+		return "", ErrBack
 	}
 }
+
+// Answered counts a question that another run has asked: "back" leads to it.
+func (t *Terminal) Answered() { t.asked++ }
 
 // A Step asks one question, several, or none. It is told whether it was done
 // before and is to be done again.
