@@ -46,10 +46,9 @@ type oldRepository struct {
 func newOldRepository(t *testing.T, folder string, people map[string]*keys.Private) *oldRepository {
 	o := &oldRepository{T: t, folder: filepath.Join(t.TempDir(), "old"), keys: people}
 	require.NoError(t, os.CopyFS(o.folder, os.DirFS(folder)))
+	_, err := tuftest.Folder(o.folder).Rewind(t.Context(), people)
+	require.NoError(t, err)
 	o.before = contents(t, o.folder)
-	if o.online() == nil {
-		o.rewind()
-	}
 	o.now = o.document("timestamp.json").Expires().Add(-12 * time.Hour)
 	o.serve(http.FileServer(http.Dir(o.folder)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*o.files.Load()).ServeHTTP(w, r) }))
@@ -67,32 +66,6 @@ func (o *oldRepository) document(name string) *metadata.Document {
 	return doc
 }
 
-// rewind takes a repository back to before its last change of the online key,
-// whose private part is not recorded, and gives it another root in place of that
-// change's. What was published since stays as files that nothing names.
-func (o *oldRepository) rewind() {
-	last := o.newestRoot().Version()
-	name := metadata.Filename("root", last)
-	delete(o.before, name)
-	root := o.root()
-	root.Version++
-	root.Expires = root.Expires.AddDate(0, 0, 1)
-	var people []*keys.Private
-	for _, id := range root.Roles["root"].KeyIDs {
-		people = append(people, o.keys[id])
-	}
-	o.put(name, tuftest.Document(o.T, root, people...))
-	for version := int64(1); ; version++ {
-		snapshot := o.document(metadata.Filename("snapshot", version+1))
-		by, err := root.Delegation("snapshot")
-		require.NoError(o, err)
-		if !by.Verify(snapshot).OK() {
-			o.name(version)
-			return
-		}
-	}
-}
-
 // put writes a file of the repository.
 func (o *oldRepository) put(name string, doc *metadata.Document) {
 	o.before[name] = string(doc.Bytes())
@@ -101,10 +74,8 @@ func (o *oldRepository) put(name string, doc *metadata.Document) {
 
 // name makes a snapshot the one that the timestamp names.
 func (o *oldRepository) name(snapshot int64) {
-	doc, err := metadata.NewTimestamp(snapshot, o.document(metadata.Filename("snapshot", snapshot)).Expires(), snapshot)
-	require.NoError(o, err)
-	require.NoError(o, doc.Sign(o.Context(), o.online()))
-	o.put("timestamp.json", doc)
+	require.NoError(o, tuftest.Folder(o.folder).Name(o.Context(), snapshot, o.online()))
+	o.before = contents(o.T, o.folder)
 }
 
 // newestRoot is the current root.

@@ -17,6 +17,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/testdir"
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 )
 
@@ -74,20 +75,11 @@ func loadScenarios(t *testing.T) []scenario {
 		if strings.HasSuffix(file, ".keys.json") {
 			continue
 		}
-		s := scenario{name: strings.TrimSuffix(filepath.Base(file), ".json"), keys: map[string]*keys.Private{}}
+		s := scenario{name: strings.TrimSuffix(filepath.Base(file), ".json")}
 		readJSON(t, file, &s.exchanges)
 		require.NotEmpty(t, s.exchanges, file)
-		var named map[string]struct {
-			KeyID string `json:"keyid"`
-			PEM   string `json:"pem"`
-		}
-		readJSON(t, strings.TrimSuffix(file, ".json")+".keys.json", &named)
-		for name, k := range named {
-			key, err := keys.Parse([]byte(k.PEM), nil)
-			require.NoError(t, err, name)
-			require.Equal(t, k.KeyID, key.Public().ID(), name)
-			s.keys[k.KeyID] = key.WithName(name)
-		}
+		s.keys, err = tuftest.RecordedKeys(strings.TrimSuffix(file, ".json") + ".keys.json")
+		require.NoError(t, err)
 		s.start = firstTime(t, file)
 		list = append(list, s)
 	}
