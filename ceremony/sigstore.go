@@ -1,6 +1,12 @@
 package ceremony
 
-import "example.org/rstuf/keys"
+import (
+	"maps"
+	"slices"
+
+	"example.org/rstuf"
+	"example.org/rstuf/keys"
+)
 
 // sigstoreReaders says who counts the signatures of Sigstore keys. Package health
 // has the same of each client, and a test of it compares the two.
@@ -9,12 +15,14 @@ const sigstoreReaders = "of TUF clients only python-tuf counts such signatures, 
 
 // reviewSigstore says before anybody signs whom Sigstore keys lock out.
 func (d *Draft) reviewSigstore(r *Review) {
+	var all []rstuf.Key
 	for _, signers := range d.signers {
-		for _, key := range signers.Keys {
-			if key.KeyType == keys.KeyTypeSigstore {
-				r.warn("it has a Sigstore key: %s", sigstoreReaders)
-				return
-			}
-		}
+		all = slices.AppendSeq(all, maps.Values(signers.Keys))
+	}
+	if d.bootstrap != nil && d.bootstrap.Settings.Roles.Delegations != nil {
+		all = slices.AppendSeq(all, maps.Values(d.bootstrap.Settings.Roles.Delegations.Keys))
+	}
+	if slices.ContainsFunc(all, func(k rstuf.Key) bool { return k.KeyType == keys.KeyTypeSigstore }) {
+		r.warn("it has a Sigstore key: %s", sigstoreReaders)
 	}
 }
