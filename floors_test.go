@@ -102,15 +102,16 @@ var floors = map[string]floor{
 	"examples/signing-bot":      {ours: []string{".", "ceremony", "client", "keys", "metadata", "repository"}},
 
 	// Modules of their own.
-	"keys/kms/aws":              {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
-	"keys/kms/azure":            {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
-	"keys/kms/gcp":              {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore", "google.golang.org/api"}},
-	"keys/sigstore":             {ours: []string{"internal/quote", "keys"}, theirs: []string{"github.com/sigstore/sigstore-go"}},
-	"keys/vault/enginetest":     {},
-	"signers/pkcs11":            {ours: []string{"keys", "keys/exec"}, theirs: []string{"github.com/miekg/pkcs11", "golang.org/x/term"}},
-	"service/bucket":            {ours: []string{"internal/quote", "metadata", "service"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
-	"service/bucket/servertest": {},
-	"rstuf/clouds/rstuf":        {ours: []string{"keys", "keys/kms/aws", "keys/kms/azure", "keys/kms/gcp", "rstuf/internal/cmd", "service", "service/bucket"}, theirs: []string{"github.com/aws/aws-sdk-go-v2"}},
+	"keys/kms/aws":               {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
+	"keys/kms/azure":             {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
+	"keys/kms/gcp":               {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore", "google.golang.org/api"}},
+	"keys/sigstore":              {ours: []string{"internal/origin", "internal/quote", "keys"}, theirs: []string{"github.com/digitorus/timestamp", "github.com/sigstore/protobuf-specs", "github.com/sigstore/sigstore-go", "google.golang.org/protobuf"}},
+	"keys/sigstore/sigstoretest": {theirs: []string{"github.com/digitorus/timestamp", "github.com/sigstore/sigstore-go"}},
+	"keys/vault/enginetest":      {},
+	"signers/pkcs11":             {ours: []string{"keys", "keys/exec"}, theirs: []string{"github.com/miekg/pkcs11", "golang.org/x/term"}},
+	"service/bucket":             {ours: []string{"internal/quote", "metadata", "service"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
+	"service/bucket/servertest":  {},
+	"rstuf/clouds/rstuf":         {ours: []string{"keys", "keys/kms/aws", "keys/kms/azure", "keys/kms/gcp", "rstuf/internal/cmd", "service", "service/bucket"}, theirs: []string{"github.com/aws/aws-sdk-go-v2"}},
 }
 
 // What some modules bring along.

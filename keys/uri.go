@@ -65,7 +65,7 @@ var providers = map[string]string{
 	"hv":       "set URIConfig.Openers with example.org/rstuf/keys/vault",
 	"hsm":      "name the program signers/pkcs11 in the configuration of exec: URIs, see docs/signers.md",
 	"exec":     "set URIConfig.Openers with example.org/rstuf/keys/exec",
-	"sigstore": "Sigstore keys sign outside and bring their bundle",
+	"sigstore": "set URIConfig.Openers with example.org/rstuf/keys/sigstore",
 }
 
 // OpenURI opens the private key that an RSTUF key URI (x-rstuf-online-key-uri)
@@ -75,7 +75,7 @@ var providers = map[string]string{
 //     is a key id, the file there that holds the key of this id: a plain one, or
 //     one whose public key is beside it in FILE.pub;
 //   - file2:PATH, a file anywhere, securesystemslib's form;
-//   - awskms:, gcpkms:, azurekms:, hv: and exec: with their packages.
+//   - awskms:, gcpkms:, azurekms:, hv:, exec: and sigstore: with their packages.
 //
 // A URI comes from metadata or settings: whoever writes those chooses among
 // the keys that this process may use. Compare the signer's Public with the key

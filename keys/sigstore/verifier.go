@@ -6,6 +6,10 @@
 //	verifier, err := sigstore.NewVerifier(trustedRoot) // the bytes of trusted_root.json
 //	keys.RegisterSigstore(verifier.Verify)
 //
+// [NewSigner] signs as a Sigstore identity: with an OIDC token, such as a CI
+// runner's, by the services that its [Config] names. Package sigstoretest is a
+// Sigstore for tests.
+//
 // The package is a module of its own: it brings sigstore-go along.
 package sigstore
 
