@@ -1,12 +1,9 @@
 package sigstore
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,9 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"example.org/rstuf"
 	"example.org/rstuf/keys"
-	"example.org/rstuf/metadata"
 )
 
 const (
@@ -154,61 +149,6 @@ func TestVerify(t *testing.T) {
 	assert.ErrorIs(t, withCT.Verify(carol, issuer, message, encode(t, good())), keys.ErrBadSignature, "a certificate without the SCT that the trusted root asks for")
 	_, err := NewVerifier([]byte("{}"))
 	assert.Error(t, err)
-}
-
-var registered = sync.OnceValue(func() *ca.VirtualSigstore {
-	virtual, err := ca.NewVirtualSigstore()
-	if err != nil {
-		panic(err)
-	}
-	return virtual
-})
-
-var register sync.Once
-
-// TestCounts: in a root that a Sigstore identity signs, its signature counts once,
-// in the form of securesystemslib, and not for another version.
-func TestCounts(t *testing.T) {
-	virtual := registered()
-	register.Do(func() { keys.RegisterSigstore(verifierOf(t, virtual, nil).Verify) })
-	ctx := context.Background()
-	alice, err := keys.Generate(keys.Ed25519, "alice")
-	require.NoError(t, err)
-	online, err := keys.Generate(keys.Ed25519, "online")
-	require.NoError(t, err)
-	identity := keys.Sigstore(carol, issuer, "carol")
-	require.True(t, identity.Verifiable())
-	signer := keys.NewSignerFunc(identity, func(_ context.Context, message []byte) ([]byte, error) {
-		return encode(t, signed(t, virtual, carol, issuer, message, logTime())), nil
-	})
-	made := func(days int) (*metadata.Document, metadata.Delegation) {
-		body, err := metadata.NewRoot([]keys.Public{alice.Public(), identity}, 2, online.Public(), time.Now().AddDate(0, 0, days))
-		require.NoError(t, err)
-		doc, err := metadata.New(body)
-		require.NoError(t, err)
-		by, err := metadata.RootSigners(doc)
-		require.NoError(t, err)
-		return doc, by[0]
-	}
-	doc, by := made(10)
-	require.NoError(t, doc.SignFor(ctx, alice, by))
-	require.NoError(t, doc.SignFor(ctx, signer, by))
-	require.NoError(t, by.Verify(doc).Err())
-	require.NoError(t, doc.CheckSignatures(by))
-
-	sig := doc.Signatures()[1]
-	var inside struct {
-		MessageSignature struct{ Signature string }
-	}
-	require.NoError(t, json.Unmarshal(sig.Bundle, &inside))
-	assert.Equal(t, inside.MessageSignature.Signature, sig.Sig, "base64, as securesystemslib writes it")
-
-	other, otherBy := made(11)
-	assert.ErrorIs(t, other.AddSignatureFor(sig, otherBy), keys.ErrBadSignature, "replayed")
-	assert.NoError(t, doc.AddSignatureFor(rstuf.Signature{KeyID: sig.KeyID, Bundle: sig.Bundle}, by), "an empty sig beside a bundle")
-	assert.ErrorIs(t, doc.AddSignatureFor(rstuf.Signature{KeyID: sig.KeyID, Sig: "AAAA", Bundle: sig.Bundle}, by), keys.ErrBadSignature)
-	_, err = metadata.NewRoot([]keys.Public{alice.Public()}, 1, identity, time.Now())
-	assert.Error(t, err, "never an online key")
 }
 
 func FuzzVerify(f *testing.F) {
