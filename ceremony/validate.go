@@ -10,6 +10,7 @@ import (
 
 	"example.org/rstuf/internal/rules"
 	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
 )
 
 // PolicyError is everything that is wrong with a policy, a change or a set of
@@ -137,12 +138,8 @@ func checkOnlineKey(found *problems, key keys.Public) {
 	if key.Name() == "" {
 		key = key.WithName("online") // a name is not needed here
 	}
-	if key.Key().KeyType == keys.KeyTypeSigstore {
-		found.add("online key (%s): a Sigstore key needs a person and can't be online", key)
-		return
-	}
-	if key.PostQuantum() {
-		found.add("online key (%s): an ML-DSA key can't be online: its signature in each of the online roles makes them many times larger, and deployed workers can't sign with it", key)
+	if err := metadata.CheckOnline(key); err != nil {
+		found.add("online key (%s): %v", key, err)
 		return
 	}
 	checkKey(found, "online key", key)

@@ -3,10 +3,12 @@ package keys
 import (
 	"bytes"
 	"crypto"
+	"crypto/fips140"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"os"
+	"strings"
 
 	"example.org/rstuf/internal/files"
 	"example.org/rstuf/internal/quote"
@@ -97,7 +99,7 @@ func parse(data []byte, password PasswordFunc) (*Private, error) {
 			return nil, fmt.Errorf("password: %w", err)
 		}
 	}
-	key, err := c.open(secret)
+	key, err := c.openAllowed(secret)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +109,24 @@ func parse(data []byte, password PasswordFunc) (*Private, error) {
 	}
 	p.encrypted = c.encrypted
 	return p, nil
+}
+
+// openAllowed opens a container, unless its encryption is one that FIPS 140-only
+// mode forbids: the standard library panics or fails there.
+func (c container) openAllowed(secret []byte) (key crypto.PrivateKey, err error) {
+	if fips140.Enforced() {
+		forbidden := func(why any) error {
+			return fmt.Errorf("%w: FIPS 140-only mode forbids how this file is encrypted: write it anew as PKCS#8 outside of it (%v)", ErrUnsupported, why)
+		}
+		defer func() {
+			if why := recover(); why != nil {
+				key, err = nil, forbidden(why)
+			} else if err != nil && strings.Contains(err.Error(), "FIPS 140-only mode") {
+				err = forbidden(err)
+			}
+		}()
+	}
+	return c.open(secret)
 }
 
 // recognise tells the format by the content.

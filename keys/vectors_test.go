@@ -62,6 +62,7 @@ func load(t *testing.T, path string, password *string) *keys.Private {
 	t.Helper()
 	asked := 0
 	key, err := keys.Load(path, passwordOf(password, &asked))
+	forbidden(t, err)
 	require.NoError(t, err)
 	if password != nil {
 		assert.Equal(t, 1, asked)
@@ -107,6 +108,7 @@ func TestVectorsKeys(t *testing.T) {
 			} else {
 				assert.Zero(t, asked)
 			}
+			forbidden(t, err)
 			public, publicErr := keys.LoadPublic(path + ".pub")
 			if e.Unsupported != "" && err != nil {
 				// What the peer refuses may be refused here too, and then the

@@ -195,6 +195,8 @@ func TestRootEdits(t *testing.T) {
 	assert.Equal(t, before, string(tuftest.Document(t, root).Canonical()), "the trusted root stays as it was")
 
 	same := string(tuftest.Document(t, next).Canonical())
+	pq, err := keys.Generate(keys.MLDSA44, "online")
+	require.NoError(t, err)
 	for name, err := range map[string]error{
 		"add a root key again":  next.AddKey(carol.WithName("x")),
 		"add the online key":    next.AddKey(replacement),
@@ -206,6 +208,7 @@ func TestRootEdits(t *testing.T) {
 		"a root key online":     next.SetOnlineKey(carol),
 		"no key online":         next.SetOnlineKey(keys.Public{}),
 		"a Sigstore key online": next.SetOnlineKey(keys.Sigstore("a", "b", "c")),
+		"an ML-DSA key online":  next.SetOnlineKey(pq.Public()),
 	} {
 		assert.Error(t, err, name)
 	}

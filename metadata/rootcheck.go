@@ -142,6 +142,21 @@ var errNoRoot = errors.New("there is no root: it is nil")
 
 var onlineRoles = [...]string{rstuf.RoleTimestamp, rstuf.RoleSnapshot, rstuf.RoleTargets}
 
+// CheckOnline tells whether a key is of a kind that can be the online key: one
+// that signs without a person, and whose signature in each hash bin does not make
+// the repository many times larger.
+func CheckOnline(key keys.Public) error {
+	switch {
+	case key.IsSigstore():
+		return errors.New("a Sigstore key needs a person and can't be online")
+	case key.PostQuantum():
+		return errors.New("an ML-DSA key can't be online: its signature in each of the online roles makes them many times larger, and deployed workers can't sign with it")
+	case key.Crypto() == nil:
+		return fmt.Errorf("a key of type %s cannot sign online", quote.Cut(key.Key().KeyType, maxShown))
+	}
+	return nil
+}
+
 // OnlineKey returns the one key that signs timestamp, snapshot and targets.
 // The error says in what a root differs from that.
 func OnlineKey(root *Root) (keys.Public, error) {
@@ -167,8 +182,8 @@ func OnlineKey(root *Root) (keys.Public, error) {
 	if err != nil {
 		return keys.Public{}, atField("keys", fmt.Errorf("the online key: %w", err))
 	}
-	if online.Crypto() == nil {
-		return keys.Public{}, atField("keys", fmt.Errorf("the online key %s is of type %s, which cannot sign online", online, object.KeyType))
+	if err := CheckOnline(online); err != nil {
+		return keys.Public{}, atField("keys", fmt.Errorf("the online key %s: %w", online, err))
 	}
 	for _, rootID := range root.Roles[rstuf.RoleRoot].KeyIDs {
 		other, err := keys.FromKey(root.Keys[rootID])

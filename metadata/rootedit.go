@@ -144,8 +144,8 @@ func (root *Root) SetOnlineKey(key keys.Public) error {
 	if key.ID() == "" {
 		return errors.New("set online key: the key is empty")
 	}
-	if key.Crypto() == nil {
-		return fmt.Errorf("set online key: %s is of type %s, which cannot sign online", key, key.Key().KeyType)
+	if err := CheckOnline(key); err != nil {
+		return fmt.Errorf("set online key: %s: %w", key, err)
 	}
 	for _, id := range root.Roles[rstuf.RoleRoot].KeyIDs {
 		if other, err := keys.FromKey(root.Keys[id]); err == nil && key.Same(other) {

@@ -43,6 +43,8 @@ func TestBadPayloads(t *testing.T) {
 	f := newFixture(t)
 	draft := f.draft()
 	roles := func(root map[string]any) map[string]any { return root["roles"].(map[string]any) }
+	pq, err := keys.Generate(keys.MLDSA44, "online")
+	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		change func(root, settings map[string]any)
 		field  string
@@ -54,6 +56,12 @@ func TestBadPayloads(t *testing.T) {
 			list := roles(r)["root"].(map[string]any)
 			list["keyids"] = append(list["keyids"].([]any), f.online.Public().ID())
 		}, "root", "online key"},
+		"the online key is ML-DSA": {func(r, _ map[string]any) {
+			r["keys"].(map[string]any)[pq.Public().ID()] = pq.Public().Key()
+			for _, role := range []string{"timestamp", "snapshot", "targets"} {
+				roles(r)[role].(map[string]any)["keyids"] = []any{pq.Public().ID()}
+			}
+		}, "root", "an ML-DSA key can't be online"},
 		"expired root": {func(r, _ map[string]any) { r["expires"] = "2020-01-01T00:00:00Z" }, "root", "expired"},
 		"key id of another key": {func(r, _ map[string]any) {
 			list := r["keys"].(map[string]any)

@@ -43,6 +43,9 @@ func NewSigner(ctx context.Context, s signature.Signer, name string) (keys.Signe
 	if err != nil {
 		return nil, fmt.Errorf("kms: %w", err)
 	}
+	if pub.PostQuantum() {
+		return nil, fmt.Errorf("kms: %w: an ML-DSA key of a key service: TUF signs a form of the document that these do not", keys.ErrUnsupported)
+	}
 	hash := hashOf(pub)
 	return keys.NewSignerFunc(pub, func(ctx context.Context, message []byte) ([]byte, error) {
 		return s.SignMessage(bytes.NewReader(message), options.WithContext(ctx), options.WithCryptoSignerOpts(hash))

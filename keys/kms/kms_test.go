@@ -8,7 +8,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
+	"io"
 	"testing"
+
+	"filippo.io/mldsa"
 
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/sigstore/sigstore/pkg/signature/kms/fake"
@@ -67,6 +71,21 @@ func TestNewSignerRefuses(t *testing.T) {
 	require.NoError(t, err)
 	_, err = kms.NewSigner(ctx, unfit, "")
 	assert.ErrorIs(t, err, keys.ErrUnsupported)
+	pq, err := mldsa.GenerateKey(mldsa.MLDSA65())
+	require.NoError(t, err)
+	_, err = kms.NewSigner(ctx, mldsaSigner{pq}, "")
+	assert.ErrorIs(t, err, keys.ErrUnsupported)
 	_, err = kms.NewSigner(ctx, nil, "")
 	assert.Error(t, err)
+}
+
+// mldsaSigner is a key service that has an ML-DSA key.
+type mldsaSigner struct{ *mldsa.PrivateKey }
+
+func (s mldsaSigner) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, error) {
+	return s.PrivateKey.PublicKey(), nil
+}
+
+func (mldsaSigner) SignMessage(io.Reader, ...signature.SignOption) ([]byte, error) {
+	return nil, errors.New("it was asked to sign")
 }

@@ -86,6 +86,9 @@ func open(ctx context.Context, cfg Config, name string, version int, displayName
 	if err != nil {
 		return nil, fmt.Errorf("read public key: %w", err)
 	}
+	if pub.PostQuantum() {
+		return nil, fmt.Errorf("%w: an ML-DSA key of a vault: TUF signs a form of the document that vaults do not", keys.ErrUnsupported)
+	}
 	return keys.NewSignerFunc(pub.WithName(displayName), func(ctx context.Context, message []byte) ([]byte, error) {
 		return cfg.sign(ctx, name, version, pub, message)
 	}), nil

@@ -139,8 +139,13 @@ func TestSign(t *testing.T) {
 		_, err := vault.Opener(cfg)(ctx, uri, keys.URIConfig{})
 		assert.ErrorContains(t, err, says, uri)
 	}
+	pq, err := keys.Generate(keys.MLDSA65, "")
+	require.NoError(t, err)
+	d.keys["pq"] = pq
+	_, err = vault.Open(ctx, cfg, "pq", 2, "")
+	assert.ErrorIs(t, err, keys.ErrUnsupported)
 	cfg.Token = func(context.Context) (string, error) { return "wrong", nil }
-	_, err := vault.Open(ctx, cfg, "ed25519", 2, "")
+	_, err = vault.Open(ctx, cfg, "ed25519", 2, "")
 	assert.ErrorContains(t, err, "403")
 	assert.NotContains(t, err.Error(), "\n")
 	assert.NotContains(t, err.Error(), "wrong")
