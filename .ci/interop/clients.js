@@ -38,6 +38,9 @@ async function run(job) {
       targetBaseUrl: job.artifacts,
       config: { prefixTargetsWithHash: false },
     });
+    if (job.now) {
+      updater.trustedSet.referenceTime = new Date(job.now * 1000);
+    }
     await updater.refresh();
     for (const name of job.paths) {
       files[name] = await download(updater, name, path.join(job.dir, 'download'));

@@ -1,9 +1,11 @@
 """Downloads with python-tuf's updater. Each line of standard input is a job, the
 same as in clients.js: {"root": file of the trusted root, "dir": the client's own
-folder, "metadata": URL, "artifacts": URL, "paths": [artifacts to download]}.
+folder, "metadata": URL, "artifacts": URL, "paths": [artifacts to download],
+"now": the client's time in seconds of Unix, 0 for that of the machine}.
 Each line of the output is what came of it: {"refused": why the metadata was, or
 null, "files": {path: {"sha256": of what was downloaded} or {"refused": why} or
 {} if there is no such artifact}}."""
+import datetime
 import hashlib
 import json
 import pathlib
@@ -38,6 +40,8 @@ def run(job):
             config=UpdaterConfig(prefix_targets_with_hash=False),
             bootstrap=pathlib.Path(job["root"]).read_bytes(),
         )
+        if job["now"]:
+            updater._trusted_set.reference_time = datetime.datetime.fromtimestamp(job["now"], datetime.timezone.utc)
         updater.refresh()
     except Exception as error:
         return {"refused": reason(error), "files": {}}

@@ -43,7 +43,7 @@ func (r *repository) attacks(ctx context.Context) error {
 	if err := r.add(ctx, genuine); err != nil {
 		return err
 	}
-	if err := r.expect("before the attacks"); err != nil {
+	if err := r.expect(ctx, "before the attacks"); err != nil {
 		return err
 	}
 	// The service's own handler serves what is committed and nothing else, so
@@ -68,11 +68,11 @@ func (r *repository) attacks(ctx context.Context) error {
 		return err
 	}
 	for _, a := range append(append(list, metadataAttacks...), root) {
-		if err := r.refuse(a); err != nil {
+		if err := r.refuse(ctx, a); err != nil {
 			return err
 		}
 	}
-	return r.expect("after the attacks")
+	return r.expect(ctx, "after the attacks")
 }
 
 // forgeMetadata changes each document on the way to the artifact, and keeps
@@ -168,7 +168,7 @@ func (r *repository) strangersRoot(ctx context.Context) (attack, error) {
 
 // refuse makes the attack, wants every client to refuse what it must, and
 // undoes it.
-func (r *repository) refuse(a attack) error {
+func (r *repository) refuse(ctx context.Context, a attack) error {
 	genuine, err := os.ReadFile(a.file)
 	made := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !made {
@@ -181,7 +181,7 @@ func (r *repository) refuse(a attack) error {
 		return err
 	}
 	for _, p := range r.peers {
-		o, _, err := r.visit(p, a.who, []string{a.path})
+		o, _, err := r.visit(ctx, p, a.who, []string{a.path})
 		if err != nil {
 			return err
 		}

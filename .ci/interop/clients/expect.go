@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
@@ -20,26 +22,30 @@ const (
 )
 
 // visit has a client refresh its metadata and download the paths.
-func (r *repository) visit(p *peer, who string, paths []string) (outcome, string, error) {
+func (r *repository) visit(ctx context.Context, p *peer, who string, paths []string) (outcome, string, error) {
 	dir := r.file("clients", p.name+" "+who)
 	if who == isNew {
 		if err := os.RemoveAll(dir); err != nil {
 			return outcome{}, "", err
 		}
 	}
-	o, err := p.run(job{
+	j := job{
 		Root: r.file("trusted-root.json"), Dir: dir, Paths: paths,
 		Metadata: r.urls.Metadata, Artifacts: r.urls.Artifacts,
-	})
+	}
+	if !r.now.IsZero() {
+		j.Now = r.now.Unix()
+	}
+	o, err := p.run(ctx, j)
 	return o, dir, err
 }
 
 // expect has every client find what is published and nothing else.
-func (r *repository) expect(what string) error {
-	paths := slices.Concat(slices.Sorted(maps.Keys(r.published)), slices.Sorted(maps.Keys(r.gone)))
+func (r *repository) expect(ctx context.Context, what string) error {
+	paths := slices.Concat(slices.Sorted(maps.Keys(r.published)), slices.Sorted(maps.Keys(r.gone)), r.unserved)
 	for _, p := range r.peers {
 		for _, who := range []string{isNew, returns} {
-			o, dir, err := r.visit(p, who, paths)
+			o, dir, err := r.visit(ctx, p, who, paths)
 			if err == nil {
 				err = r.judge(p, o, dir)
 			}
@@ -48,8 +54,8 @@ func (r *repository) expect(what string) error {
 			}
 		}
 	}
-	fmt.Printf("%s: %s: ok, %d artifacts verify, %d are not found, root version %d\n",
-		r.name, what, len(r.published), len(r.gone), len(r.roots))
+	fmt.Printf("%s: %s: ok, %d artifacts are found, %d are not, root version %d\n",
+		r.name, what, len(r.published)+len(r.unserved), len(r.gone), len(r.roots))
 	return nil
 }
 
@@ -65,6 +71,11 @@ func (r *repository) judge(p *peer, o outcome, dir string) error {
 	for path := range r.gone {
 		if got, ok := o.Files[path]; !ok || got != (fileOutcome{}) {
 			return fmt.Errorf("%s should not be found: %+v", path, got)
+		}
+	}
+	for _, path := range r.unserved {
+		if got := o.Files[path].Refused; !strings.Contains(got, "DownloadHTTPError") && !strings.Contains(got, "404") {
+			return fmt.Errorf("%s should be found, and its file be missing: %+v", path, o.Files[path])
 		}
 	}
 	return r.upToDate(dir)

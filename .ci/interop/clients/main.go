@@ -3,6 +3,10 @@
 // step. They trust nothing but the first root.
 //
 //	clients DIR
+//	clients -adopt DIR
+//
+// With -adopt they and go-tuf and our reader follow repositories that the service
+// takes over from others, and from itself after a loss.
 //
 // DIR holds the command rstuf, python-tuf in venv and tuf-js in npm, and takes
 // the repositories. The program runs at the top of the source tree.
@@ -39,8 +43,12 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) (err error) {
+	adopt := len(args) == 2 && args[0] == "-adopt"
+	if adopt {
+		args = args[1:]
+	}
 	if len(args) != 1 {
-		return errors.New("usage: clients DIR")
+		return errors.New("usage: clients [-adopt] DIR")
 	}
 	peers, err := startPeers(ctx, args[0])
 	if err != nil {
@@ -51,6 +59,9 @@ func run(ctx context.Context, args []string) (err error) {
 			err = errors.Join(err, p.stop())
 		}
 	}()
+	if adopt {
+		return adoptions(ctx, args[0], append(peers, libraries()...))
+	}
 	for _, bins := range []int{4, 256, 16384} {
 		name := fmt.Sprintf("%d hash bins", bins)
 		change := func(p *ceremony.Policy) { p.HashBins = bins }

@@ -8,13 +8,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"example.org/rstuf/internal/rules"
 )
 
-// peer is a program with another TUF client that works off jobs.
+// peer is another TUF client that works off jobs: a program, or a library of
+// this process.
 type peer struct {
-	name string
+	name    string
+	library func(context.Context, job) outcome
 	// maxBins is how many hash bins the client can bear. The time that tuf-js
 	// takes to read a snapshot grows with the square of the number of roles:
 	// minutes for 16,384.
@@ -32,6 +35,15 @@ type job struct {
 	Metadata  string   `json:"metadata"`
 	Artifacts string   `json:"artifacts"`
 	Paths     []string `json:"paths"`
+	// Now is the client's time, in seconds of Unix; 0 is that of the machine.
+	Now int64 `json:"now"`
+}
+
+func (j job) time() time.Time {
+	if j.Now == 0 {
+		return time.Now()
+	}
+	return time.Unix(j.Now, 0)
 }
 
 // outcome is what came of a job. Refused begins with the name of the error's
@@ -74,7 +86,10 @@ func startPeers(ctx context.Context, dir string) ([]*peer, error) {
 	return peers, nil
 }
 
-func (p *peer) run(j job) (outcome, error) {
+func (p *peer) run(ctx context.Context, j job) (outcome, error) {
+	if p.library != nil {
+		return p.library(ctx, j), nil
+	}
 	var o outcome
 	err := p.jobs.Encode(j)
 	if err == nil {
@@ -88,6 +103,9 @@ func (p *peer) run(j job) (outcome, error) {
 
 // stop lets the program end at the end of its input.
 func (p *peer) stop() error {
+	if p.library != nil {
+		return nil
+	}
 	p.stdin.Close()
 	if err := p.cmd.Wait(); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)

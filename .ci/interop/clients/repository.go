@@ -19,6 +19,7 @@ import (
 	"example.org/rstuf/client"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/metadata"
+	"example.org/rstuf/service"
 )
 
 // repository is a running `rstuf serve` and what clients must find there.
@@ -27,22 +28,29 @@ type repository struct {
 	prefix    string // of all artifacts of the story
 	peers     []*peer
 	serve     *exec.Cmd
-	urls      struct{ API, Metadata, Artifacts string }
-	api       *client.Client
-	people    map[string]*keys.Private
-	roots     []*metadata.Document // all versions
+	urls      struct {
+		API, Metadata, Artifacts string
+		Adopted                  *service.Adopted
+	}
+	api    *client.Client
+	people map[string]*keys.Private
+	roots  []*metadata.Document // all versions
 
 	published map[string][]byte // what must verify, by path
 	gone      map[string]bool   // what must not be found
+	unserved  []string          // what must be found, and its file is nowhere
+
+	// Of a repository that was taken over: the folder of its files, if it is not
+	// the service's own, and the time, if it is another one.
+	folder string
+	now    time.Time
 }
 
 // newRepository holds a ceremony, starts the service and bootstraps it.
 func newRepository(ctx context.Context, dir, name string, peers []*peer, change func(*ceremony.Policy)) (*repository, error) {
-	r := &repository{name: name, dir: dir, peers: peers, published: map[string][]byte{}, gone: map[string]bool{"app/no such file": true}}
-	for _, folder := range []string{"keys", "artifacts"} {
-		if err := os.MkdirAll(r.file(folder), 0o755); err != nil {
-			return nil, err
-		}
+	r, err := emptyRepository(dir, name, peers)
+	if err != nil {
+		return nil, err
 	}
 	r.people = map[string]*keys.Private{
 		"alice": newKey(keys.Ed25519, "alice"), "bob": newKey(keys.ECDSAP256, "bob"),
@@ -78,13 +86,23 @@ func newRepository(ctx context.Context, dir, name string, peers []*peer, change 
 	return r, nil
 }
 
+// emptyRepository makes the folders.
+func emptyRepository(dir, name string, peers []*peer) (*repository, error) {
+	r := &repository{name: name, dir: dir, peers: peers, published: map[string][]byte{}, gone: map[string]bool{"app/no such file": true}}
+	return r, errors.Join(os.MkdirAll(r.file("keys"), 0o755), os.MkdirAll(r.file("artifacts"), 0o755))
+}
+
 func (r *repository) file(names ...string) string {
 	return filepath.Join(append([]string{r.dir}, names...)...)
 }
 
 // metadataFile is a file of the service's own, which the test tampers with.
 func (r *repository) metadataFile(role string, version int64) string {
-	return r.file("service", "metadata", metadata.Filename(role, version))
+	folder := r.folder
+	if folder == "" {
+		folder = r.file("service", "metadata")
+	}
+	return filepath.Join(folder, metadata.Filename(role, version))
 }
 
 func newKey(kind keys.Type, name string) *keys.Private {
@@ -102,11 +120,11 @@ func (r *repository) onlineKey(kind keys.Type, name string) (*keys.Private, erro
 }
 
 // start runs the command on free ports and reads from its output which.
-func (r *repository) start(ctx context.Context, tools string) error {
+func (r *repository) start(ctx context.Context, tools string, args ...string) error {
 	const free = "127.0.0.1:0"
-	r.serve = exec.CommandContext(ctx, filepath.Join(tools, "rstuf"), "serve", "--json",
+	r.serve = exec.CommandContext(ctx, filepath.Join(tools, "rstuf"), append([]string{"serve", "--json",
 		"--dir", r.file("service"), "--key-dir", r.file("keys"), "--artifacts", r.file("artifacts"),
-		"--listen", free, "--metadata-listen", free, "--artifacts-listen", free)
+		"--listen", free, "--metadata-listen", free, "--artifacts-listen", free}, args...)...)
 	r.serve.Cancel = func() error { return r.serve.Process.Signal(syscall.SIGTERM) }
 	r.serve.WaitDelay = 10 * time.Second
 	log, err := os.Create(r.file("serve.log"))

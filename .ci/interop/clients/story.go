@@ -64,7 +64,7 @@ func (r *repository) life(ctx context.Context) error {
 		if err := step.do(); err != nil {
 			return fmt.Errorf("%s: %w", step.what, err)
 		}
-		if err := r.expect(step.what); err != nil {
+		if err := r.expect(ctx, step.what); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,7 @@ func (r *repository) offlineLife(ctx context.Context, signers []*keys.Private) e
 		}
 		r.set(path, step.before)
 		for i, signer := range signers {
-			if err := r.expect(fmt.Sprintf("%s, %d of %d have signed", step.what, i, len(signers))); err != nil {
+			if err := r.expect(ctx, fmt.Sprintf("%s, %d of %d have signed", step.what, i, len(signers))); err != nil {
 				return err
 			}
 			if err := r.signPending(ctx, "dev", signer); err != nil {
@@ -108,7 +108,7 @@ func (r *repository) offlineLife(ctx context.Context, signers []*keys.Private) e
 			}
 		}
 		r.set(path, step.after)
-		if err := r.expect(step.what + ", all have signed"); err != nil {
+		if err := r.expect(ctx, step.what+", all have signed"); err != nil {
 			return err
 		}
 	}
