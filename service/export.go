@@ -39,6 +39,10 @@ type Exported struct {
 	Files     int `json:"files"`
 	Roles     int `json:"roles"`
 	Artifacts int `json:"artifacts"`
+	// Unpublished is how many rows of artifacts are changes, removals too, that were
+	// accepted and are not published. The deployment publishes them when it is asked to
+	// (POST /artifacts/publish/), or with the next change of their roles.
+	Unpublished int `json:"unpublished"`
 	// Signing are the roles whose next version waits for signatures, which it goes
 	// on to do.
 	Signing []string `json:"signing"`
@@ -56,8 +60,7 @@ type Exported struct {
 // Store and Storage are used; nothing there is changed, and no service may use it
 // ([ErrLocked]). There is a folder once all of it is written, or none.
 //
-// Artifacts that were accepted and not published are left out: have them published
-// first. [Exported.Left] tells what else is.
+// [Exported.Left] tells what is not carried along.
 func Export(ctx context.Context, cfg Config, folder string) (*Exported, error) {
 	done, err := export(ctx, cfg, folder, &durable.Disk{Unsafe: cfg.UnsafeNoSync})
 	if err != nil {

@@ -36,6 +36,7 @@ type deployment struct {
 	names     []string         // of roles that are not active
 	artifacts map[string]string
 	byRole    map[string][]string
+	waiting   map[string]string // the action of those that are not published, by path
 	settings  map[string]json.RawMessage
 }
 
@@ -100,7 +101,7 @@ func (d *deployment) rows(script, table string) (rows [][]string) {
 
 func (d *deployment) readTables() {
 	script := string(d.file("tables.sql"))
-	d.versions, d.artifacts, d.byRole = map[string]int64{}, map[string]string{}, map[string][]string{}
+	d.versions, d.artifacts, d.byRole, d.waiting = map[string]int64{}, map[string]string{}, map[string][]string{}, map[string]string{}
 	roles := map[string]string{}
 	for _, row := range d.rows(script, "rstuf_target_roles") {
 		require.Len(d, row, 6)
@@ -116,7 +117,10 @@ func (d *deployment) readTables() {
 	}
 	for _, row := range d.rows(script, "rstuf_target_files") {
 		require.Len(d, row, 6)
-		assert.Equal(d, []string{"t", "ADD"}, row[2:4])
+		assert.Contains(d, []string{"t ADD", "f ADD", "f REMOVE"}, row[2]+" "+row[3])
+		if row[2] == "f" {
+			d.waiting[row[0]] = row[3]
+		}
 		assert.True(d, json.Valid([]byte(row[1])), row[1])
 		require.NotContains(d, d.artifacts, row[0], "the table has a path once")
 		require.Contains(d, roles, row[5])
@@ -125,6 +129,7 @@ func (d *deployment) readTables() {
 	}
 	assert.Equal(d, d.done.Roles, len(roles)+len(d.names))
 	assert.Equal(d, d.done.Artifacts, len(d.artifacts))
+	assert.Equal(d, d.done.Unpublished, len(d.waiting))
 }
 
 var settingLine = regexp.MustCompile(`^HSET RSTUF_IMPORT ("[^"]+") (".*")$`)
@@ -190,9 +195,6 @@ func TestExport(t *testing.T) {
 	f.ok(f.post("/artifacts/", odd))
 	f.ok(f.accepted("PUT", "/config/", []byte(`{"settings":{"expiration":{"bins":5,"timestamp":2}}}`)))
 	f.ok(f.update(f.nextRoot(func(r *metadata.Root) { r.Expires = r.Expires.AddDate(0, 0, 1) }, f.alice, f.bob)))
-	parked := adding("parked")
-	parked.SkipPublish = true
-	f.post("/artifacts/", parked)
 	was, settings := f.audit(), f.settings()
 
 	d := f.export()
@@ -214,7 +216,6 @@ func TestExport(t *testing.T) {
 	assert.Equal(t, settings, d.told())
 	assert.Equal(t, `"`+settings.Bootstrap+`"`, string(d.settings["bootstrap"]))
 	left := strings.Join(d.done.Left, "\n")
-	assert.Contains(t, left, "1 request that was accepted and is not published")
 	assert.Contains(t, left, "the file "+strings.TrimPrefix(d.done.OnlineKey, "fn:")+" in its RSTUF_ONLINE_KEY_DIR")
 	for _, line := range d.done.Left {
 		assert.Contains(t, string(d.file("README.md")), line)
@@ -236,8 +237,40 @@ func TestExport(t *testing.T) {
 	assert.Len(t, next.audit().Artifacts, 3)
 
 	f.start() // the fixture closes it
+}
+
+// What was accepted and not published waits there too, as the next publication
+// would leave it, and here.
+func TestExportUnpublished(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.bootstrap()
+	f.ok(f.post("/artifacts/", adding("kept", "changed", "removed", "back")))
+	was := f.audit()
+	changed := artifact("changed")
+	changed.Info.Length = 4711
+	for _, request := range []any{
+		rstuf.AddArtifacts{Artifacts: []rstuf.Artifact{artifact("new"), artifact("brief"), changed}, SkipPublish: true},
+		rstuf.DeleteArtifacts{Artifacts: []string{"removed", "back", "brief", "never"}, SkipPublish: true},
+		rstuf.AddArtifacts{Artifacts: []rstuf.Artifact{artifact("back")}, SkipPublish: true},
+	} {
+		path := "/artifacts/"
+		if _, ok := request.(rstuf.DeleteArtifacts); ok {
+			path += "delete"
+		}
+		f.post(path, request)
+	}
+
+	d := f.export()
+	assert.Equal(t, map[string]string{"new": "ADD", "changed": "ADD", "removed": "REMOVE", "back": "ADD"}, d.waiting)
+	assert.Len(t, d.artifacts, 5)
+	assert.JSONEq(t, was.Artifacts["kept"], d.artifacts["kept"])
+	assert.Contains(t, d.artifacts["changed"], "4711")
+	assert.JSONEq(t, was.Artifacts["removed"], d.artifacts["removed"])
+	assert.Contains(t, string(d.file("README.md")), "Not published yet: 4 changes of artifacts")
+	f.start()
 	f.ok(f.post("/artifacts/publish/", nil))
-	assert.Contains(t, f.audit().Artifacts, "parked", "what waits is still there")
+	assert.Len(t, f.audit().Artifacts, 4)
 }
 
 // Custom roles: what waits for signatures goes on waiting, with its artifacts, a
@@ -269,7 +302,7 @@ func TestExportCustomRoles(t *testing.T) {
 	assert.Equal(t, map[string][]string{"dev": {"dev/a"}, "pub": {"pub/b"}}, d.byRole)
 	assert.JSONEq(t, string(pending.Roles["dev"]), string(d.settings["dev_signing"]))
 	assert.Equal(t, "null", string(d.settings["root_signing"]))
-	assert.Contains(t, strings.Join(d.done.Left, "\n"), "1 artifact that no client finds")
+	assert.Contains(t, strings.Join(d.done.Left, "\n"), "Artifacts that no client finds, since their role does not cover them or an earlier one has them too: 1.")
 
 	next := d.adopted(f, &pending)
 	next.ok(next.sign("dev", dev))

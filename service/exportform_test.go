@@ -56,3 +56,18 @@ func TestWhereKey(t *testing.T) {
 		assert.False(t, strings.Contains(e.whereKey(), "%!"), uri)
 	}
 }
+
+// A request that is not about artifacts can't be carried, nor one that the process
+// died of: that is said.
+func TestExportOtherRequests(t *testing.T) {
+	t.Parallel()
+	e := exporter{s: newService(Config{}, nil), done: &Exported{}}
+	killer := &waiting{id: newTaskID(3), kind: addArtifacts}
+	e.s.queue.list = []*waiting{{id: newTaskID(1), kind: publishArtifacts}, {id: newTaskID(2), kind: updateSettings}, killer}
+	e.s.suspects.deaths[killer.id] = maxDeaths
+	changes, err := e.unpublished(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, changes)
+	require.Len(t, e.done.Left, 1)
+	assert.Contains(t, e.done.Left[0], "or were set aside: 2.")
+}

@@ -14,12 +14,9 @@ var workerSchemes = []string{"awskms", "gcpkms", "azurekms", "hv", "hsm", "file2
 
 // leave says what is not carried along.
 func (e *exporter) leave() {
-	if n := len(e.s.queue.list); n > 0 {
-		e.left("%s that was accepted and is not published. Start the service again, have it publish (rstuf artifact publish), stop it, and export anew.", quote.Count(n, "request"))
-	}
 	e.left("The private online key. %s", e.whereKey())
 	if n := len(e.s.files.passed); n > 0 {
-		e.left("%s that a crash left and nothing names. Versions of the same names come again with other content: empty the caches in front of the metadata.", quote.Count(n, "file"))
+		e.left("Files that a crash left and nothing names: %d. Others with the same names come, so empty the caches in front of the metadata.", n)
 	}
 	e.left("Versions of metadata that the current snapshot does not name, but for roots.")
 	e.left("Tasks and their results, and what was told of events.")
@@ -80,8 +77,8 @@ already is left as it is.
 
        rstuf doctor METADATA-URL --root metadata/%d.root.json
 
-   Within five minutes the worker signs what ends within the hour. %s
-`
+   Within five minutes the worker signs what ends within the hour.
+%s`
 
 func (e *exporter) readme(w io.Writer) error {
 	d := e.done
@@ -89,9 +86,12 @@ func (e *exporter) readme(w io.Writer) error {
 	for _, line := range d.Left {
 		fmt.Fprintf(&list, "- %s\n", line)
 	}
-	waits := "No document waits for signatures."
+	var waits string
+	if d.Unpublished > 0 {
+		waits += fmt.Sprintf("\nNot published yet: %s of artifacts. The deployment publishes that when it is asked to:\n\n    rstuf artifact --api-server API-URL publish\n", quote.Count(d.Unpublished, "change"))
+	}
 	if len(d.Signing) > 0 {
-		waits = quote.Sprintf("These roles go on waiting for signatures: %s.", strings.Join(d.Signing, ", "))
+		waits += quote.Sprintf("\nThese roles go on waiting for signatures: %s.\n", strings.Join(d.Signing, ", "))
 	}
 	_, err := fmt.Fprintf(w, readmeText, d.Root, d.Timestamp, quote.Count(d.Files, "metadata file"),
 		quote.Count(d.Roles, "row"), quote.Count(d.Artifacts, "artifact"), list.String(), d.Root, waits)

@@ -10,10 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"example.org/rstuf/internal/canonical"
-	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/internal/rules"
-	"example.org/rstuf/metadata"
 )
 
 // tablesHead makes the tables as the worker's migration 1effe827d0cd does, where
@@ -91,80 +88,6 @@ func (e *exporter) tables(ctx context.Context, f io.Writer) error {
 	}
 	w.WriteString(tablesEnd)
 	return w.Flush()
-}
-
-// artifacts writes a row for each artifact of the roles. One that waits to be
-// published by signatures counts, as it does at the worker.
-func (e *exporter) artifacts(ctx context.Context, w io.Writer, delegated []string) error {
-	now := sqlTime(e.now)
-	covers, stray := e.coverage(), 0
-	for i, role := range delegated {
-		doc, err := e.newest(ctx, role)
-		if err != nil {
-			return err
-		}
-		if doc == nil {
-			continue
-		}
-		files, err := doc.TargetFiles()
-		if err != nil {
-			return fmt.Errorf("%s: %w", role, err)
-		}
-		for path, form := range files {
-			if !covers(i, path) {
-				stray++
-				continue
-			}
-			if strings.ContainsRune(path, 0) {
-				return fmt.Errorf("PostgreSQL holds no artifact with a NUL in its path, such as %s: remove it first", quote.Word(path))
-			}
-			e.done.Artifacts++
-			if _, err := fmt.Fprintf(w, "%s\t%s\tt\tADD\t%s\t%d\n", copyText(path), copyText(string(canonical.JSON(form))), now, i+1); err != nil {
-				return err
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	if stray > 0 {
-		e.left("%s that no client finds: its role does not cover the path, or an earlier one has it too. It goes when the role is signed next.", quote.Count(stray, "artifact"))
-	}
-	return nil
-}
-
-// coverage tells whether clients find an artifact in a role, given by its place
-// among the delegated ones, when it is asked for the roles in that order.
-func (e *exporter) coverage() func(role int, path string) bool {
-	if succinct := e.repo.delegations.Succinct; succinct != nil {
-		bins, err := succinct.Bins()
-		return func(role int, path string) bool { return err == nil && bins.Index(path) == role }
-	}
-	seen := map[string]bool{} // the table has a path once
-	return func(role int, path string) bool {
-		if seen[path] || !metadata.Covers(e.repo.delegations.Roles[role], path) {
-			return false
-		}
-		seen[path] = true
-		return true
-	}
-}
-
-// newest is the newest document of a role, be it that it waits for signatures;
-// nil where there is none.
-func (e *exporter) newest(ctx context.Context, role string) (*metadata.Document, error) {
-	if waits := e.repo.signing[role]; waits != nil {
-		return waits, nil
-	}
-	info := e.repo.roles.get(role)
-	if info.version == 0 {
-		return nil, nil
-	}
-	data, err := readRole(ctx, e.s.storage, role, info)
-	if err != nil {
-		return nil, err
-	}
-	return metadata.Parse(data)
 }
 
 // delegatedNames are the roles that targets delegates to, in that order.

@@ -87,12 +87,15 @@ for line in Path(rows).read_text().splitlines():
     role = row["role"]
     waits = want.get(f"{role}_signing")
     waiting = waits and Metadata.from_dict(json.loads(json.dumps(waits)))  # which it takes apart
-    files = {f["path"]: TargetFile.from_dict(f["info"], f["path"]) for f in row["files"]}
+    files = {f["path"]: TargetFile.from_dict(f["info"], f["path"]) for f in row["files"] if f["action"] == "ADD"}
     published = {f["path"] for f in row["files"] if f["published"]}
     if waiting is None:
         doc = newest(role)
         check(f"version of {role}", doc.signed.version, row["version"])
-        check(f"artifacts of {role}", {p: f for p, f in files.items() if p in published}, doc.signed.targets)
+        kept = {p: f for p, f in doc.signed.targets.items() if p in published}
+        check(f"artifacts of {role}", {p: f for p, f in files.items() if p in published}, kept)
+        gone = set(doc.signed.targets) - published
+        check(f"unpublished of {role}", gone - {f["path"] for f in row["files"]}, set())
     else:  # the rows are those of the document that waits
         check(f"artifacts of {role}", files, waiting.signed.targets)
     keyids = bins.keyids if bins else targets.signed.delegations.roles[role].keyids

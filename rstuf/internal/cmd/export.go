@@ -41,7 +41,7 @@ with one online key publish two histories. Nothing of its folder is changed.`,
 func (c *exportCommand) run(ctx context.Context, folder string) error {
 	done, err := service.Export(ctx, service.Config{Dir: c.dir}, folder)
 	if errors.Is(err, service.ErrLocked) {
-		return fmt.Errorf("%w: have it publish what waits (rstuf artifact publish) and stop it", err)
+		return fmt.Errorf("%w: stop it for good", err)
 	}
 	if err != nil {
 		return err
@@ -49,6 +49,9 @@ func (c *exportCommand) run(ctx context.Context, folder string) error {
 	return c.result(done, func() {
 		c.printf("%s: root version %d, timestamp version %d, %s, %s in the table of roles, %s", folder, done.Root, done.Timestamp,
 			quote.Count(done.Files, "metadata file"), quote.Count(done.Roles, "row"), quote.Count(done.Artifacts, "artifact"))
+		if done.Unpublished > 0 {
+			c.printf("%s not published yet: rstuf artifact publish does it there", quote.Count(done.Unpublished, "change"))
+		}
 		for _, role := range done.Signing {
 			c.printf("%s goes on waiting for signatures", quote.Word(role))
 		}

@@ -25,7 +25,7 @@ func TestExport(t *testing.T) {
 	s := startServe(t, dir, "--dev", "--dir", "demo")
 	out, code = command(t, dir, "export", "new", "--dir", "demo")
 	assert.Equal(t, exitFailed, code)
-	assert.Contains(t, out, "have it publish what waits")
+	assert.Contains(t, out, "stop it for good")
 	require.Equal(t, exitDone, s.stop(t), s.stderr)
 	assert.NoDirExists(t, filepath.Join(dir, "new"))
 
