@@ -41,6 +41,7 @@ var floors = map[string]floor{
 	"internal/digest":                      {theirs: []string{"golang.org/x/crypto", "golang.org/x/sys"}},
 	"internal/child":                       {},
 	"internal/testdir":                     {},
+	"internal/kmstest":                     {},
 	"internal/testpipes":                   {},
 	"internal/rules":                       {},
 	"internal/origin":                      {},
