@@ -235,10 +235,14 @@ func (c *ceremonyCommand) ready(ctx context.Context) error {
 		return err
 	}
 	state, err := api.BootstrapState(ctx)
-	if err == nil && (state.Bootstrap || state.State != "") {
-		err = fmt.Errorf("the deployment at %s: %w (state %s)", api.URL(), client.ErrAlreadyBootstrapped, state.State)
+	if err != nil || !state.Bootstrap && state.State == "" {
+		return err
 	}
-	return err
+	next := "make its next root with rstuf admin metadata update"
+	if state.State == wire.BootstrapSigning {
+		next = "add signatures with rstuf admin metadata sign"
+	}
+	return fmt.Errorf("the deployment at %s: %w (state %s): %s", api.URL(), client.ErrAlreadyBootstrapped, state.State, next)
 }
 
 // writePayload writes the payload in the form that its policy asks for.
@@ -273,6 +277,9 @@ func (a *app) sendBootstrap(ctx context.Context, payload *rstuf.BootstrapPayload
 // sendBootstrapFile sends the payload of a file.
 func (a *app) sendBootstrapFile(ctx context.Context, path string) error {
 	file, err := bootstrap.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: rstuf admin ceremony --out FILE writes one", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"example.org/rstuf"
 	"example.org/rstuf/health"
 	"example.org/rstuf/metadata"
 )
@@ -48,6 +49,9 @@ func (c *doctorCommand) printRoles(r *health.Report) {
 	rows := [][]string{}
 	hidden := r.UnlistedRoles
 	for i, role := range r.Roles {
+		if r.Bins != nil && role.By == rstuf.RoleTargets {
+			continue // their sum is a line of its own
+		}
 		if i >= 4+maxRolesShown && role.Online && role.Left > 0 {
 			hidden++
 			continue

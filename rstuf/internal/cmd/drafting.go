@@ -50,6 +50,9 @@ func (d *drafting) check(a *app) error {
 	if err := d.sign.check(a); err != nil {
 		return err
 	}
+	if err := checkFolder(d.draftFile); err != nil {
+		return err
+	}
 	return checkNew(d.out, d.force)
 }
 

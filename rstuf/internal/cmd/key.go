@@ -208,8 +208,8 @@ func (a *app) askKeyFile(ctx context.Context, file *string, kind keys.Type) erro
 	}
 	*file, err = t.Ask(ctx, "File name", "id_"+strings.SplitN(string(kind), "-", 2)[0], func(name string) error {
 		for _, path := range []string{name, name + ".pub"} {
-			if _, err := os.Lstat(path); err == nil {
-				return fmt.Errorf("%s exists, choose another name", path)
+			if err := checkNew(path, false); err != nil {
+				return err
 			}
 		}
 		return nil

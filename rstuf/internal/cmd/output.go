@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode/utf16"
 
@@ -186,11 +187,20 @@ func writeFile(path string, data []byte, force bool) error {
 // checkNew finds out, before people begin to work, whether writeFile would
 // refuse the file.
 func checkNew(path string, force bool) error {
-	if path == "" || force {
-		return nil
+	if err := checkFolder(path); err != nil || path == "" || force {
+		return err
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return usagef("%s: %w: choose another name or give --force", path, fs.ErrExist)
+	}
+	return nil
+}
+
+// checkFolder finds out the same of the folder that a file is to be in.
+func checkFolder(path string) error {
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return usagef("%s: there is no folder %s: make it first", path, folder)
 	}
 	return nil
 }
