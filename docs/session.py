@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Records docs/session.cast (asciinema's format) and docs/session.txt: a ceremony at a terminal, and what
-follows. Run it from the module's folder:
+follows; and draws the screens of the ceremony, docs/ceremony-*.svg. Run it from the module's folder:
 
-    go build -o /tmp/rstuf ./rstuf && docs/session.py /tmp/rstuf
+    go build -o bin/ ./rstuf && docs/session.py bin/rstuf
 
-With --check it plays the session and writes nothing. Linux, Python's standard library only.
+With --check it plays the session, writes nothing, and fails if what is there is out of date. Linux, Python's
+standard library only.
 """
 
+import difflib
 import fcntl
+import html
 import json
 import os
 import pty
@@ -22,7 +25,16 @@ import tempfile
 import termios
 import time
 
-WIDTH, HEIGHT = 110, 30
+WIDTH, HEIGHT = 80, 30
+
+# The screens of the ceremony: the first line of each, and what the last one begins with.
+SCREENS = [
+    ("This ceremony makes the first root", "Delegations [1]: "),
+    ("Number of hash bins", "1 more needed for threshold 2."),
+    ("The online key signs", "Where workers find it: "),
+    ("root version 1, expires", "Is it right: "),
+    ("Sign with: bob", "bootstrap finished"),
+]
 
 # What is typed at each prompt of the ceremony, by the end of the prompt.
 CEREMONY = [
@@ -154,6 +166,57 @@ def play(binary, ports):
     return recorder.events
 
 
+def same(text):
+    """The lines of a session without what differs from one to the next."""
+    for pattern, name in (
+        (r"\b[0-9a-f]{64}\b|\b[0-9a-f]{32}\b|\b[0-9a-f]{16}\b", "ID"),
+        (r"(\b[0-9a-f]{4}\b ?){8}", "FINGERPRINT"),
+        (r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\dZ?)?", "DATE"),
+        (r"127\.0\.0\.1:\d+", "ADDRESS"),
+        (r"\[1\] \d+", "[1] PROCESS"),
+        (r"\d+\.\d s\b", "TIME"),
+        (r"\d+ (hours?|minutes?|seconds?)\b", "LEFT"),
+        (r"(?m)^bootstrap ID: STARTED\n", ""),
+        (r"(?m)^(\$ )+", ""),  # a program in the background can write before the prompt or after it
+    ):
+        text = re.sub(pattern, name, text)
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def screens(text):
+    """The screens of the ceremony as SVG, by file name."""
+    lines, at, drawn = text.splitlines(), 0, {}
+    for number, (first, last) in enumerate(SCREENS, 1):
+        at = next(i for i in range(at, len(lines)) if lines[i].startswith(first))
+        end = next(i for i in range(at, len(lines)) if lines[i].startswith(last)) + 1
+        drawn[f"ceremony-{number}.svg"] = draw(lines[at:end])
+        at = end
+    return drawn
+
+
+def draw(lines):
+    wide, high, margin = 8.4, 19, 14
+    width, height = round(WIDTH * wide) + 2 * margin, len(lines) * high + 2 * margin
+    rows = "".join(
+        f'<text x="{margin + (len(line) - len(line.lstrip())) * wide:.1f}" y="{margin + (i + 0.75) * high:.0f}" '
+        f'textLength="{len(line.strip()) * wide:.1f}">{html.escape(line.strip(), quote=False)}</text>\n'
+        for i, line in enumerate(lines) if line.strip())
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">\n'
+            f'<rect width="{width}" height="{height}" rx="6" fill="#1c2128"/>\n'
+            f'<g font-family="monospace" font-size="14" fill="#d7dde4">\n{rows}</g>\n</svg>\n')
+
+
+def out_of_date(docs, text):
+    """What of the recording is not what the text would make of it."""
+    with open(os.path.join(docs, "session.txt")) as plain:
+        recorded = plain.read()
+    yield from difflib.unified_diff(same(recorded), same(text), "session.txt", "now", lineterm="", n=1)
+    for name, svg in screens(recorded).items():
+        with open(os.path.join(docs, name)) as drawn:
+            if drawn.read() != svg:
+                yield f"{name} does not show session.txt"
+
+
 def main():
     check = "--check" in sys.argv
     arguments = [arg for arg in sys.argv[1:] if arg != "--check"]
@@ -166,15 +229,20 @@ def main():
     for wanted in ("ready for artifacts", "hello.txt: 13 bytes, verified", "does not match its metadata", "nothing is wrong"):
         if wanted not in text:
             sys.exit(f"the session does not show {wanted!r}:\n{text}")
-    if check:
-        return
     docs = os.path.dirname(os.path.abspath(__file__))
+    if check:
+        if found := list(out_of_date(docs, text)):
+            sys.exit("\n".join(found + ["out of date: run docs/session.py without --check"]))
+        return
     with open(os.path.join(docs, "session.cast"), "w") as cast:
         print(json.dumps({"version": 2, "width": WIDTH, "height": HEIGHT, "title": "rstuf: a ceremony"}), file=cast)
         for event in events:
             print(json.dumps(event, ensure_ascii=False), file=cast)
     with open(os.path.join(docs, "session.txt"), "w") as plain:
         plain.write(text)
+    for name, svg in screens(text).items():
+        with open(os.path.join(docs, name), "w") as drawn:
+            drawn.write(svg)
 
 
 if __name__ == "__main__":

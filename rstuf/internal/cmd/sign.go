@@ -13,6 +13,7 @@ import (
 	"example.org/rstuf/internal/files"
 	"example.org/rstuf/internal/quote"
 	"example.org/rstuf/metadata"
+	"example.org/rstuf/rstuf/internal/terminal"
 	"github.com/spf13/cobra"
 )
 
@@ -145,7 +146,7 @@ func (a *app) askSigners(ctx context.Context, draft *ceremony.Draft, flags *sign
 			return err
 		}
 		switch err := a.signAs(ctx, draft, missing[i], path, flags); {
-		case mode == onlyOne:
+		case mode == onlyOne, errors.Is(err, terminal.ErrEnd):
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()

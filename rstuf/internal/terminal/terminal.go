@@ -5,10 +5,9 @@
 // Start with [Open]. Without a terminal there is nothing to ask: Open returns
 // nil, and the caller reports what was not said instead.
 //
-// Every question ends: with an answer of use, at the end of input (Ctrl-D, which
-// a password's prompt ignores), with the context's error when that is cancelled
-// (Ctrl-C), or for a new password with [ErrTries]; and echo is on again in each
-// case. Within [Terminal.Steps] the answer "back" leads to the question before.
+// Every question ends: with an answer of use, at the end of input (Ctrl-D), with the
+// context's error when that is cancelled (Ctrl-C), or for a new password with
+// [ErrTries]; and echo is on again in each case. Within [Terminal.Steps] the answer "back" leads to the question before.
 package terminal
 
 import (
@@ -270,16 +269,18 @@ func choice(answer string, options []string) (int, error) {
 
 // Password asks for a password without showing it. The answer may be empty.
 func (t *Terminal) Password(ctx context.Context, question string) ([]byte, error) {
-	t.prompt(quote.Line(question))
 	fd := int(t.in.Fd())
 	state, err := term.GetState(fd)
 	if err != nil {
 		return nil, fmt.Errorf("read the terminal's state: %w", err)
 	}
-	password, err := wait(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
-	if ctx.Err() != nil { // the reader still waits with echo off
-		err = errors.Join(err, term.Restore(fd, state))
+	read, err := hide(t.in) // before the prompt: somebody may type as soon as they see it
+	if err != nil {
+		return nil, fmt.Errorf("turn the terminal's echo off: %w", err)
 	}
+	t.prompt(quote.Line(question))
+	password, err := wait(ctx, read)
+	err = errors.Join(err, term.Restore(fd, state)) // a reader that is left behind changes nothing any more
 	t.Printf("\n")
 	return password, err
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // Open makes a terminal: what is written to keyboard is typed at tty, and what
-// is written to tty is read from keyboard. Both are closed with the test.
+// is written to tty is read from keyboard, also what was written when somebody
+// pressed Ctrl-C. Both are closed with the test.
 func Open(t testing.TB) (keyboard, tty *os.File) {
 	t.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -30,6 +31,14 @@ func Open(t testing.TB) (keyboard, tty *os.File) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tty.Close() })
+	state, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
+	if err == nil {
+		state.Lflag |= unix.NOFLSH
+		err = unix.IoctlSetTermios(int(tty.Fd()), unix.TCSETS, state)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	return keyboard, tty
 }
 
