@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/service"
+)
+
+// Config says which part of which database to use. All of it has defaults.
+type Config struct {
+	// Schema is the schema of the repository, which is made if it is not there;
+	// empty means "rstuf".
+	Schema string
+	// Lease is for how long a service that has died keeps others out; 0 means 5
+	// seconds. It is renewed three times as often.
+	Lease time.Duration
+}
+
+// Database is the place of one repository in PostgreSQL.
+type Database struct {
+	pool   *pgxpool.Pool
+	schema string
+	lease  time.Duration
+}
+
+// New returns the place of a repository in the database of a pool. It asks the
+// server for nothing yet. The pool stays the caller's, to be closed after the
+// service.
+func New(pool *pgxpool.Pool, cfg Config) (*Database, error) {
+	if cfg.Schema == "" {
+		cfg.Schema = "rstuf"
+	}
+	if cfg.Lease == 0 {
+		cfg.Lease = 5 * time.Second
+	}
+	switch {
+	case pool == nil:
+		return nil, errors.New("postgres: the pool is nil: make one with pgxpool.New")
+	case pool.Config().MaxConns < 2:
+		return nil, errors.New("postgres: the pool has one connection: allow two at least, since the lease is renewed beside what is committed (pool_max_conns in the address)")
+	case len(cfg.Schema) > maxSchema:
+		return nil, fmt.Errorf("postgres: the name of the schema has %d bytes: PostgreSQL takes %d", len(cfg.Schema), maxSchema)
+	case cfg.Lease < minLease:
+		return nil, fmt.Errorf("postgres: Config.Lease is %s: take %s at least", cfg.Lease, minLease)
+	}
+	return &Database{pool: pool, schema: cfg.Schema, lease: cfg.Lease}, nil
+}
+
+const (
+	maxSchema = 63
+	minLease  = 100 * time.Millisecond
+)
+
+// Open is service.Config.Store: it brings the schema up to date and takes the lease.
+// The error is service.ErrLocked if another service has it.
+func (d *Database) Open(ctx context.Context) (service.Store, error) {
+	if err := d.checkServer(ctx); err != nil {
+		return nil, d.explain("open", err)
+	}
+	if err := d.migrate(ctx); err != nil {
+		return nil, d.explain("bring the schema up to date", err)
+	}
+	s := newStore(d)
+	if err := s.take(ctx); err != nil {
+		return nil, d.explain("take the lease", err)
+	}
+	go s.renewAll()
+	return s, nil
+}
+
+// table is the name of one of the schema's tables, for a statement.
+func (d *Database) table(name string) string { return pgx.Identifier{d.schema, name}.Sanitize() }
+
+// opError is what went wrong in one line; the driver's error, which can be of
+// several, is behind it.
+type opError struct {
+	text string
+	err  error
+}
+
+func (e *opError) Error() string { return e.text }
+func (e *opError) Unwrap() error { return e.err }
+
+// explain says what was to be done and why it was not.
+func (d *Database) explain(verb string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &opError{quote.OneLine(fmt.Sprintf("PostgreSQL, schema %s: %s: %v", d.schema, verb, err), maxText), err}
+}
+
+// maxText is the longest error, for a server may answer anything.
+const maxText = 500
+
+// The server's settings and the way to it that a service can't work with.
+var (
+	errStandby = errors.New("the server is a standby, which takes no changes: connect to the primary (target_session_attrs=read-write)")
+	errPooler  = errors.New("a pooler gives each transaction another connection: connect to the server itself, or let the pooler keep a session's connection (pool_mode=session)")
+)
+
+// checkServer refuses a server that does not keep what it acknowledges, and a way to
+// it that is no session.
+func (d *Database) checkServer(ctx context.Context) error {
+	if err := d.checkSessions(ctx); err != nil {
+		return err
+	}
+	var standby bool
+	var commit string
+	err := d.pool.QueryRow(ctx, "select pg_is_in_recovery(), current_setting('synchronous_commit')").Scan(&standby, &commit)
+	switch {
+	case err != nil:
+		return err
+	case standby:
+		return errStandby
+	case commit != "on" && commit != "remote_apply":
+		return fmt.Errorf("synchronous_commit is %s: what is acknowledged could be lost: set it to on for this role (alter role … set synchronous_commit = on) or in the address", commit)
+	}
+	return nil
+}
+
+// checkSessions tries on two connections, one after the other and again, whether
+// each stays with one process of the server. A pooler would have both use the one
+// that is free.
+func (d *Database) checkSessions(ctx context.Context) error {
+	var sessions [2]*pgxpool.Conn
+	var process [2]int
+	for i := range sessions {
+		c, err := d.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.Release()
+		sessions[i] = c
+	}
+	for range 3 {
+		for i, c := range sessions {
+			var now int
+			// Without a prepared statement: that would be another session's.
+			if err := c.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&now); err != nil {
+				return err
+			}
+			if process[i] != 0 && process[i] != now {
+				return errPooler
+			}
+			process[i] = now
+		}
+		if process[0] == process[1] {
+			return errPooler
+		}
+	}
+	return nil
+}
