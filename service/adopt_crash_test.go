@@ -30,6 +30,9 @@ func TestCrashWhileAdopting(t *testing.T) {
 	require.NoError(t, origin.s.Close(t.Context()))
 	before := folderOf(t, filepath.Join(origin.dir, "metadata"))
 	for _, where := range []string{"a new folder", "in place", "in place of a damaged state.db"} {
+		if where == "in place of a damaged state.db" && StoreOfTests != nil {
+			continue // there is none
+		}
 		inPlace := where != "a new folder"
 		for n := 1; ; n++ {
 			r := &crashRun{T: t, dir: t.TempDir(), signers: signers, seen: map[string][]byte{}, contents: map[string]string{}, now: origin.now}
@@ -85,7 +88,7 @@ func (r *crashRun) adopt(c *crasher, source Source) (*Adopted, error) {
 		case <-ctx.Done():
 		}
 	}()
-	return adopt(ctx, Config{Dir: r.dir, Storage: r.storage, OnlineKeys: r.signers, Now: func() time.Time { return r.now }}, source, d)
+	return adopt(ctx, Config{Dir: r.dir, Store: steppingStore(r.dir, d), Storage: r.storage, OnlineKeys: r.signers, Now: func() time.Time { return r.now }}, source, d)
 }
 
 func folderOf(t *testing.T, dir string) map[string]string {

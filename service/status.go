@@ -34,6 +34,9 @@ func (s *Service) Status() Status {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	st := Status{Bootstrap: s.repo.bootstrapped(), Waiting: waiting, Bytes: bytes, Paused: s.paused, SetAside: aside}
+	if failing, ok := s.store.(Failing); ok && st.Paused == nil {
+		st.Paused = failing.Err()
+	}
 	if st.Bootstrap {
 		st.Expires, st.Expiring = s.repo.firstEnd()
 	}

@@ -27,6 +27,13 @@ type Store interface {
 	Close() error
 }
 
+// Failing is a [Store] that knows by itself when it would take no commit, as one that
+// does not reach its server. [Status] tells it, and /readyz.
+type Failing interface {
+	// Err is why it takes none at the moment; nil if all is well.
+	Err() error
+}
+
 // Table is the name of a table of a [Store].
 type Table string
 

@@ -61,8 +61,13 @@ func (s *store) renewAll() {
 		case <-ticker.C:
 		}
 		ctx, cancel := context.WithTimeout(s.ctx, max(s.db.lease, time.Second))
-		_, _ = s.renew(ctx)
+		_, err := s.renew(ctx)
 		cancel()
+		if err == nil {
+			s.unwell.Store(nil)
+		} else if s.ctx.Err() == nil {
+			s.unwell.Store(&err)
+		}
 		if s.failed.Load() != nil {
 			return
 		}

@@ -284,4 +284,3 @@ func TestNew(t *testing.T) {
 		assert.ErrorContains(t, err, test.want)
 	}
 }
-

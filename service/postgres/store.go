@@ -32,8 +32,9 @@ type store struct {
 	epoch   int64
 	ctx     context.Context // until it is closed
 	cancel  context.CancelFunc
-	renewed chan struct{} // closed when nothing renews the lease any more
-	failed  atomic.Pointer[error]
+	renewed chan struct{}         // closed when nothing renews the lease any more
+	failed  atomic.Pointer[error] // why nothing is committed any more
+	unwell  atomic.Pointer[error] // why the lease was not renewed just now
 
 	turn   chan struct{} // holds one while somebody commits, and guards what follows
 	writes int64         // the count of commits, in the lease
@@ -51,6 +52,18 @@ var errClosed = errors.New("the store is closed")
 func (s *store) fail(err error) error {
 	s.failed.CompareAndSwap(nil, &err)
 	return *s.failed.Load()
+}
+
+var _ service.Failing = (*store)(nil)
+
+// Err implements [service.Failing].
+func (s *store) Err() error {
+	for _, reason := range []*error{s.failed.Load(), s.unwell.Load()} {
+		if reason != nil {
+			return s.db.explain("renew the lease", *reason)
+		}
+	}
+	return nil
 }
 
 // Read implements [service.Store].
