@@ -78,7 +78,14 @@ func (s *Service) announceTimestamp(ctx context.Context, r *repository, repair r
 	})
 }
 
-var errOvertaken = errors.New("another process has published here")
+// overtaken is the error of a service that finds what another one has published
+// since. That is not taken back, so nothing is published any more.
+type overtaken struct{}
+
+func (overtaken) Error() string        { return "another process has published here" }
+func (overtaken) Is(target error) bool { return target == ErrLost }
+
+var errOvertaken error = overtaken{}
 
 // announceTries is how often a file may change under a service before it pauses.
 const announceTries = 5

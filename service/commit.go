@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -89,7 +90,7 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 	if p.published() {
 		// What is committed must be announced before anything else happens.
 		if !s.attempt(ctx, func() error { return s.announce(ctx, p.next, afterCommit) }) {
-			return ctx.Err() // the next start announces it
+			return cmp.Or(ctx.Err(), s.Status().Paused) // the next start announces it
 		}
 		s.metrics.published(p)
 	}

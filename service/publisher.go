@@ -75,16 +75,22 @@ func (s *Service) publishWaiting(ctx context.Context) bool {
 }
 
 // attempt does something until it succeeds, with growing pauses. It returns
-// false when the service ends first.
+// false when the service ends first, or has lost its store.
 func (s *Service) attempt(ctx context.Context, f func() error) bool {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := f()
 		if ctx.Err() != nil {
 			return false
 		}
+		if failing := s.failing(); err != nil && errors.Is(failing, ErrLost) {
+			err = failing // what is read of a store that others change makes no sense
+		}
 		s.setPaused(err)
 		if err == nil {
 			return true
+		}
+		if errors.Is(err, ErrLost) {
+			return false
 		}
 		timer := time.NewTimer(pause)
 		select {

@@ -193,7 +193,12 @@ func (s *Service) Close(ctx context.Context) error {
 	var err error
 	select {
 	case <-s.done:
-		err = s.end(ctx)
+		select { // it may have lost its store before
+		case <-s.queue.accepted:
+			err = s.end(ctx)
+		case <-ctx.Done():
+			err = fmt.Errorf("close service: %w", ctx.Err())
+		}
 	case <-ctx.Done():
 		s.stop()
 		select {

@@ -34,13 +34,21 @@ func (s *Service) Status() Status {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	st := Status{Bootstrap: s.repo.bootstrapped(), Waiting: waiting, Bytes: bytes, Paused: s.paused, SetAside: aside}
-	if failing, ok := s.store.(Failing); ok && st.Paused == nil {
-		st.Paused = failing.Err()
+	if st.Paused == nil {
+		st.Paused = s.failing()
 	}
 	if st.Bootstrap {
 		st.Expires, st.Expiring = s.repo.firstEnd()
 	}
 	return st
+}
+
+// failing is why the store takes no commits, if it says so.
+func (s *Service) failing() error {
+	if store, ok := s.store.(Failing); ok {
+		return store.Err()
+	}
+	return nil
 }
 
 // firstEnd is the role that ends first.

@@ -20,12 +20,15 @@ type Store interface {
 	Get(ctx context.Context, table Table, keys []string, f func(key string, value []byte) error) error
 	// Commit makes changes, in their order: all of them or, with an error, none. Once
 	// it returns nil they survive a loss of power. Without an answer it goes on asking
-	// how it ended: an error says that nothing has changed, or that this store will
-	// take no change any more.
+	// how it ended: only of an error that is [ErrLost] nobody knows.
 	Commit(ctx context.Context, changes []Change) error
 	// Close ends the use of it. Another service may open it then.
 	Close() error
 }
+
+// ErrLost is the error of a [Store] that will take no change of this service any more.
+// The service publishes nothing from then on, and [Status] says why.
+var ErrLost = errors.New("the store takes no changes of this service any more: end it")
 
 // Failing is a [Store] that knows by itself when it would take no commit, as one that
 // does not reach its server. [Status] tells it, and /readyz.

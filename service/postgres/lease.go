@@ -15,11 +15,11 @@ import (
 
 var (
 	// ErrLost is the error of a service that was paused, or cut off, until another
-	// one took over. It commits nothing any more.
-	ErrLost = errors.New("another service has taken over the repository: end this one")
+	// one took over. It is service.ErrLost too.
+	ErrLost = fmt.Errorf("another service has taken over the repository: %w", service.ErrLost)
 	// ErrBack is the error of a database that is not as this service left it. Its
-	// next start compares it with the files.
-	ErrBack = errors.New("the database is not as this service left it, as after a restore or a failover that lost commits: start the service again")
+	// next start compares it with the files. It is service.ErrLost too.
+	ErrBack = fmt.Errorf("the database is not as this service left it, as after a restore or a failover that lost commits: %w and start it again", service.ErrLost)
 )
 
 // take makes this the service that publishes, unless another one is.

@@ -46,7 +46,7 @@ func newStore(d *Database) *store {
 	return s
 }
 
-var errClosed = errors.New("the store is closed")
+var errClosed = fmt.Errorf("it is closed (%w)", service.ErrLost)
 
 // fail notes why nothing is committed any more, and returns it.
 func (s *store) fail(err error) error {
