@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuf/internal/config"
 	"example.org/rstuf/rstuf/internal/terminal"
 )
@@ -38,6 +40,9 @@ func run(ctx context.Context, parts Parts, args []string, stdin io.Reader, stdou
 	root.SetErr(stderr)
 	root.SetArgs(joinOptionalValues(root, args))
 	err := root.ExecuteContext(ctx)
+	if errors.Is(err, repository.ErrForeignCache) {
+		err = fmt.Errorf("%w: if this is a new repository at the URL of an old one, remove that folder", err)
+	}
 	code := exitCode(ctx, err)
 	switch open := unfinished(err); {
 	case code == exitInterrupted && open != nil:

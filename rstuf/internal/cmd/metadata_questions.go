@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,16 @@ func (c *updateCommand) askChange(ctx context.Context, t *terminal.Terminal, tru
 	if err != nil {
 		return err
 	}
+	return t.Steps(ctx,
+		func(ctx context.Context, _ bool) error { return c.askLife(ctx, t, root) },
+		func(ctx context.Context, _ bool) error { return c.askRootThreshold(ctx, t, root) },
+		func(ctx context.Context, _ bool) error { return c.askRootKeys(ctx, t, root) },
+		func(ctx context.Context, _ bool) error { return c.askOnlineKey(ctx, t, root) },
+	)
+}
+
+func (c *updateCommand) askLife(ctx context.Context, t *terminal.Terminal, root *metadata.Root) (err error) {
+	c.change.Days = 0
 	expires := root.Expires.Format(time.DateOnly)
 	change := !time.Now().Before(root.Expires)
 	if change {
@@ -29,31 +40,27 @@ func (c *updateCommand) askChange(ctx context.Context, t *terminal.Terminal, tru
 		return err
 	}
 	if change {
-		if c.change.Days, err = t.Number(ctx, "Days until root expires", ceremony.DefaultRootDays, atLeast(1)); err != nil {
-			return err
-		}
+		c.change.Days, err = t.Number(ctx, "Days until root expires", ceremony.DefaultRootDays, atLeast(1))
 	}
-	if err := c.askRootRole(ctx, t, root); err != nil {
-		return err
-	}
-	return c.askOnlineKey(ctx, t, root)
+	return err
 }
 
-// askRootRole asks for the threshold and the keys of root.
-func (c *updateCommand) askRootRole(ctx context.Context, t *terminal.Terminal, root *metadata.Root) error {
-	role := root.Roles[rstuf.RoleRoot]
-	threshold := role.Threshold
-	change, err := t.Confirm(ctx, fmt.Sprintf("The root threshold is %d. Change that", threshold), false)
-	if err != nil {
+func (c *updateCommand) askRootThreshold(ctx context.Context, t *terminal.Terminal, root *metadata.Root) error {
+	c.change.Threshold = 0
+	change, err := t.Confirm(ctx, fmt.Sprintf("The root threshold is %d. Change that", root.Roles[rstuf.RoleRoot].Threshold), false)
+	if err != nil || !change {
 		return err
 	}
-	if change {
-		policy := ceremony.Policy{AllowThresholdOneUnsafe: c.change.AllowThresholdOneUnsafe}
-		if err := askThreshold(ctx, t, &policy); err != nil {
-			return err
-		}
-		threshold, c.change.Threshold = policy.Threshold, policy.Threshold
-	}
+	policy := ceremony.Policy{AllowThresholdOneUnsafe: c.change.AllowThresholdOneUnsafe}
+	err = askThreshold(ctx, t, &policy)
+	c.change.Threshold = policy.Threshold
+	return err
+}
+
+func (c *updateCommand) askRootKeys(ctx context.Context, t *terminal.Terminal, root *metadata.Root) error {
+	c.change.AddRootKeys, c.change.RemoveRootKeys = nil, nil
+	role := root.Roles[rstuf.RoleRoot]
+	threshold := cmp.Or(c.change.Threshold, role.Threshold)
 	var before []keys.Public
 	for _, id := range role.KeyIDs {
 		key, err := keys.FromKey(root.Keys[id])
@@ -83,6 +90,7 @@ func (c *updateCommand) askRootRole(ctx context.Context, t *terminal.Terminal, r
 }
 
 func (c *updateCommand) askOnlineKey(ctx context.Context, t *terminal.Terminal, root *metadata.Root) error {
+	c.change.OnlineURI, c.change.OnlineKey, c.change.UntestedOnlineKeyUnsafe = "", nil, keys.Public{}
 	current, err := metadata.OnlineKey(root)
 	if err != nil {
 		return err
