@@ -240,10 +240,17 @@ func TestExport(t *testing.T) {
 }
 
 // What was accepted and not published waits there too, as the next publication
-// would leave it, and here.
+// would leave it, and here. Where the service keeps its database and its files is
+// no matter.
 func TestExportUnpublished(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	database := t.TempDir()
+	f := newFixture(t, func(c *service.Config) {
+		files, err := service.NewFolder(t.TempDir())
+		require.NoError(t, err)
+		c.Storage = files
+		c.Store = func(context.Context) (service.Store, error) { return service.OpenDatabase(database) }
+	})
 	f.bootstrap()
 	f.ok(f.post("/artifacts/", adding("kept", "changed", "removed", "back")))
 	was := f.audit()

@@ -14,7 +14,7 @@ import (
 // exportCommand is what the flags of rstuf export say.
 type exportCommand struct {
 	*app
-	dir string
+	serviceFlags
 }
 
 func newExportCommand(a *app) *cobra.Command {
@@ -26,7 +26,7 @@ func newExportCommand(a *app) *cobra.Command {
 the repository of rstuf serve, with the same root, keys and versions, into a new
 folder: the metadata files, the worker's tables as a script for psql, its settings
 as commands for redis-cli, and a README.md that says how to load them and what is
-not carried along. No private key is copied.
+not carried along. No private key is copied, and none is needed.
 
 The service must not run, and never again once the deployment does: two that sign
 with one online key publish two histories. Nothing of its folder is changed.`,
@@ -34,12 +34,16 @@ with one online key publish two histories. Nothing of its folder is changed.`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0]) },
 	}
-	cmd.Flags().StringVar(&c.dir, "dir", "rstuf-data", "`FOLDER` of the repository")
+	c.serviceFlags.add(cmd.Flags())
 	return cmd
 }
 
 func (c *exportCommand) run(ctx context.Context, folder string) error {
-	done, err := service.Export(ctx, service.Config{Dir: c.dir}, folder)
+	cfg, err := c.serviceFlags.config(ctx, c.app)
+	if err != nil {
+		return err
+	}
+	done, err := service.Export(ctx, cfg, folder)
 	if errors.Is(err, service.ErrLocked) {
 		return fmt.Errorf("%w: stop it for good", err)
 	}

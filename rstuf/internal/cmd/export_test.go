@@ -22,6 +22,10 @@ func TestExport(t *testing.T) {
 	_, code = command(t, dir, "export", "--dir", "demo")
 	assert.Equal(t, exitUsage, code)
 
+	out, code = command(t, dir, "export", "new", "--bucket", "s3://name")
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, out, "--bucket: ", "the files are looked for where serve keeps them")
+
 	s := startServe(t, dir, "--dev", "--dir", "demo")
 	out, code = command(t, dir, "export", "new", "--dir", "demo")
 	assert.Equal(t, exitFailed, code)
