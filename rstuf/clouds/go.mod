@@ -8,6 +8,7 @@ replace (
 	example.org/rstuf/keys/kms/azure => ../../keys/kms/azure
 	example.org/rstuf/keys/kms/gcp => ../../keys/kms/gcp
 	example.org/rstuf/service/bucket => ../../service/bucket
+	example.org/rstuf/service/postgres => ../../service/postgres
 )
 
 require (
@@ -16,8 +17,10 @@ require (
 	example.org/rstuf/keys/kms/azure v0.0.0
 	example.org/rstuf/keys/kms/gcp v0.0.0
 	example.org/rstuf/service/bucket v0.0.0
+	example.org/rstuf/service/postgres v0.0.0
 	github.com/aws/aws-sdk-go-v2/config v1.33.2
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.109.1
+	github.com/jackc/pgx/v5 v5.13.0
 	github.com/johannesboyne/gofakes3 v1.2.0
 	github.com/stretchr/testify v1.12.1
 )
@@ -70,7 +73,7 @@ require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
-	github.com/jackc/pgx/v5 v5.12.0 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/jedib0t/go-pretty/v6 v6.8.3 // indirect
 	github.com/jellydator/ttlcache/v3 v3.4.1 // indirect
 	github.com/kylelemons/godebug v1.1.0 // indirect

@@ -1,5 +1,5 @@
 // Command rstuf is the command of example.org/rstuf/rstuf with the key services
-// of AWS, Google and Azure and S3-compatible buckets linked in.
+// of AWS, Google and Azure, S3-compatible buckets and PostgreSQL linked in.
 package main
 
 import (
@@ -13,6 +13,6 @@ import (
 func main() {
 	cmd.Main(cmd.Parts{
 		Openers: map[string]keys.URIOpener{"awskms": aws.Open, "azurekms": azure.Open, "gcpkms": gcp.Open},
-		Bucket:  openBucket,
+		Bucket:  openBucket, Database: openDatabase,
 	})
 }

@@ -17,6 +17,9 @@ type Parts struct {
 	Openers map[string]keys.URIOpener
 	// Bucket opens the place of metadata files that s3://NAME/PREFIX names.
 	Bucket func(ctx context.Context, url string) (service.Storage, error)
+	// Database is what opens a schema of a PostgreSQL database, by its address. None of
+	// its errors shows that.
+	Database func(ctx context.Context, address, schema string) (func(context.Context) (service.Store, error), error)
 }
 
 // Main carries out the command that the program was started with, and ends it.

@@ -26,6 +26,18 @@ func (p Parts) opener(scheme string) keys.URIOpener {
 	}
 }
 
+// store is what opens a schema of the database whose address a file holds.
+func (p Parts) store(ctx context.Context, file, schema string) (func(context.Context) (service.Store, error), error) {
+	if p.Database == nil {
+		return nil, missing("what keeps the database in PostgreSQL")
+	}
+	address, err := secretFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return p.Database(ctx, string(address), schema)
+}
+
 // storage opens the bucket of a URL.
 func (p Parts) storage(ctx context.Context, url string) (service.Storage, error) {
 	if p.Bucket == nil {

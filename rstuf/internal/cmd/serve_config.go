@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 // serviceFlags say where a service's repository and its online key are.
 type serviceFlags struct {
 	dir, bucket         string
+	database, schema    string
 	uris                uriFlags
 	schemes, onlineKeys []string
 	password            secretFlags
@@ -22,6 +24,8 @@ type serviceFlags struct {
 func (r *serviceFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&r.dir, "dir", "rstuf-data", "`FOLDER` of the repository; serve makes it if it does not exist")
 	flags.StringVar(&r.bucket, "bucket", "", "keep the metadata files in a bucket, `URL` s3://NAME/PREFIX, in place of DIR/metadata")
+	flags.StringVar(&r.database, "database", "", "keep the database in PostgreSQL, whose address is in this `FILE`, in place of DIR/state.db")
+	flags.StringVar(&r.schema, "schema", "", "with --database, the `NAME` of the repository's schema (default rstuf)")
 	r.uris.add(flags, "", " (default DIR/keys)")
 	flags.StringArrayVar(&r.schemes, "key-scheme", nil, "open online keys of this `SCHEME`, such as file2, when root names one; may be repeated")
 	flags.StringArrayVar(&r.onlineKeys, "online-key", nil, "an online key, `FILE` or URI; may be repeated, for a change of keys")
@@ -55,6 +59,15 @@ func (r *serviceFlags) config(ctx context.Context, a *app) (service.Config, erro
 			return cfg, err
 		}
 		cfg.Storage = storage
+	}
+	if r.database == "" && r.schema != "" {
+		return cfg, usagef("--schema goes with --database")
+	}
+	if r.database != "" {
+		var err error
+		if cfg.Store, err = a.parts.store(ctx, r.database, r.schema); err != nil {
+			return cfg, fmt.Errorf("--database: %w", err)
+		}
 	}
 	for _, name := range r.onlineKeys {
 		signer, err := a.signer(ctx, name, &r.uris, &r.password)

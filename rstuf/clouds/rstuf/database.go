@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"example.org/rstuf/service"
+	"example.org/rstuf/service/postgres"
+)
+
+// openDatabase opens postgres://USER@HOST/NAME, or what else libpq takes.
+func openDatabase(ctx context.Context, address, schema string) (func(context.Context) (service.Store, error), error) {
+	cfg, err := pgxpool.ParseConfig(address)
+	if err != nil { // which may hold the password
+		return nil, errors.New("the file holds no address of a database: want postgres://USER:PASSWORD@HOST/NAME")
+	}
+	if cfg.ConnConfig.ConnectTimeout == 0 || cfg.ConnConfig.ConnectTimeout > connectTimeout {
+		cfg.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg) // which lives as long as the program
+	if err != nil {
+		return nil, err
+	}
+	db, err := postgres.New(pool, postgres.Config{Schema: schema})
+	if err != nil {
+		return nil, err
+	}
+	return db.Open, nil
+}
+
+const connectTimeout = 5 * time.Second
