@@ -3,7 +3,6 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -112,17 +111,19 @@ func (c *updateCommand) askOnlineKey(ctx context.Context, t *terminal.Terminal, 
 		c.change.UntestedOnlineKeyUnsafe = policy.OnlineKey
 		return nil
 	}
-	path, err := t.Ask(ctx, "Private key file", "", checkKey)
-	if err != nil {
-		return err
+	for {
+		path, err := t.Ask(ctx, "Private key file", "", checkKey)
+		if err != nil {
+			return err
+		}
+		key, err := c.signer(ctx, path, &c.sign.uris, &c.sign.password)
+		if err != nil {
+			return err
+		}
+		if key.Public().ID() == policy.OnlineKey.ID() {
+			c.change.OnlineKey = keys.NewSignerFunc(policy.OnlineKey, key.Sign)
+			return nil
+		}
+		t.Printf("%s is not the private key of the new online key\n", path)
 	}
-	key, err := c.signer(ctx, path, &c.sign.uris, &c.sign.password)
-	if err != nil {
-		return err
-	}
-	if key.Public().ID() != policy.OnlineKey.ID() {
-		return errors.New(path + " is not the private key of the new online key")
-	}
-	c.change.OnlineKey = keys.NewSignerFunc(policy.OnlineKey, key.Sign)
-	return nil
 }
