@@ -113,7 +113,7 @@ var floors = map[string]floor{
 	"service/bucket":             {ours: []string{"internal/quote", "metadata", "service"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
 	"service/bucket/servertest":  {},
 	"service/postgres":           {ours: []string{"internal/quote", "service"}, theirs: []string{"github.com/jackc/pgx/v5"}},
-	"rstuf/clouds/rstuf":         {ours: []string{"keys", "keys/kms/aws", "keys/kms/azure", "keys/kms/gcp", "rstuf/internal/cmd", "service", "service/bucket", "service/postgres"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/jackc/pgx/v5"}},
+	"rstuf/clouds/rstuf":         {ours: []string{"keys", "keys/kms/aws", "keys/kms/azure", "keys/kms/gcp", "keys/sigstore", "rstuf/internal/cmd", "service", "service/bucket", "service/postgres"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/jackc/pgx/v5"}},
 }
 
 // What some modules bring along.

@@ -132,14 +132,15 @@ func TestReviewFirstRoot(t *testing.T) {
 	} {
 		assert.Contains(t, text, want)
 	}
-	assert.Equal(t, 1, strings.Count(text, "warning"))
+	assert.Equal(t, 2, strings.Count(text, "warning"))
 	assert.Contains(t, text, "it has a Sigstore key: of TUF clients only python-tuf counts such signatures")
+	assert.Contains(t, text, keys.ErrNoSigstore.Error())
 
 	delegated := newDraft(t, func(p *ceremony.Policy) {
 		dan := keys.Sigstore("dan@example.com", "https://accounts.example.com", "dan")
 		p.Delegations = []ceremony.Role{{Name: "dev", Paths: []string{"dev/*"}, Keys: []keys.Public{dan}, Threshold: 1, Days: 1}}
 	}).Review(testNow)
-	require.Len(t, delegated.Warnings, 1)
+	require.Len(t, delegated.Warnings, 2)
 	assert.Contains(t, delegated.Warnings[0], "it has a Sigstore key", "a role of the first payload")
 }
 

@@ -22,7 +22,12 @@ func (d *Draft) reviewSigstore(r *Review) {
 	if d.bootstrap != nil && d.bootstrap.Settings.Roles.Delegations != nil {
 		all = slices.AppendSeq(all, maps.Values(d.bootstrap.Settings.Roles.Delegations.Keys))
 	}
-	if slices.ContainsFunc(all, func(k rstuf.Key) bool { return k.KeyType == keys.KeyTypeSigstore }) {
-		r.warn("it has a Sigstore key: %s", sigstoreReaders)
+	i := slices.IndexFunc(all, func(k rstuf.Key) bool { return k.KeyType == keys.KeyTypeSigstore })
+	if i < 0 {
+		return
+	}
+	r.warn("it has a Sigstore key: %s", sigstoreReaders)
+	if key, err := keys.FromKey(all[i]); err == nil && !key.Verifiable() {
+		r.warn("signatures of Sigstore keys do not count here: %v", keys.ErrNoSigstore)
 	}
 }

@@ -27,6 +27,9 @@ var (
 	// ErrUnverifiable: this kind of key can be carried in metadata but its
 	// signatures cannot be checked here (Sigstore keys, unknown types).
 	ErrUnverifiable = errors.New("signatures of this kind of key cannot be verified here")
+	// ErrNoSigstore: a program that has registered no verifier met a signature of
+	// a Sigstore key. It comes with ErrUnverifiable.
+	ErrNoSigstore = errors.New("this program has no Sigstore verifier, see docs/signers.md")
 	// ErrNotAllowed: a URI of a scheme that [URIConfig.Schemes] leaves out.
 	ErrNotAllowed = errors.New("not allowed here")
 	// ErrClosed: the private key was closed.

@@ -58,6 +58,8 @@ func TestUnverifiableKeys(t *testing.T) {
 	pss512, err := keys.FromKey(otherScheme)
 	require.NoError(t, err)
 
+	assert.ErrorIs(t, sigstore.Verify([]byte("m"), nil), keys.ErrNoSigstore)
+	assert.NotErrorIs(t, unknown.Verify([]byte("m"), nil), keys.ErrNoSigstore)
 	for _, pub := range []keys.Public{sigstore, unknown, pss512, {}} {
 		assert.False(t, pub.Verifiable())
 		assert.ErrorIs(t, pub.Verify([]byte("m"), []byte("s")), keys.ErrUnverifiable)

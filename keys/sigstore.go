@@ -33,7 +33,7 @@ func (p Public) IsSigstore() bool {
 func (p Public) verifySigstore(message, bundle []byte) error {
 	verify := sigstoreVerifier.Load()
 	if verify == nil {
-		return fmt.Errorf("key %s (%s/%s): %w: this program has no Sigstore verifier, see docs/signers.md", p, p.key.KeyType, p.key.Scheme, ErrUnverifiable)
+		return fmt.Errorf("key %s (%s/%s): %w: %w", p, p.key.KeyType, p.key.Scheme, ErrUnverifiable, ErrNoSigstore)
 	}
 	if err := (*verify)(p.key.Value["identity"], p.key.Value["issuer"], message, bundle); err != nil {
 		return fmt.Errorf("key %s: %w", p, err)

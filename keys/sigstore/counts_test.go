@@ -147,6 +147,7 @@ func TestRepository(t *testing.T) {
 	draft, err = ceremony.LoadDraft(file)
 	require.NoError(t, err)
 	require.Len(t, draft.Status().Document.Signed, 1)
+	assert.NotContains(t, draft.Review(time.Now()).String(), keys.ErrNoSigstore.Error())
 	first := draft.Document()
 
 	dir := t.TempDir()

@@ -19,6 +19,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -46,7 +47,7 @@ type Verifier struct {
 func NewVerifier(trustedRoot []byte) (*Verifier, error) {
 	trusted, err := root.NewTrustedRootFromJSON(trustedRoot)
 	if err != nil {
-		return nil, fmt.Errorf("read Sigstore trusted root: %w", err)
+		return nil, fmt.Errorf("read Sigstore trusted root: %s", plain(err))
 	}
 	if len(trusted.FulcioCertificateAuthorities()) == 0 || len(trusted.RekorLogs()) == 0 {
 		return nil, errors.New("read Sigstore trusted root: it needs a certificate authority and a transparency log")
@@ -140,9 +141,15 @@ func issuedBy(ca root.CertificateAuthority, leaf *x509.Certificate) bool {
 const mostShown = 300
 
 func bad(err error) error {
-	return fmt.Errorf("%w: Sigstore: %s", keys.ErrBadSignature, quote.OneLine(err.Error(), mostShown))
+	return fmt.Errorf("%w: Sigstore: %s", keys.ErrBadSignature, plain(err))
 }
 
 func unknown(err error) error {
-	return fmt.Errorf("%w: not with this trusted root of Sigstore: %s", keys.ErrUnverifiable, quote.OneLine(err.Error(), mostShown))
+	return fmt.Errorf("%w: not with this trusted root of Sigstore: %s", keys.ErrUnverifiable, plain(err))
+}
+
+// plain is an error in one line. Protobuf's are written with odd spaces in some
+// builds, so that nobody compares them.
+func plain(err error) string {
+	return quote.OneLine(strings.ReplaceAll(err.Error(), "\u00a0", " "), mostShown)
 }

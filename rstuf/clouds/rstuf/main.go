@@ -1,5 +1,5 @@
 // Command rstuf is the command of example.org/rstuf/rstuf with the key services
-// of AWS, Google and Azure, S3-compatible buckets and PostgreSQL linked in.
+// of AWS, Google and Azure, S3-compatible buckets, PostgreSQL and Sigstore linked in.
 package main
 
 import (
@@ -14,5 +14,6 @@ func main() {
 	cmd.Main(cmd.Parts{
 		Openers: map[string]keys.URIOpener{"awskms": aws.Open, "azurekms": azure.Open, "gcpkms": gcp.Open},
 		Bucket:  openBucket, Database: openDatabase,
+		Sigstore: useSigstore,
 	})
 }

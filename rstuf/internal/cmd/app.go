@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.org/rstuf/internal/quote"
+	"example.org/rstuf/keys"
 	"example.org/rstuf/repository"
 	"example.org/rstuf/rstuf/internal/config"
 	"example.org/rstuf/rstuf/internal/terminal"
@@ -28,7 +29,8 @@ type app struct {
 	configPath string
 	json       bool
 	api        apiFlags
-	reviewed   string // what review has shown last
+	reviewed   string         // what review has shown last
+	sigstore   keys.URIOpener // nil if there is none
 }
 
 // run carries out one command and gives its exit code.
@@ -50,7 +52,11 @@ func run(ctx context.Context, parts Parts, args []string, stdin io.Reader, stdou
 	case code == exitTimeout && open != nil:
 		a.note("rstuf: %s: it goes on in the service, see rstuf task wait", quote.Ours(oneLine(err)))
 	case err != nil && code != exitInterrupted:
-		a.note("rstuf: %s", quote.Ours(oneLine(err)))
+		text := oneLine(err)
+		if hint := a.hintSigstore(text); hint != "" {
+			text += "; " + hint
+		}
+		a.note("rstuf: %s", quote.Ours(text))
 	}
 	return code
 }
@@ -77,6 +83,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the service,
 		Example: `  rstuf serve --dev --dir demo
   rstuf key generate --type ed25519 --file alice
   rstuf admin --api-server https://rstuf.example.com ceremony --policy policy.yml`,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.useSigstore() },
 		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,

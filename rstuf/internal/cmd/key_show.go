@@ -96,6 +96,9 @@ func (a *app) keyOfFile(ctx context.Context, path string, uris *uriFlags, secret
 	}
 	pub, publicErr := keys.LoadPublic(path)
 	if publicErr == nil {
+		if pub.IsSigstore() && !pub.Verifiable() {
+			a.note("note: %s: %v", path, a.noSigstore())
+		}
 		info := describeKey(pub)
 		info.File = path
 		return info, nil

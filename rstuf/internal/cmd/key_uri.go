@@ -44,6 +44,7 @@ func (u *uriFlags) config(ctx context.Context, a *app, password *secretFlags) ke
 	for _, scheme := range cloudSchemes {
 		cfg.Openers[scheme] = a.parts.opener(scheme)
 	}
+	cfg.Openers["sigstore"] = a.openSigstore
 	if u.vaultAddress != "" {
 		cfg.Openers["hv"] = vault.Opener(vault.Config{
 			Address: u.vaultAddress,

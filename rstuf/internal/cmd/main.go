@@ -20,6 +20,9 @@ type Parts struct {
 	// Database is what opens a schema of a PostgreSQL database, by its address. None of
 	// its errors shows that.
 	Database func(ctx context.Context, address, schema string) (func(context.Context) (service.Store, error), error)
+	// Sigstore makes of a trusted root what checks the signatures of Sigstore keys,
+	// and opens the URI sigstore: with services.
+	Sigstore func(trustedRoot []byte) (keys.SigstoreVerifier, func(SigstoreServices) keys.URIOpener, error)
 }
 
 // Main carries out the command that the program was started with, and ends it.

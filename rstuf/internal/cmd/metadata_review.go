@@ -85,6 +85,7 @@ func (c *reviewCommand) run(ctx context.Context) error {
 				continue
 			}
 			c.printf("%s", quote.Ours(review.String()))
+			c.noteSigstore(review.String())
 		}
 	})
 	if err == nil && missing > 0 {

@@ -9,4 +9,4 @@ import (
 func TestMain(m *testing.M) { scripttest.Main(m, func() { Main(Parts{}) }) }
 
 // TestScripts runs every command, good and bad.
-func TestScripts(t *testing.T) { scripttest.Run(t, "testdata/script", false) }
+func TestScripts(t *testing.T) { scripttest.Run(t, "testdata/script", false, nil) }

@@ -91,6 +91,7 @@ func (a *app) signDraft(ctx context.Context, draft *ceremony.Draft, flags *signF
 func (a *app) review(draft *ceremony.Draft) {
 	if text := draft.Review(time.Now()).String(); text != a.reviewed {
 		a.note("%s", quote.Ours(text))
+		a.noteSigstore(text)
 		a.reviewed = text
 	}
 }

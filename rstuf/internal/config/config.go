@@ -16,6 +16,7 @@
 //	TOKEN_FILE: /run/secrets/rstuf-token
 //	TOKEN_COMMAND: pass show rstuf
 //	SIGNERS: {yubi: [/usr/local/bin/yubi-signer, -slot, 9c]}
+//	SIGSTORE: {trusted_root: /etc/rstuf/trusted_root.json}
 //
 // Start with [Load]. A change keeps everything that this package does not
 // know, comments included, and [File.Save] replaces the file whole or not at
@@ -64,8 +65,8 @@ type File struct {
 
 // Load reads the settings. A file that does not exist, or has no name, is an
 // empty one. A file that holds HEADERS and that others can read is refused, and
-// so is one that holds SIGNERS, which are programs that are run, and that others
-// can write.
+// so is one that others can write and that holds SIGNERS, which are programs that
+// are run, or SIGSTORE, which says whom to trust and where tokens go.
 func Load(path string) (*File, error) {
 	f := &File{path: path}
 	if path == "" {
@@ -87,8 +88,10 @@ func Load(path string) (*File, error) {
 	if f.find("HEADERS") != nil && mode.Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("settings %s: it holds HEADERS and others can read it (mode %04o): chmod 600 it", path, mode.Perm())
 	}
-	if f.find("SIGNERS") != nil && mode.Perm()&0o022 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("settings %s: it holds SIGNERS and others can write it (mode %04o): chmod go-w it", path, mode.Perm())
+	for _, name := range []string{"SIGNERS", "SIGSTORE"} {
+		if f.find(name) != nil && mode.Perm()&0o022 != 0 && runtime.GOOS != "windows" {
+			return nil, fmt.Errorf("settings %s: it holds %s and others can write it (mode %04o): chmod go-w it", path, name, mode.Perm())
+		}
 	}
 	return f, nil
 }
@@ -130,6 +133,33 @@ func (f *File) Signers() (map[string][]string, error) {
 		}
 	}
 	return signers, nil
+}
+
+// Sigstore is a Sigstore instance: whom to trust, and what signs.
+type Sigstore struct {
+	// TrustedRoot is the file that is pinned.
+	TrustedRoot string `yaml:"trusted_root"`
+	// Fulcio, Rekor and Timestamp are URLs; empty if they are not set.
+	Fulcio    string `yaml:"fulcio"`
+	Rekor     string `yaml:"rekor"`
+	Timestamp string `yaml:"timestamp"`
+	// TokenFile and TokenCommand give an OIDC token; without them it is the CI
+	// runner's.
+	TokenFile    string `yaml:"token_file"`
+	TokenCommand string `yaml:"token_command"`
+}
+
+// Sigstore is what SIGSTORE says; nil if it is not set.
+func (f *File) Sigstore() (*Sigstore, error) {
+	node := f.find("SIGSTORE")
+	if node == nil || node.Tag == "!!null" {
+		return nil, nil
+	}
+	var s Sigstore
+	if err := node.Decode(&s); err != nil || s.TrustedRoot == "" {
+		return nil, f.errorf(node, "SIGSTORE: want trusted_root, a file, and to sign the URLs fulcio and rekor")
+	}
+	return &s, nil
 }
 
 // Headers are sent with each request to the API.

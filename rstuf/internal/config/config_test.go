@@ -103,7 +103,7 @@ func TestLinkStaysALink(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	f, err := config.Load(write(t, "server: http://a\nHeaders: {X-Team: release}\nTOKEN_FILE: /t\nTOKEN_COMMAND: pass\nSIGNERS: {yubi: [/bin/y, -slot, 9c]}\n", 0o600))
+	f, err := config.Load(write(t, "server: http://a\nHeaders: {X-Team: release}\nTOKEN_FILE: /t\nTOKEN_COMMAND: pass\nSIGNERS: {yubi: [/bin/y, -slot, 9c]}\nSIGSTORE: {trusted_root: /r, rekor: https://r, token_command: tok}\n", 0o600))
 	require.NoError(t, err)
 	for _, get := range []struct {
 		want string
@@ -116,6 +116,9 @@ func TestSettings(t *testing.T) {
 	headers, err := f.Headers()
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"X-Team": "release"}, headers)
+	sigstore, err := f.Sigstore()
+	require.NoError(t, err)
+	assert.Equal(t, &config.Sigstore{TrustedRoot: "/r", Rekor: "https://r", TokenCommand: "tok"}, sigstore)
 	signers, err := f.Signers()
 	require.NoError(t, err)
 	assert.Equal(t, map[string][]string{"yubi": {"/bin/y", "-slot", "9c"}}, signers)
@@ -131,6 +134,7 @@ func TestRefuses(t *testing.T) {
 		"a text":             {"hello\n", "line 1: want names and values", nil},
 		"server":             {"SERVER: [a]\n", "line 1: SERVER: want a text", func(f *config.File) error { _, err := f.Server(); return err }},
 		"headers":            {"HEADERS: [a]\n", "line 1: HEADERS: want names and texts", func(f *config.File) error { _, err := f.Headers(); return err }},
+		"sigstore":           {"SIGSTORE: {fulcio: https://f}\n", "line 1: SIGSTORE: want trusted_root", func(f *config.File) error { _, err := f.Sigstore(); return err }},
 		"signers":            {"SIGNERS: {a: /bin/a -x}\n", "line 1: SIGNERS: want names, and below each a list", func(f *config.File) error { _, err := f.Signers(); return err }},
 		"repositories":       {"REPOSITORIES: [a]\n", "line 1: REPOSITORIES", func(f *config.File) error { return f.SetRepository(config.Repository{Name: "a"}) }},
 		"repository":         {"REPOSITORIES: {a: b}\n", "line 1: repository a", func(f *config.File) error { return f.SetCurrent("a") }},
@@ -150,10 +154,12 @@ func TestRefuses(t *testing.T) {
 	}
 	_, err := config.Load(write(t, "HEADERS: {A: b}\n", 0o644))
 	assert.ErrorContains(t, err, "others can read it")
-	path := write(t, "SIGNERS: {a: [/bin/a]}\n", 0o600)
-	require.NoError(t, os.Chmod(path, 0o620))
-	_, err = config.Load(path)
-	assert.ErrorContains(t, err, "others can write it")
+	for _, text := range []string{"SIGNERS: {a: [/bin/a]}\n", "SIGSTORE: {trusted_root: /r}\n"} {
+		path := write(t, text, 0o600)
+		require.NoError(t, os.Chmod(path, 0o620))
+		_, err = config.Load(path)
+		assert.ErrorContains(t, err, "others can write it", text)
+	}
 	_, err = config.Load(t.TempDir())
 	assert.Error(t, err, "a folder")
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -55,8 +56,19 @@ func signerProgram() {
 }
 
 // Run runs the scripts of a folder: commands, good and bad, with a pipe and with
-// a terminal. The condition [clouds] of a script tells the builds apart.
-func Run(t *testing.T, dir string, clouds bool) {
+// a terminal. The condition [clouds] of a script tells the builds apart. More are
+// further commands of scripts.
+func Run(t *testing.T, dir string, clouds bool, more map[string]func(*testscript.TestScript, bool, []string)) {
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"control":      control,
+		"exits":        exits,
+		"fetch":        fetch,
+		"files":        serveFiles,
+		"service":      startService,
+		"bootstrapped": startBootstrapped,
+		"samejson":     sameJSON,
+	}
+	maps.Copy(commands, more)
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Setup: func(env *testscript.Env) error {
@@ -70,15 +82,7 @@ func Run(t *testing.T, dir string, clouds bool) {
 			}
 			return clouds, nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"control":      control,
-			"exits":        exits,
-			"fetch":        fetch,
-			"files":        serveFiles,
-			"service":      startService,
-			"bootstrapped": startBootstrapped,
-			"samejson":     sameJSON,
-		},
+		Cmds: commands,
 	})
 }
 
