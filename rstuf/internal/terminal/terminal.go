@@ -11,7 +11,6 @@
 package terminal
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -267,48 +266,6 @@ func choice(answer string, options []string) (int, error) {
 	return -1, fmt.Errorf("please answer with a number from 1 to %d, or with the beginning of a line above", len(options))
 }
 
-// Password asks for a password without showing it. The answer may be empty.
-func (t *Terminal) Password(ctx context.Context, question string) ([]byte, error) {
-	fd := int(t.in.Fd())
-	state, err := term.GetState(fd)
-	if err != nil {
-		return nil, fmt.Errorf("read the terminal's state: %w", err)
-	}
-	read, err := hide(t.in) // before the prompt: somebody may type as soon as they see it
-	if err != nil {
-		return nil, fmt.Errorf("turn the terminal's echo off: %w", err)
-	}
-	t.prompt(quote.Line(question))
-	password, err := wait(ctx, read)
-	err = errors.Join(err, term.Restore(fd, state)) // a reader that is left behind changes nothing any more
-	t.Printf("\n")
-	return password, err
-}
-
-// NewPassword asks for a password that is to be set, twice, until both are the
-// same and not empty.
-func (t *Terminal) NewPassword(ctx context.Context, question string) ([]byte, error) {
-	for range Tries {
-		first, err := t.Password(ctx, question)
-		if err != nil {
-			return nil, err
-		}
-		if len(first) == 0 {
-			t.Printf("The password must not be empty.\n")
-			continue
-		}
-		second, err := t.Password(ctx, question+", again")
-		if err != nil {
-			return nil, err
-		}
-		if bytes.Equal(first, second) {
-			return first, nil
-		}
-		t.Printf("The two differ.\n")
-	}
-	return nil, fmt.Errorf("%s: %w", question, ErrTries)
-}
-
 func (t *Terminal) line(ctx context.Context, prompt string) (string, error) {
 	t.prompt(prompt)
 	line, err := wait(ctx, func() ([]byte, error) { return readLine(t.in) })
@@ -316,45 +273,4 @@ func (t *Terminal) line(ctx context.Context, prompt string) (string, error) {
 		t.Printf("\n")
 	}
 	return string(line), err
-}
-
-// readLine reads up to a line's end, byte by byte: what follows belongs to the
-// next question, which may be a password.
-func readLine(r io.Reader) ([]byte, error) {
-	var line []byte
-	var one [1]byte
-	for len(line) < maxLine {
-		n, err := r.Read(one[:])
-		switch {
-		case n == 1 && one[0] == '\n':
-			return bytes.TrimSuffix(line, []byte("\r")), nil
-		case n == 1:
-			line = append(line, one[0])
-		case errors.Is(err, io.EOF):
-			return nil, ErrEnd
-		case err != nil:
-			return nil, err
-		}
-	}
-	return nil, fmt.Errorf("an answer of more than %d bytes", maxLine)
-}
-
-// wait runs read until it returns or the context ends. A read from a terminal
-// cannot be called off: the one that is left behind ends with the process.
-func wait(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
-	type result struct {
-		data []byte
-		err  error
-	}
-	done := make(chan result, 1)
-	go func() {
-		data, err := read()
-		done <- result{data, err}
-	}()
-	select {
-	case r := <-done:
-		return r.data, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
