@@ -73,9 +73,8 @@ func TestTwoWritersOfWhichOneWakesLate(t *testing.T) {
 	require.Eventually(t, func() bool { return first.Status().Paused != nil }, time.Minute, time.Millisecond)
 	assert.ErrorContains(t, first.Status().Paused, "another process has published here: it has version 4 already, and this service was about to publish version 2")
 	assert.Equal(t, published, content(t, files))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	assert.NotErrorIs(t, first.Close(ctx), context.DeadlineExceeded)
+	require.ErrorIs(t, first.Status().Paused, service.ErrLost) // so it ends, though it has not announced what it committed
+	assert.NoError(t, first.Close(context.Background()))
 }
 
 // Files that somebody else has made are passed by, and never removed, nor is
