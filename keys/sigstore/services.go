@@ -41,16 +41,16 @@ func newServices(cfg Config) (s services, err error) {
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
 	s.cfg, s.client = cfg, clientOf(cfg.HTTPClient)
 	if s.fulcio, err = parseURL(cfg.Fulcio); err != nil {
-		return s, fmt.Errorf("Fulcio: %w", err)
+		return s, fmt.Errorf("URL of Fulcio: %w", err)
 	}
 	if s.rekor, err = parseURL(cfg.Rekor); err != nil {
-		return s, fmt.Errorf("Rekor: %w", err)
+		return s, fmt.Errorf("URL of Rekor: %w", err)
 	}
 	if cfg.Timestamp == "" {
 		return s, nil
 	}
 	if s.timestamp, err = parseURL(cfg.Timestamp); err != nil {
-		return s, fmt.Errorf("timestamp authority: %w", err)
+		return s, fmt.Errorf("URL of the timestamp authority: %w", err)
 	}
 	return s, nil
 }

@@ -170,9 +170,11 @@ func TestBrokenServices(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"Fulcio refuses":          {fulcio, answers(403, "no: "+token), "certificate from Fulcio: it refuses (status 403)"},
-		"Fulcio is broken":        {fulcio, answers(500, token), "it answers with status 500"},
-		"Fulcio redirects":        {fulcio, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/"+token, 307) }, "status 307"},
+		"Fulcio refuses":   {fulcio, answers(403, "no: "+token), "certificate from Fulcio: it refuses (status 403)"},
+		"Fulcio is broken": {fulcio, answers(500, token), "it answers with status 500"},
+		"Fulcio redirects": {fulcio, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/"+token, http.StatusTemporaryRedirect)
+		}, "status 307"},
 		"Fulcio is slow":          {fulcio, never, "certificate from Fulcio: no answer in 300ms"},
 		"Fulcio drips":            {fulcio, drip, "no answer in 300ms"},
 		"Fulcio answers too much": {fulcio, answers(200, strings.Repeat(token, 1<<10)), "larger than 131072 bytes"},
