@@ -142,9 +142,31 @@ func (c *serveCommand) run(ctx context.Context) error {
 	}
 	err = c.announce(ctx, group.urls)
 	if err == nil {
+		if c.database != "" {
+			go tellLost(ctx, svc, group.failed)
+		}
 		err = group.wait(ctx)
 	}
 	return errors.Join(err, group.stop())
+}
+
+// tellLost tells when the service has lost its database to another one. It would
+// stay of no use; begun anew it takes over when the other one ends. (One that has a
+// folder of its own goes on to serve what is published there.)
+func tellLost(ctx context.Context, svc *service.Service, lost chan<- error) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if why := svc.Status().Paused; errors.Is(why, service.ErrLost) {
+				lost <- why
+				return
+			}
+		}
+	}
 }
 
 // serviceConfig turns the flags into the service's.
@@ -206,7 +228,7 @@ type servers struct {
 
 // start listens on all addresses before it serves any.
 func (c *serveCommand) start(addresses []string, handlers []http.Handler, status *statusPage) (*servers, error) {
-	group := &servers{failed: make(chan error, len(addresses))}
+	group := &servers{failed: make(chan error, len(addresses)+1)}
 	var listeners []net.Listener
 	for _, address := range addresses {
 		listener, err := net.Listen("tcp", address)
