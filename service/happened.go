@@ -132,13 +132,12 @@ func (r *repository) ends(now time.Time) ends {
 	return found
 }
 
-// tellEnds tells what is about to end, has ended, or was renewed since the last
-// look. The publisher alone calls it.
-func (s *Service) tellEnds() {
+// tellEnds tells what is about to end, has ended at a time, or was renewed since
+// the last look. The publisher alone calls it.
+func (s *Service) tellEnds(now time.Time) {
 	if s.events.tell == nil {
 		return
 	}
-	now := s.cfg.Now()
 	found := s.repo.ends(now)
 	for _, role := range slices.Sorted(maps.Keys(found)) {
 		if e := found[role]; s.ends[role] != e {

@@ -223,13 +223,14 @@ func (s *Service) maintain(ctx context.Context) time.Duration {
 	if !s.repo.bootstrapped() {
 		return s.cfg.BumpEvery
 	}
-	defer s.tellEnds()
+	now := s.cfg.Now() // for both, or what is not due yet would be told to have ended
+	defer s.tellEnds(now)
 	if err := s.passBy(ctx); err != nil {
 		s.setPaused(err)
 		return min(s.cfg.BumpEvery, lastPause)
 	}
 	p := s.newPublication()
-	due := p.due(s.cfg.Now().Add(s.cfg.BumpBefore))
+	due := p.due(now.Add(s.cfg.BumpBefore))
 	if len(due) > 0 {
 		err := p.bump(ctx, due)
 		if err == nil {
