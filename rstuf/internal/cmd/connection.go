@@ -5,9 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
-	"os"
 
-	"example.org/rstuf/internal/files"
 	"github.com/spf13/pflag"
 )
 
@@ -32,14 +30,9 @@ func (f *tlsFlags) config() (*tls.Config, error) {
 	}
 	config := &tls.Config{}
 	if f.ca != "" {
-		file, err := os.Open(f.ca)
+		data, err := readBounded(f.ca, maxPEM)
 		if err != nil {
 			return nil, err
-		}
-		defer file.Close()
-		data, err := files.ReadAll(file, maxPEM)
-		if err != nil {
-			return nil, inFile(f.ca, err)
 		}
 		// Without the system's there are still those of the file.
 		if config.RootCAs, err = x509.SystemCertPool(); err != nil {

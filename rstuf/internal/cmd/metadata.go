@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +12,6 @@ import (
 	"example.org/rstuf"
 	"example.org/rstuf/ceremony"
 	"example.org/rstuf/client"
-	"example.org/rstuf/internal/files"
 	"example.org/rstuf/internal/wire"
 	"example.org/rstuf/metadata"
 )
@@ -127,14 +125,9 @@ func (a *app) pendingDrafts(ctx context.Context, in string) ([]*ceremony.Draft, 
 type pendingFile struct{ rstuf.PendingMetadata }
 
 func readPending(path string) (pendingFile, error) {
-	f, err := os.Open(path)
+	data, err := readBounded(path, 8*metadata.MaxSize)
 	if err != nil {
 		return pendingFile{}, err
-	}
-	defer f.Close()
-	data, err := files.ReadAll(f, 8*metadata.MaxSize)
-	if err != nil {
-		return pendingFile{}, inFile(path, err)
 	}
 	var answer wire.Response[rstuf.PendingMetadata]
 	if err := json.Unmarshal(data, &answer); err != nil {

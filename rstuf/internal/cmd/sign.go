@@ -178,14 +178,9 @@ func (a *app) signAs(ctx context.Context, draft *ceremony.Draft, ref metadata.Ke
 // readSignature reads a signature file: {"keyid": …, "sig": …}, or what
 // rstuf admin metadata sign --out wrote.
 func readSignature(path string) (rstuf.Signature, error) {
-	f, err := os.Open(path)
+	data, err := readBounded(path, 1<<20)
 	if err != nil {
 		return rstuf.Signature{}, err
-	}
-	defer f.Close()
-	data, err := files.ReadAll(f, 1<<20)
-	if err != nil {
-		return rstuf.Signature{}, inFile(path, err)
 	}
 	var signature rstuf.Signature
 	if err := files.Decode(data, &signature); err == nil && signature.KeyID != "" {
@@ -196,6 +191,20 @@ func readSignature(path string) (rstuf.Signature, error) {
 		return rstuf.Signature{}, inFile(path, errors.New(`want a signature, {"keyid": …, "sig": …}`))
 	}
 	return payload.Signature, nil
+}
+
+// readBounded reads a file, or fails once it is more than max bytes.
+func readBounded(path string, max int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := files.ReadAll(f, max)
+	if err != nil {
+		return nil, inFile(path, err)
+	}
+	return data, nil
 }
 
 // inFile says which file an error is about.

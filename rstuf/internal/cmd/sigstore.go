@@ -3,10 +3,8 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
-	"example.org/rstuf/internal/files"
 	"example.org/rstuf/keys"
 )
 
@@ -34,14 +32,9 @@ func (a *app) useSigstore() error {
 	if err != nil || named == nil {
 		return err
 	}
-	file, err := os.Open(named.TrustedRoot)
+	trusted, err := readBounded(named.TrustedRoot, maxTrustedRoot)
 	if err != nil {
 		return fmt.Errorf("SIGSTORE in %s: %w", a.configPath, err)
-	}
-	defer file.Close()
-	trusted, err := files.ReadAll(file, maxTrustedRoot)
-	if err != nil {
-		return fmt.Errorf("SIGSTORE in %s: %s: %w", a.configPath, named.TrustedRoot, err)
 	}
 	verify, opener, err := a.parts.Sigstore(trusted)
 	if err != nil {
