@@ -42,6 +42,7 @@ var floors = map[string]floor{
 	"internal/child":                       {},
 	"internal/testdir":                     {},
 	"internal/kmstest":                     {},
+	"internal/softhsm":                     {},
 	"internal/testpipes":                   {},
 	"internal/rules":                       {},
 	"internal/origin":                      {},

@@ -24,46 +24,39 @@ import (
 // again.
 func TestAdoptHeals(t *testing.T) {
 	t.Parallel()
-	for _, s := range loadScenarios(t) {
-		if s.name != "custom-delegations" {
-			continue
-		}
-		o := recordedFiles(t, s)
-		clients := o.followers()
-		newest := o.before["timestamp.json"]
-		o.name(7)
-		for _, client := range clients {
-			require.NoError(t, client.follow(o.now), client.name)
-		}
-		o.before["timestamp.json"] = newest
-		require.NoError(t, writeFile(filepath.Join(o.folder, "timestamp.json"), []byte(newest)))
-		require.ErrorIs(t, clients[0].follow(o.now), repository.ErrRoleRemoved)
-		require.Error(t, clients[1].follow(o.now))
-
-		f, done := o.adopt()
-		assert.Equal(t, []string{"extra"}, done.Relisted)
-		o.serve(f.svc.MetadataHandler())
-		for _, client := range clients {
-			assert.NoError(t, client.follow(f.clock()), client.name)
-		}
-		// Its name is used up, in upper case too, and it stays listed, also in a
-		// snapshot that is made from nothing but the database.
-		key, name := o.keys["da3524e96f1bc8fdc879e78d2efa49ff69d5522424ab2e8e4b88ef79bab79ed4"], "Extra"
-		again := rstuf.DelegatedRole{Name: name, KeyIDs: []string{key.Public().ID()}, Threshold: 1, Paths: []string{"x/*"}, Terminating: true, ExpirePolicy: 1}
-		details := f.ok(f.post("/delegations/", rstuf.DelegationsUpdate{Delegations: rstuf.Delegations{
-			Keys: map[string]rstuf.Key{key.Public().ID(): key.Public().Key()}, Roles: []rstuf.DelegatedRole{again}}}))
-		assert.Len(t, details.FailedRoles, 1)
-		require.NoError(t, f.svc.Close(t.Context()))
-		snapshot := f.version("snapshot")
-		require.NoError(t, os.Remove(f.metadataFile(metadata.Filename("snapshot", snapshot))))
-		repaired, err := service.Repair(t.Context(), f.cfg, false)
-		require.NoError(t, err)
-		assert.Empty(t, repaired.Left)
-		f.start()
-		assert.Equal(t, int64(1), f.audit().Roles["extra"])
-		return
+	o := recordedFiles(t, scenarioOf(t, "custom-delegations"))
+	clients := o.followers()
+	newest := o.before["timestamp.json"]
+	o.name(7)
+	for _, client := range clients {
+		require.NoError(t, client.follow(o.now), client.name)
 	}
-	require.Fail(t, "no recording of a removed role")
+	o.before["timestamp.json"] = newest
+	require.NoError(t, writeFile(filepath.Join(o.folder, "timestamp.json"), []byte(newest)))
+	require.ErrorIs(t, clients[0].follow(o.now), repository.ErrRoleRemoved)
+	require.Error(t, clients[1].follow(o.now))
+
+	f, done := o.adopt()
+	assert.Equal(t, []string{"extra"}, done.Relisted)
+	o.serve(f.svc.MetadataHandler())
+	for _, client := range clients {
+		assert.NoError(t, client.follow(f.clock()), client.name)
+	}
+	// Its name is used up, in upper case too, and it stays listed, also in a
+	// snapshot that is made from nothing but the database.
+	key, name := o.keys["da3524e96f1bc8fdc879e78d2efa49ff69d5522424ab2e8e4b88ef79bab79ed4"], "Extra"
+	again := rstuf.DelegatedRole{Name: name, KeyIDs: []string{key.Public().ID()}, Threshold: 1, Paths: []string{"x/*"}, Terminating: true, ExpirePolicy: 1}
+	details := f.ok(f.post("/delegations/", rstuf.DelegationsUpdate{Delegations: rstuf.Delegations{
+		Keys: map[string]rstuf.Key{key.Public().ID(): key.Public().Key()}, Roles: []rstuf.DelegatedRole{again}}}))
+	assert.Len(t, details.FailedRoles, 1)
+	require.NoError(t, f.svc.Close(t.Context()))
+	snapshot := f.version("snapshot")
+	require.NoError(t, os.Remove(f.metadataFile(metadata.Filename("snapshot", snapshot))))
+	repaired, err := service.Repair(t.Context(), f.cfg, false)
+	require.NoError(t, err)
+	assert.Empty(t, repaired.Left)
+	f.start()
+	assert.Equal(t, int64(1), f.audit().Roles["extra"])
 }
 
 // oldRoles is a service with a role of people, which waits for signatures of an
@@ -128,16 +121,11 @@ func TestAdoptWhatNobodyTells(t *testing.T) {
 	assert.Empty(t, done.Signing)
 	assert.Contains(t, f.audit().Artifacts, "pub/b")
 
-	for _, s := range loadScenarios(t) {
-		if s.name != "custom-delegations" {
-			continue
-		}
-		o := recordedFiles(t, s)
-		f, done := o.adopt()
-		assert.Equal(t, []string{"rel"}, done.Signing)
-		assert.Equal(t, "Role rel signing complete", f.ok(f.sign("rel", o.keys["da3524e96f1bc8fdc879e78d2efa49ff69d5522424ab2e8e4b88ef79bab79ed4"])).Update)
-		assert.Positive(t, f.audit().Roles["rel"])
-	}
+	o = recordedFiles(t, scenarioOf(t, "custom-delegations"))
+	f, done = o.adopt()
+	assert.Equal(t, []string{"rel"}, done.Signing)
+	assert.Equal(t, "Role rel signing complete", f.ok(f.sign("rel", o.keys["da3524e96f1bc8fdc879e78d2efa49ff69d5522424ab2e8e4b88ef79bab79ed4"])).Update)
+	assert.Positive(t, f.audit().Roles["rel"])
 }
 
 // The roots before the trusted one are taken over where they lead to it.
@@ -156,19 +144,14 @@ func TestAdoptFromALaterRoot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, s := range loadScenarios(t) {
-				if s.name != "hash-bins" {
-					continue
-				}
-				o := recordedFiles(t, s)
-				o.source.Root = []byte(o.before["3.root.json"])
-				test.first(o)
-				f, done := o.adopt()
-				assert.Equal(t, int64(4), done.Root)
-				for version := int64(1); version <= 4; version++ {
-					_, err := f.file(metadata.Filename("root", version))
-					assert.Equal(t, version >= test.want, err == nil, "root %d", version)
-				}
+			o := recordedFiles(t, scenarioOf(t, "hash-bins"))
+			o.source.Root = []byte(o.before["3.root.json"])
+			test.first(o)
+			f, done := o.adopt()
+			assert.Equal(t, int64(4), done.Root)
+			for version := int64(1); version <= 4; version++ {
+				_, err := f.file(metadata.Filename("root", version))
+				assert.Equal(t, version >= test.want, err == nil, "root %d", version)
 			}
 		})
 	}

@@ -87,6 +87,20 @@ func loadScenarios(t *testing.T) []scenario {
 	return list
 }
 
+// scenarioOf is the recording of a name, which ours have. Others may lack it: the
+// rest of the test is skipped then.
+func scenarioOf(t *testing.T, name string) scenario {
+	t.Helper()
+	for _, s := range loadScenarios(t) {
+		if s.name == name {
+			return s
+		}
+	}
+	require.NotEqual(t, testdir.Recordings, *recordings, "there is no recording %s", name)
+	t.Skipf("%s has no recording %s", *recordings, name)
+	return scenario{}
+}
+
 func readJSON(t testing.TB, file string, v any) {
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)

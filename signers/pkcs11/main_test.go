@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/softhsm"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/keys/exec"
 	"example.org/rstuf/metadata"
@@ -25,39 +25,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const pin = "5678"
-
 // softHSM makes a token of SoftHSM in a folder of the test's own and gives the
 // flags that open it, and a file with its PIN.
 func softHSM(t *testing.T) (flags []string, pinFile string) {
 	t.Helper()
 	dir := t.TempDir()
-	tokens := filepath.Join(dir, "tokens")
-	require.NoError(t, os.Mkdir(tokens, 0o700))
-	conf := filepath.Join(dir, "softhsm2.conf")
-	require.NoError(t, os.WriteFile(conf, []byte("directories.tokendir = "+tokens+"\n"), 0o600))
+	library, conf, err := softhsm.Init(dir, "rstuf")
+	require.NoError(t, err)
 	t.Setenv("SOFTHSM2_CONF", conf)
 	pinFile = filepath.Join(dir, "pin")
-	require.NoError(t, os.WriteFile(pinFile, []byte(pin+"\n"), 0o600))
-
-	out, err := osexec.Command("softhsm2-util", "--init-token", "--free", "--label", "rstuf", "--so-pin", "1234", "--pin", pin).CombinedOutput()
-	require.NoError(t, err, "SoftHSM is needed, Debian's package softhsm2: %s", out)
-	return []string{"-module", findLibrary(t), "-token", "rstuf"}, pinFile
-}
-
-// findLibrary finds SoftHSM's library where distributions put it.
-func findLibrary(t *testing.T) string {
-	t.Helper()
-	for _, pattern := range []string{
-		"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/*/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so",
-		"/usr/lib64/pkcs11/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so",
-	} {
-		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
-			return found[0]
-		}
-	}
-	t.Fatal("libsofthsm2.so is nowhere to be found")
-	return ""
+	require.NoError(t, os.WriteFile(pinFile, []byte(softhsm.PIN+"\n"), 0o600))
+	return []string{"-module", library, "-token", "rstuf"}, pinFile
 }
 
 // must runs the program in this process.
@@ -78,7 +56,7 @@ func TestKeysInSoftHSM(t *testing.T) {
 		Signers: map[string][]string{},
 		Ask: func(_ context.Context, q exec.Question) ([]byte, error) {
 			assert.Equal(t, `PIN of the token "rstuf"`, q.Prompt)
-			return []byte(pin), nil
+			return []byte(softhsm.PIN), nil
 		},
 	}
 	data, err := os.ReadFile(filepath.Join("..", "..", "metadata", "testdata", "metadata", "root-mixed-keys.json"))
@@ -130,7 +108,7 @@ func TestRefuses(t *testing.T) {
 	assert.ErrorIs(t, err, exec.ErrRefused)
 	assert.ErrorContains(t, err, `token "rstuf": the PIN is wrong`)
 	assert.NotContains(t, err.Error(), "1111")
-	given = []byte(pin)
+	given = []byte(softhsm.PIN)
 	_, err = signer.Sign(t.Context(), []byte("message"))
 	assert.NoError(t, err)
 
@@ -142,7 +120,7 @@ func TestRefuses(t *testing.T) {
 	}
 
 	readable := filepath.Join(t.TempDir(), "pin")
-	require.NoError(t, os.WriteFile(readable, []byte(pin), 0o600))
+	require.NoError(t, os.WriteFile(readable, []byte(softhsm.PIN), 0o600))
 	require.NoError(t, os.Chmod(readable, 0o644))
 	for says, args := range map[string][]string{
 		"there is one of that label":  append(token, "-key", "alice", "-pin-file", pinFile, "-generate", "ecdsa"),

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"example.org/rstuf/internal/kmstest"
+	"example.org/rstuf/internal/softhsm"
 	"example.org/rstuf/keys"
 	"example.org/rstuf/keys/sigstore"
 	"example.org/rstuf/keys/sigstore/sigstoretest"
@@ -41,34 +41,23 @@ func TestOwnScripts(t *testing.T) {
 	})
 }
 
-// softhsm LABEL makes a token of SoftHSM with the PIN 5678 and sets PKCS11 to the
+// softhsm LABEL makes a token of SoftHSM and sets PKCS11 to the
 // signer program for it, and SOFTHSM to its library.
 func startSoftHSM(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: softhsm LABEL")
 	}
-	library := ""
-	for _, pattern := range []string{"/usr/lib/softhsm", "/usr/lib/*/softhsm", "/usr/lib64/softhsm", "/usr/lib64/pkcs11", "/opt/homebrew/lib/softhsm", "/usr/local/lib/softhsm"} {
-		if found, _ := filepath.Glob(pattern + "/libsofthsm2.so"); len(found) > 0 {
-			library = found[0]
-		}
-	}
-	if library == "" {
-		ts.Fatalf("libsofthsm2.so is nowhere to be found")
-	}
+	library, conf, err := softhsm.Init(ts.MkAbs("."), args[0])
+	ts.Check(err)
 	program := ts.MkAbs("pkcs11")
 	build := exec.Command("go", "build", "-o", program, ".")
 	build.Dir = "../../../signers/pkcs11"
 	if out, err := build.CombinedOutput(); err != nil {
 		ts.Fatalf("go build signers/pkcs11: %v: %s", err, out)
 	}
-	ts.Check(os.Mkdir(ts.MkAbs("tokens"), 0o700))
-	conf := ts.MkAbs("softhsm2.conf")
-	ts.Check(os.WriteFile(conf, []byte("directories.tokendir = "+ts.MkAbs("tokens")+"\n"), 0o600))
 	ts.Setenv("SOFTHSM2_CONF", conf)
 	ts.Setenv("SOFTHSM", library)
 	ts.Setenv("PKCS11", program)
-	ts.Check(ts.Exec("softhsm2-util", "--init-token", "--free", "--label", args[0], "--so-pin", "1234", "--pin", "5678"))
 }
 
 // trusts is what the services of scripts trust, which are in this process.
