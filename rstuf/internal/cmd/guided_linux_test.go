@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -150,7 +151,7 @@ func emptyService(t testing.TB, dir string) (api, files string) {
 	t.Cleanup(func() {
 		server.Close()
 		metadata.Close()
-		assert.NoError(t, svc.Close(t.Context()))
+		assert.NoError(t, svc.Close(context.WithoutCancel(t.Context()))) // which has ended by now
 	})
 	return server.URL, metadata.URL
 }
