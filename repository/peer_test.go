@@ -106,6 +106,8 @@ func pythonTUF(t *testing.T) peer {
 	}
 }
 
+var whole = flag.Bool("whole", false, "compare with peers in every repository, not in each fifth alone")
+
 var python = flag.String("python-tuf", "", "a Python that has the package tuf, to compare with")
 
 // subject is a repository whose documents are mutated.
@@ -272,7 +274,10 @@ func compare(t *testing.T, peer peer, table []disagreement) {
 				Signed json.RawMessage `json:"signed"`
 			}
 			require.NoError(t, json.Unmarshal(good, &document))
-			for _, mutation := range mutations(t, document.Signed) {
+			for i, mutation := range mutations(t, document.Signed) {
+				if !*whole && i%5 != 0 {
+					continue
+				}
 				form, err := canonical.Transform(mutation.text)
 				if err != nil {
 					continue // nobody can sign it
@@ -297,6 +302,10 @@ func compare(t *testing.T, peer peer, table []disagreement) {
 		}
 	}
 	t.Logf("%d repositories compared", compared)
+	if !*whole {
+		require.Greater(t, compared, 400)
+		return
+	}
 	require.Greater(t, compared, 2000)
 	for _, d := range table {
 		assert.True(t, used[d.mutations], "the peer agrees by now: %s", d.why)
