@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"example.org/rstuf/keys"
 	"example.org/rstuf/service"
@@ -17,9 +18,9 @@ type Parts struct {
 	Openers map[string]keys.URIOpener
 	// Bucket opens the place of metadata files that s3://NAME/PREFIX names.
 	Bucket func(ctx context.Context, url string) (service.Storage, error)
-	// Database is what opens a schema of a PostgreSQL database, by its address. None of
-	// its errors shows that.
-	Database func(ctx context.Context, address, schema string) (func(context.Context) (service.Store, error), error)
+	// Database is what opens a schema of a PostgreSQL database, by its address, which
+	// none of its errors shows, with a lease of this length; 0 is its default.
+	Database func(ctx context.Context, address, schema string, lease time.Duration) (func(context.Context) (service.Store, error), error)
 	// Sigstore makes of a trusted root what checks the signatures of Sigstore keys,
 	// and opens the URI sigstore: with services.
 	Sigstore func(trustedRoot []byte) (keys.SigstoreVerifier, func(SigstoreServices) keys.URIOpener, error)

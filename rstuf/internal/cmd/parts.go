@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"example.org/rstuf/keys"
 	"example.org/rstuf/service"
@@ -27,7 +28,7 @@ func (p Parts) opener(scheme string) keys.URIOpener {
 }
 
 // store is what opens a schema of the database whose address a file holds.
-func (p Parts) store(ctx context.Context, file, schema string) (func(context.Context) (service.Store, error), error) {
+func (p Parts) store(ctx context.Context, file, schema string, lease time.Duration) (func(context.Context) (service.Store, error), error) {
 	if p.Database == nil {
 		return nil, missing("what keeps the database in PostgreSQL")
 	}
@@ -35,7 +36,7 @@ func (p Parts) store(ctx context.Context, file, schema string) (func(context.Con
 	if err != nil {
 		return nil, err
 	}
-	return p.Database(ctx, string(address), schema)
+	return p.Database(ctx, string(address), schema, lease)
 }
 
 // storage opens the bucket of a URL.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -16,6 +17,7 @@ import (
 type serviceFlags struct {
 	dir, bucket         string
 	database, schema    string
+	lease               time.Duration
 	uris                uriFlags
 	schemes, onlineKeys []string
 	password            secretFlags
@@ -26,6 +28,7 @@ func (r *serviceFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&r.bucket, "bucket", "", "keep the metadata files in a bucket, `URL` s3://NAME/PREFIX, in place of DIR/metadata")
 	flags.StringVar(&r.database, "database", "", "keep the database in PostgreSQL, whose address is in this `FILE`, in place of DIR/state.db")
 	flags.StringVar(&r.schema, "schema", "", "with --database, the `NAME` of the repository's schema (default rstuf)")
+	flags.DurationVar(&r.lease, "lease", 0, "with --database, for how long a service that has died keeps others out, `TIME` (default 5s)")
 	r.uris.add(flags, "", " (default DIR/keys)")
 	flags.StringArrayVar(&r.schemes, "key-scheme", nil, "open online keys of this `SCHEME`, such as file2, when root names one; may be repeated")
 	flags.StringArrayVar(&r.onlineKeys, "online-key", nil, "an online key, `FILE` or URI; may be repeated, for a change of keys")
@@ -60,12 +63,12 @@ func (r *serviceFlags) config(ctx context.Context, a *app) (service.Config, erro
 		}
 		cfg.Storage = storage
 	}
-	if r.database == "" && r.schema != "" {
-		return cfg, usagef("--schema goes with --database")
+	if r.database == "" && (r.schema != "" || r.lease != 0) {
+		return cfg, usagef("--schema and --lease go with --database")
 	}
 	if r.database != "" {
 		var err error
-		if cfg.Store, err = a.parts.store(ctx, r.database, r.schema); err != nil {
+		if cfg.Store, err = a.parts.store(ctx, r.database, r.schema, r.lease); err != nil {
 			return cfg, fmt.Errorf("--database: %w", err)
 		}
 	}

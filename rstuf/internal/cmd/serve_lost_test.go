@@ -82,7 +82,7 @@ func TestServeEndsWithoutItsDatabase(t *testing.T) {
 	address := filepath.Join(dir, "address")
 	require.NoError(t, os.WriteFile(address, []byte("postgres://example.com\n"), 0o600))
 	store := &mapStore{tables: map[service.Table]map[string][]byte{}}
-	parts := Parts{Database: func(context.Context, string, string) (func(context.Context) (service.Store, error), error) {
+	parts := Parts{Database: func(context.Context, string, string, time.Duration) (func(context.Context) (service.Store, error), error) {
 		return func(context.Context) (service.Store, error) { return store, nil }, nil
 	}}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
