@@ -104,17 +104,19 @@ var floors = map[string]floor{
 	"examples/signing-bot":      {ours: []string{".", "ceremony", "client", "keys", "metadata", "repository"}},
 
 	// Modules of their own.
-	"keys/kms/aws":               {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
-	"keys/kms/azure":             {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
-	"keys/kms/gcp":               {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore", "google.golang.org/api"}},
-	"keys/sigstore":              {ours: []string{"internal/origin", "internal/quote", "keys"}, theirs: []string{"github.com/digitorus/timestamp", "github.com/sigstore/protobuf-specs", "github.com/sigstore/sigstore-go", "google.golang.org/protobuf"}},
-	"keys/sigstore/sigstoretest": {theirs: []string{"github.com/digitorus/timestamp", "github.com/sigstore/sigstore-go"}},
-	"keys/vault/enginetest":      {},
-	"signers/pkcs11":             {ours: []string{"keys", "keys/exec"}, theirs: []string{"github.com/miekg/pkcs11", "golang.org/x/term"}},
-	"service/bucket":             {ours: []string{"internal/quote", "metadata", "service"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
-	"service/bucket/servertest":  {},
-	"service/postgres":           {ours: []string{"internal/quote", "service"}, theirs: []string{"github.com/jackc/pgx/v5"}},
-	"rstuf/clouds/rstuf":         {ours: []string{"keys", "keys/kms/aws", "keys/kms/azure", "keys/kms/gcp", "keys/sigstore", "rstuf/internal/cmd", "service", "service/bucket", "service/postgres"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/jackc/pgx/v5"}},
+	"keys/kms/aws":                       {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
+	"keys/kms/azure":                     {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore"}},
+	"keys/kms/gcp":                       {ours: []string{"keys", "keys/kms"}, theirs: []string{"github.com/sigstore/sigstore", "google.golang.org/api"}},
+	"keys/sigstore":                      {ours: []string{"internal/origin", "internal/quote", "keys"}, theirs: []string{"github.com/digitorus/timestamp", "github.com/sigstore/protobuf-specs", "github.com/sigstore/sigstore-go", "google.golang.org/protobuf"}},
+	"keys/sigstore/sigstoretest":         {theirs: []string{"github.com/digitorus/timestamp", "github.com/sigstore/sigstore-go"}},
+	"keys/vault/enginetest":              {},
+	"signers/pkcs11":                     {ours: []string{"keys", "keys/exec"}, theirs: []string{"github.com/miekg/pkcs11", "golang.org/x/term"}},
+	"service/bucket":                     {ours: []string{"internal/quote", "metadata", "service"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
+	"service/bucket/servertest":          {},
+	"service/bucket/servertest/gateway":  {theirs: []string{"github.com/versity/versitygw"}},
+	"service/bucket/servertest/s3server": {ours: []string{"service/bucket/servertest/gateway"}, theirs: []string{"github.com/aws/aws-sdk-go-v2"}},
+	"service/postgres":                   {ours: []string{"internal/quote", "service"}, theirs: []string{"github.com/jackc/pgx/v5"}},
+	"rstuf/clouds/rstuf":                 {ours: []string{"keys", "keys/kms/aws", "keys/kms/azure", "keys/kms/gcp", "keys/sigstore", "rstuf/internal/cmd", "service", "service/bucket", "service/postgres"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/jackc/pgx/v5"}},
 }
 
 // What some modules bring along.

@@ -63,10 +63,9 @@ func run(ctx context.Context, args []string) error {
 		o.dir = dir
 	}
 	began := time.Now()
-	s := newSoak(o)
-	err := s.run(ctx)
-	fmt.Printf("seed %d: %d kills, %d requests acknowledged, %d artifacts published, %d publications, %s\n",
-		o.seed, s.kills, s.acked, len(s.base), s.timestamp, time.Since(began).Round(time.Second))
+	e := &embedded{soak: newSoak(o.seed), options: o}
+	err := e.run(ctx)
+	fmt.Printf("seed %d: %d kills, %s, %s\n", o.seed, e.count, e.sums(), time.Since(began).Round(time.Second))
 	if err != nil {
 		return fmt.Errorf("%w (the folder is kept: %s)", err, o.dir)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,13 +11,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/tuftest"
-	"example.org/rstuf/internal/wire"
 )
 
 const workers = 4
@@ -30,122 +30,94 @@ type request struct {
 	effect map[string]int64 // lengths by path, or gone
 }
 
-// soak is the whole run.
+// soak is what is asked of a repository, and watched: it does not know what runs
+// the service, nor what is done to it.
 type soak struct {
-	options
+	seed   uint64
 	random *rand.Rand
-	people *people
 	http   *http.Client
+	// ask is the address of the API for the next request.
+	ask func() string
+	// late is set where a request whose answer never came may have its effect after
+	// those that were made when it was given up.
+	late bool
 
+	people *people
+	folder string // of what is published
 	// base is what is published for sure, since it was looked at; history are
 	// the requests since then, in the order of each worker.
 	base    map[string]int64
 	mu      sync.Mutex
 	history [workers][]request
+	// doubt are effects of requests before that time whose answer never came.
+	doubt map[string][]int64
 	// open are the acknowledged tasks whose end was not seen.
 	open map[string]bool
+	// wrong is the first thing that was not as promised.
+	wrong error
 	// witness sees what clients see, and promised is set once a task said that
 	// the repository is there.
 	witness  *witness
-	promised bool
+	promised atomic.Bool
 
-	kills, acked int
-	timestamp    int64
-	counter      int64
+	acked     int
+	timestamp int64
+	counter   int64
 }
 
-func newSoak(o options) *soak {
-	return &soak{
-		options: o,
-		random:  rand.New(rand.NewPCG(o.seed, 1)),
-		http:    &http.Client{Timeout: 20 * time.Second},
-		base:    map[string]int64{},
-		open:    map[string]bool{},
-	}
+func newSoak(seed uint64) *soak {
+	return &soak{seed: seed, random: rand.New(rand.NewPCG(seed, 1)), http: &http.Client{Timeout: 20 * time.Second}}
 }
 
-func (s *soak) run(ctx context.Context) (err error) {
-	end := time.Now().Add(s.duration)
-	for half := range 2 {
-		dir := filepath.Join(s.dir, []string{"bins", "delegations"}[half])
-		if s.people, err = newPeople(dir, half == 1); err != nil {
-			return err
-		}
-		if s.witness, err = newWitness(filepath.Join(dir, "service", "metadata"), s.people.payload.Root()); err != nil {
-			return err
-		}
-		s.promised, s.timestamp = false, 0
-		s.base, s.history, s.open = map[string]int64{}, [workers][]request{}, map[string]bool{}
-		for life := 0; ; life++ {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if s.duration > 0 && time.Until(end) < time.Duration(1-half)*s.duration/2 || s.duration == 0 && s.kills >= (half+1)*s.options.kills/2 {
-				break
-			}
-			if err := s.life(dir, life); err != nil {
-				return fmt.Errorf("%s, life %d: %w", filepath.Base(dir), life, err)
-			}
-		}
+// begin begins with a repository that is not there yet, whose files will be in the
+// folder; the keys are in dir.
+func (s *soak) begin(dir string, delegations bool, folder string) (err error) {
+	if s.people, err = newPeople(dir, delegations); err != nil {
+		return err
 	}
+	if s.witness, err = newWitness(folder, s.people.payload.Root()); err != nil {
+		return err
+	}
+	s.folder, s.timestamp = folder, 0
+	s.promised.Store(false)
+	s.base, s.doubt, s.history, s.open = map[string]int64{}, nil, [workers][]request{}, map[string]bool{}
 	return nil
 }
 
-// life starts the service, checks it, puts it under load, kills it (some times
-// it is asked to end, and given little time), and verifies what is left.
-func (s *soak) life(dir string, number int) error {
-	c, err := startLife(dir, randomTrouble(s.random))
-	if err != nil {
-		return err
-	}
-	alive := true
-	defer func() {
-		if alive {
-			c.kill()
-		}
-	}()
-	if err := s.account(c, number%4 == 3); err != nil {
-		return err
-	}
+// halves are the two kinds of repository that every run has.
+var halves = []string{"bins", "delegations"}
+
+// load sends requests until the function that it returns is called, which returns
+// when all have ended.
+func (s *soak) load() (stop func()) {
 	var group sync.WaitGroup
 	stopped := make(chan struct{})
 	for w := range workers {
 		random := rand.New(rand.NewPCG(s.seed, s.random.Uint64()))
-		group.Go(func() { s.work(c, w, random, stopped) })
+		group.Go(func() { s.work(w, random, stopped) })
 	}
-	time.Sleep(time.Duration(s.random.Int64N(int64(250 * time.Millisecond))))
-	if s.random.IntN(4) == 0 { // it is held for a while, and knows nothing of it
-		if err := c.hold(time.Duration(s.random.Int64N(int64(100 * time.Millisecond)))); err != nil {
-			return err
-		}
-	}
-	if err := s.witness.look(context.Background(), s.promised); err != nil {
-		return fmt.Errorf("while it runs: %w", err)
-	}
-	alive = false
-	if number%8 == 5 {
-		err = c.Stop()
-	} else {
-		err = c.kill()
-		s.kills++
-	}
-	close(stopped)
-	group.Wait()
-	if err != nil {
-		return err
-	}
-	if err := s.witness.look(context.Background(), s.promised); err != nil {
-		return err
-	}
-	_, err = s.verify(dir)
-	return err
+	return sync.OnceFunc(func() {
+		close(stopped)
+		group.Wait()
+	})
+}
+
+// violated notes that something is not as promised.
+func (s *soak) violated(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrong = cmp.Or(s.wrong, err)
+}
+
+// look looks at what clients see.
+func (s *soak) look() error {
+	promised := s.promised.Load()
+	return s.witness.look(context.Background(), promised)
 }
 
 // verify verifies the repository in its folder; nil if there is none yet.
-func (s *soak) verify(dir string) (*tuftest.Published, error) {
-	read := func(name string) ([]byte, error) {
-		return os.ReadFile(filepath.Join(dir, "service", "metadata", name))
-	}
+func (s *soak) verify() (*tuftest.Published, error) {
+	read := func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(s.folder, name)) }
 	for _, name := range []string{"timestamp.json", "1.root.json"} {
 		if _, err := read(name); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
@@ -160,38 +132,48 @@ func (s *soak) verify(dir string) (*tuftest.Published, error) {
 
 // account asks for every acknowledged task; with settle it waits for their
 // ends and compares what is published.
-func (s *soak) account(c *life, settle bool) error {
-	if settle { // nobody else may publish what is parked
-		s.publish(c, 0)
-	}
+func (s *soak) account(settle bool) error {
 	deadline := time.Now().Add(time.Minute)
-	for task := range s.open {
+	for settle && !s.publish(0) { // nobody else may publish what is parked
+		if time.Now().After(deadline) {
+			return errors.New("nothing is accepted")
+		}
+		if !s.promised.Load() {
+			break // there is no repository
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for id := range s.open {
 		for {
+			task, err := s.task(id)
+			ended := false
+			if err == nil {
+				ended, err = judge(task)
+				if err != nil {
+					return err
+				}
+			}
+			if ended {
+				s.promised.Store(true)
+				delete(s.open, id)
+				break
+			}
+			if !settle && err == nil {
+				break
+			}
 			if time.Now().After(deadline) {
-				return fmt.Errorf("the acknowledged task %s does not end", task)
-			}
-			state, err := s.state(c, task)
-			if err != nil {
-				return err
-			}
-			if state == rstuf.TaskSuccess {
-				s.promised = true
-				delete(s.open, task)
-				break
-			}
-			if state != rstuf.TaskStarted && state != rstuf.TaskRunning {
-				return fmt.Errorf("the acknowledged task %s is %s", task, state)
-			}
-			if !settle {
-				break
+				return fmt.Errorf("the acknowledged task %s does not end: %w", id, cmp.Or(err, errors.New("it is "+string(task.State))))
 			}
 			time.Sleep(2 * time.Millisecond)
 		}
 	}
+	if s.wrong != nil {
+		return s.wrong
+	}
 	if !settle {
 		return nil
 	}
-	repo, err := s.verify(s.people.dir)
+	repo, err := s.verify()
 	if err != nil || repo == nil {
 		return err
 	}
@@ -214,7 +196,7 @@ func (s *soak) compare(repo *tuftest.Published) error {
 		}
 		found[path] = info.Length
 	}
-	allowed := map[string][]int64{}
+	allowed, doubt := map[string][]int64{}, map[string][]int64{}
 	for path, length := range s.base {
 		allowed[path] = []int64{length}
 	}
@@ -227,10 +209,22 @@ func (s *soak) compare(repo *tuftest.Published) error {
 					allowed[path] = []int64{gone}
 				}
 				allowed[path] = append(allowed[path], length)
+				if r.task == "" && s.late {
+					doubt[path] = append(doubt[path], length)
+				}
 			}
 		}
 		s.history[w] = nil
 	}
+	for _, late := range []map[string][]int64{doubt, s.doubt} {
+		for path, lengths := range late {
+			if allowed[path] == nil {
+				allowed[path] = []int64{gone}
+			}
+			allowed[path] = append(allowed[path], lengths...)
+		}
+	}
+	s.doubt = doubt
 	for path := range found {
 		if allowed[path] == nil {
 			return fmt.Errorf("%s is published and nobody added it", path)
@@ -253,24 +247,7 @@ func (s *soak) compare(repo *tuftest.Published) error {
 	return nil
 }
 
-func (s *soak) state(c *life, task string) (rstuf.TaskState, error) {
-	resp, err := s.http.Get(c.url + "/task/?task_id=" + task)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	var out wire.Response[rstuf.Task]
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
-		return "", err
-	}
-	if out.Data == nil {
-		return "", fmt.Errorf("task %s: status %d without data", task, resp.StatusCode)
-	}
-	if strings.Contains(out.Data.Reason(), "Expected root version") {
-		return rstuf.TaskSuccess, nil // another root came first
-	}
-	if out.Data.State == rstuf.TaskErrored || out.Data.State == rstuf.TaskFailure {
-		return "", fmt.Errorf("task %s failed: %s", task, out.Data.Reason())
-	}
-	return out.Data.State, nil
+// sums say how much was done.
+func (s *soak) sums() string {
+	return fmt.Sprintf("%d requests acknowledged, %d artifacts published, %d publications", s.acked, len(s.base), s.timestamp)
 }

@@ -3,20 +3,25 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/wire"
+	"example.org/rstuf/service"
 )
 
-// work sends random requests until the service ends. The first worker also
-// does what changes the repository as a whole.
-func (s *soak) work(c *life, worker int, random *rand.Rand, stopped <-chan struct{}) {
+// work sends random requests until it is stopped. The first worker also does what
+// changes the repository as a whole.
+func (s *soak) work(worker int, random *rand.Rand, stopped <-chan struct{}) {
 	for n := 0; ; n++ {
 		select {
 		case <-stopped:
@@ -25,18 +30,18 @@ func (s *soak) work(c *life, worker int, random *rand.Rand, stopped <-chan struc
 		}
 		ok := true
 		if worker == 0 && (n == 0 || random.IntN(8) == 0) {
-			ok = s.govern(c, random)
+			ok = s.govern(random, stopped)
 		} else {
-			ok = s.artifacts(c, worker, random)
+			ok = s.artifacts(worker, random)
 		}
 		if !ok {
-			return
+			time.Sleep(5 * time.Millisecond)
 		}
 	}
 }
 
 // artifacts adds or removes some artifacts. Each worker has its own paths.
-func (s *soak) artifacts(c *life, worker int, random *rand.Rand) bool {
+func (s *soak) artifacts(worker int, random *rand.Rand) bool {
 	effect := map[string]int64{}
 	for range 1 + random.IntN(5) {
 		effect[fmt.Sprintf("pub/%d-%d", worker, random.IntN(60))] = s.next()
@@ -47,7 +52,7 @@ func (s *soak) artifacts(c *life, worker int, random *rand.Rand) bool {
 		for path := range effect {
 			effect[path] = gone
 		}
-		return s.send(c, worker, "POST", "/artifacts/delete", request, effect) && (!skip || s.publish(c, worker))
+		return s.send(worker, "POST", "/artifacts/delete", request, effect) && (!skip || s.publish(worker))
 	}
 	request := rstuf.AddArtifacts{SkipPublish: skip}
 	for path, length := range effect {
@@ -55,11 +60,11 @@ func (s *soak) artifacts(c *life, worker int, random *rand.Rand) bool {
 			Length: length, Hashes: map[string]string{"sha256": strings.Repeat("5a", 32)},
 		}})
 	}
-	return s.send(c, worker, "POST", "/artifacts/", request, effect) && (!skip || s.publish(c, worker))
+	return s.send(worker, "POST", "/artifacts/", request, effect) && (!skip || s.publish(worker))
 }
 
-func (s *soak) publish(c *life, worker int) bool {
-	return s.send(c, worker, "POST", "/artifacts/publish/", nil, nil)
+func (s *soak) publish(worker int) bool {
+	return s.send(worker, "POST", "/artifacts/publish/", nil, nil)
 }
 
 // next is a number that no other artifact has as its length.
@@ -72,27 +77,27 @@ func (s *soak) next() int64 {
 
 // govern bootstraps, changes settings, bumps, changes the online key, or
 // changes delegations.
-func (s *soak) govern(c *life, random *rand.Rand) bool {
-	resp, err := s.http.Get(c.url + "/config/")
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
+func (s *soak) govern(random *rand.Rand, stopped <-chan struct{}) bool {
+	promised := s.promised.Load()
 	var settings wire.Response[rstuf.RepositorySettings]
-	if resp.StatusCode == http.StatusNotFound {
-		return s.send(c, 0, "POST", "/bootstrap/", s.people.payload, nil)
+	status, err := s.get("/config/", &settings)
+	if err == nil && status == http.StatusNotFound {
+		if promised {
+			s.violated(errors.New("the repository is there, and /config/ says that there is none"))
+		}
+		return s.send(0, "POST", "/bootstrap/", s.people.payload, nil)
 	}
-	if json.NewDecoder(resp.Body).Decode(&settings) != nil || settings.Data == nil {
+	if err != nil || settings.Data == nil {
 		return false
 	}
 	if s.people.delegations && random.IntN(3) == 0 {
-		return s.sign(c)
+		return s.sign(stopped)
 	}
 	switch random.IntN(4) {
 	case 0:
-		return s.send(c, 0, "PUT", "/config/", rstuf.SettingsUpdate{Expiration: map[string]int{"targets": 1 + random.IntN(400)}}, nil)
+		return s.send(0, "PUT", "/config/", rstuf.SettingsUpdate{Expiration: map[string]int{"targets": 1 + random.IntN(400)}}, nil)
 	case 1:
-		return s.send(c, 0, "POST", "/metadata/online", rstuf.OnlineBump{Roles: []string{}}, nil)
+		return s.send(0, "POST", "/metadata/online", rstuf.OnlineBump{Roles: []string{}}, nil)
 	case 2:
 		root, err := s.people.nextRoot(settings.Data.TrustedRoot)
 		if err != nil {
@@ -100,65 +105,96 @@ func (s *soak) govern(c *life, random *rand.Rand) bool {
 			return false
 		}
 		// Another one may take effect before it: see state.
-		return s.send(c, 0, "POST", "/metadata/", rstuf.MetadataUpdate{Metadata: map[string]json.RawMessage{"root": root}}, nil)
+		return s.send(0, "POST", "/metadata/", rstuf.MetadataUpdate{Metadata: map[string]json.RawMessage{"root": root}}, nil)
 	}
 	if !s.people.delegations {
 		return true
 	}
 	name := fmt.Sprintf("extra-%d", s.next())
 	role := rstuf.DelegatedRole{Name: name, Threshold: 1, Terminating: true, Paths: []string{name + "/*"}, ExpirePolicy: 30}
-	if !s.send(c, 0, "POST", "/delegations/", rstuf.DelegationsUpdate{Delegations: rstuf.Delegations{Keys: map[string]rstuf.Key{}, Roles: []rstuf.DelegatedRole{role}}}, nil) {
+	if !s.send(0, "POST", "/delegations/", rstuf.DelegationsUpdate{Delegations: rstuf.Delegations{Keys: map[string]rstuf.Key{}, Roles: []rstuf.DelegatedRole{role}}}, nil) {
 		return false
 	}
 	if random.IntN(2) == 0 {
 		return true
 	}
-	return s.send(c, 0, "POST", "/delegations/delete", rstuf.DelegationsDelete{Roles: []string{name}}, nil)
+	return s.send(0, "POST", "/delegations/delete", rstuf.DelegationsDelete{Roles: []string{name}}, nil)
 }
 
-// send sends a request and notes what became of it. It returns false if no
-// answer came: then the service has ended, and nobody knows.
-func (s *soak) send(c *life, worker int, method, path string, body any, effect map[string]int64) bool {
-	task, ok := s.submit(c, method, path, body)
-	if ok && task == "" {
-		return true
+// send sends a request and notes what became of it. It returns whether it was
+// accepted.
+func (s *soak) send(worker int, method, path string, body any, effect map[string]int64) bool {
+	task, outcome := s.submit(method, path, body)
+	if outcome != refused {
+		s.note(worker, request{task, effect})
 	}
-	s.note(worker, request{task, effect})
-	if !ok {
+	if outcome != accepted {
 		return false
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.acked++
 	s.open[task] = true
+	s.mu.Unlock()
+	// Whoever is asked next knows it.
+	if found, err := s.task(task); err == nil {
+		if _, err := judge(found); err != nil {
+			s.violated(err)
+		}
+	}
 	return true
 }
 
-// submit sends a request and returns its task, which is empty if there is no
-// repository yet. It returns false if no answer came.
-func (s *soak) submit(c *life, method, path string, body any) (task string, ok bool) {
+// outcome is what became of a request.
+type outcome int
+
+const (
+	unknown  outcome = iota // no answer came
+	refused                 // it has no effect, and never will
+	accepted                // it will have its effect, whatever happens
+)
+
+// submit sends a request and returns its task if it was accepted.
+func (s *soak) submit(method, path string, body any) (task string, o outcome) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
 	}
-	r, err := http.NewRequest(method, c.url+path, bytes.NewReader(raw))
+	r, err := http.NewRequest(method, s.ask()+path, bytes.NewReader(raw))
 	if err != nil {
 		panic(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
 	resp, err := s.http.Do(r)
+	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+		return "", refused // it was never sent
+	}
 	if err != nil {
-		return "", false
+		return "", unknown
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNotFound {
-		return "", true // before the bootstrap
+	answer, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil || strings.Contains(string(answer), service.ErrLost.Error()):
+		return "", unknown
+	case resp.StatusCode != http.StatusAccepted:
+		return "", refused
 	}
-	var accepted wire.Response[wire.Accepted]
-	if json.NewDecoder(resp.Body).Decode(&accepted) != nil || accepted.Data == nil {
-		return "", false
+	var said wire.Response[wire.Accepted]
+	if err := json.Unmarshal(answer, &said); err != nil || said.Data == nil {
+		s.violated(fmt.Errorf("%s %s was accepted with the answer %q", method, path, answer))
+		return "", unknown
 	}
-	return accepted.Data.TaskID, true
+	return said.Data.TaskID, accepted
+}
+
+// get asks for something.
+func (s *soak) get(path string, out any) (status int, err error) {
+	resp, err := s.http.Get(s.ask() + path)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode, json.NewDecoder(resp.Body).Decode(out)
 }
 
 // note notes a request in the order of its worker.
@@ -166,4 +202,35 @@ func (s *soak) note(worker int, r request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.history[worker] = append(s.history[worker], r)
+}
+
+// task asks for a task.
+func (s *soak) task(id string) (rstuf.Task, error) {
+	var out wire.Response[rstuf.Task]
+	status, err := s.get("/task/?task_id="+id, &out)
+	switch {
+	case err != nil:
+		return rstuf.Task{}, err
+	case out.Data == nil:
+		return rstuf.Task{}, fmt.Errorf("task %s: status %d without data", id, status)
+	}
+	return *out.Data, nil
+}
+
+// judge tells whether a task that was acknowledged has ended. It may not have
+// failed, unless because of another request.
+func judge(task rstuf.Task) (ended bool, err error) {
+	switch task.State {
+	case rstuf.TaskSuccess:
+		return true, nil
+	case rstuf.TaskStarted, rstuf.TaskRunning:
+		return false, nil
+	case rstuf.TaskErrored, rstuf.TaskFailure:
+		for _, other := range []string{"Expected root version", "System already has a Metadata"} { // of whose request no answer came
+			if strings.Contains(task.Reason(), other) {
+				return true, nil
+			}
+		}
+	}
+	return false, fmt.Errorf("the acknowledged task %s is %s: %s", task.ID, task.State, task.Reason())
 }

@@ -11,6 +11,7 @@ import (
 
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service/bucket"
+	"example.org/rstuf/service/bucket/servertest/gateway"
 )
 
 // A list goes on after the first thousand, and leaves out what is beside the
@@ -67,7 +68,7 @@ func TestErrors(t *testing.T) {
 	require.NoError(t, err)
 	_, err = stranger.Read(t.Context(), "timestamp.json")
 	require.ErrorContains(t, err, "get timestamp.json: the store answers 403 SignatureDoesNotMatch")
-	for _, secret := range []string{wrong, secretKey, accessKey, "\n"} {
+	for _, secret := range []string{wrong, gateway.SecretKey, gateway.AccessKey, "\n"} {
 		assert.NotContains(t, err.Error(), secret)
 	}
 }

@@ -5,13 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,20 +18,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
-	"github.com/versity/versitygw/backend/meta"
-	"github.com/versity/versitygw/backend/posix"
-	"github.com/versity/versitygw/embedgw"
 
 	"example.org/rstuf/service/bucket"
+	"example.org/rstuf/service/bucket/servertest/gateway"
 )
 
-const (
-	accessKey = "test-access-key"
-	secretKey = "test-secret-key"
-)
-
-// socket is where the one gateway of this process listens.
-var socket string
+// server is the one gateway of this process.
+var server *gateway.Gateway
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -52,53 +41,11 @@ func run(m *testing.M) (int, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	for _, sub := range []string{"objects", "attributes"} {
-		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
-			return 0, err
-		}
-	}
-	attributes, err := meta.NewSideCar(filepath.Join(dir, "attributes")) // not every file system has extended ones
-	if err != nil {
-		return 0, err
-	}
-	backend, err := posix.New(filepath.Join(dir, "objects"), attributes, posix.PosixOpts{SideCarDir: filepath.Join(dir, "attributes")})
-	if err != nil {
-		return 0, err
-	}
-	socket = filepath.Join(dir, "s3")
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
-			RootUserAccess: accessKey, RootUserSecret: secretKey, Ports: []string{socket},
-			MaxConnections: 1000, MaxRequests: 1000, MultipartMaxParts: 1, Quiet: true, KeepAlive: true,
-		})
-	}()
-	if err := listening(ended); err != nil {
-		cancel()
+	if server, err = gateway.Start(dir); err != nil {
 		return 0, err
 	}
 	code := m.Run()
-	cancel()
-	return code, <-ended
-}
-
-// listening waits for the gateway.
-func listening(ended <-chan error) error {
-	for deadline := time.Now().Add(time.Minute); ; {
-		conn, err := net.Dial("unix", socket)
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case err := <-ended:
-			return fmt.Errorf("the gateway has ended: %w", err)
-		case <-time.After(5 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			return err
-		}
-	}
+	return code, server.Close()
 }
 
 // fault is what the network does to a request.
@@ -125,7 +72,6 @@ type store struct {
 	server *httptest.Server
 	client *s3.Client
 	bucket string
-	proxy  http.Handler
 
 	requests atomic.Int64
 	mu       sync.Mutex
@@ -141,25 +87,12 @@ var buckets atomic.Int64
 // newStore makes a bucket whose files everybody may read.
 func newStore(t *testing.T) *store {
 	s := &store{t: t, bucket: fmt.Sprintf("bucket-%d", buckets.Add(1)), stop: make(chan struct{})}
-	dial := &http.Transport{MaxIdleConnsPerHost: 32, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}
-	proxy := &httputil.ReverseProxy{
-		Transport: dial,
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: "gateway"})
-			r.Out.Host = r.In.Host // the signature covers it
-		},
-		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-	}
-	s.proxy = whole(proxy)
 	s.server = httptest.NewServer(s)
 	t.Cleanup(func() {
 		close(s.stop)
 		s.server.Close()
-		dial.CloseIdleConnections()
 	})
-	s.client = s.newClient(secretKey)
+	s.client = s.newClient(gateway.SecretKey)
 	_, err := s.client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &s.bucket})
 	require.NoError(t, err)
 	_, err = s.client.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &s.bucket, Policy: aws.String(fmt.Sprintf(
@@ -168,28 +101,12 @@ func newStore(t *testing.T) *store {
 	return s
 }
 
-// whole lets nobody read while somebody writes: the gateway has entity tags in
-// files of their own here, and a reader could get the old content with the new tag.
-func whole(next http.Handler) http.Handler {
-	var mu sync.RWMutex
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			mu.RLock()
-			defer mu.RUnlock()
-		} else {
-			mu.Lock()
-			defer mu.Unlock()
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
 // newClient is a client that retries at once.
 func (s *store) newClient(secret string) *s3.Client {
 	return s3.New(s3.Options{
 		Region: "us-east-1", BaseEndpoint: &s.server.URL, UsePathStyle: true,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secret}, nil
+			return aws.Credentials{AccessKeyID: gateway.AccessKey, SecretAccessKey: secret}, nil
 		}),
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxBackoff = time.Millisecond
@@ -247,15 +164,15 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case cut:
 		if r.ContentLength > 1 {
 			r.Body = io.NopCloser(io.MultiReader(io.LimitReader(r.Body, r.ContentLength/2), broken{}))
-			s.proxy.ServeHTTP(w, r)
+			server.ServeHTTP(w, r)
 		}
 		panic(http.ErrAbortHandler)
 	case unknown:
-		s.proxy.ServeHTTP(httptest.NewRecorder(), r)
+		server.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
 	case truncated:
 		whole := httptest.NewRecorder()
-		s.proxy.ServeHTTP(whole, r)
+		server.ServeHTTP(whole, r)
 		for name, values := range whole.Header() {
 			w.Header()[name] = values
 		}
@@ -273,7 +190,7 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-s.stop:
 		}
 	default:
-		s.proxy.ServeHTTP(w, r)
+		server.ServeHTTP(w, r)
 	}
 }
 
@@ -296,7 +213,7 @@ func (s *store) deliver() (statuses []int) {
 	defer s.mu.Unlock()
 	for _, r := range s.held {
 		w := httptest.NewRecorder()
-		s.proxy.ServeHTTP(w, r)
+		server.ServeHTTP(w, r)
 		statuses = append(statuses, w.Code)
 	}
 	s.held = nil
