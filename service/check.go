@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/durable"
@@ -71,7 +69,7 @@ func offline(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, err
 	}
 	if cfg.Store == nil {
-		if _, err := os.Stat(filepath.Join(cfg.Dir, databaseFile)); err != nil {
+		if err := hasDatabase(cfg.Dir); err != nil {
 			return nil, err // openDatabase would make one
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -157,10 +158,19 @@ func openDatabase(dir string, disk *durable.Disk) (*database, error) {
 // openDatabaseToRead opens the database in a folder, which must be there, and
 // changes nothing in the folder. Meanwhile no service can use it.
 func openDatabaseToRead(dir string) (*database, error) {
-	if _, err := os.Stat(filepath.Join(dir, databaseFile)); err != nil {
+	if err := hasDatabase(dir); err != nil {
 		return nil, err
 	}
 	return openFile(dir, &bolt.Options{ReadOnly: true})
+}
+
+// hasDatabase is an error if a folder is not one of a service.
+func hasDatabase(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, databaseFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("it is not the folder of a service: %w", err)
+	}
+	return err
 }
 
 const databaseFile = "state.db"

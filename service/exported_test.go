@@ -395,7 +395,7 @@ func TestExportRefuses(t *testing.T) {
 
 	there := f.cfg.Dir
 	f.cfg.Dir = filepath.Join(parent, "none")
-	refuses("no such file", fs.ErrNotExist)
+	refuses("it is not the folder of a service", fs.ErrNotExist)
 	f.cfg.Dir = there
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/service"
 )
 
@@ -143,9 +144,12 @@ func TestOpenAPIRecordings(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests, %d answers, %d differences", requests, answers, differ)
-	assert.Greater(t, requests, 40)
-	assert.Greater(t, answers, 100)
-	assert.Equal(t, 4, differ)
+	assert.Positive(t, answers)
+	if *recordings == testdir.Recordings { // of others nobody knows how many there are
+		assert.Greater(t, requests, 40)
+		assert.Greater(t, answers, 100)
+		assert.Equal(t, 4, differ)
+	}
 }
 
 // TestDocsPage: a page without script that names every endpoint and asks for
