@@ -83,6 +83,9 @@ func (p *proxy) requests(client, server net.Conn) {
 			server.Close()
 			return
 		}
+		if !p.passes(client) {
+			continue
+		}
 		if c := p.take(buffer[:n]); c != nil {
 			c(p, buffer[:n], client, server)
 			return
@@ -102,13 +105,17 @@ func (p *proxy) answers(client, server net.Conn) {
 		if err != nil {
 			return
 		}
-		p.mu.Lock()
-		passed := p.conns[client]
-		p.mu.Unlock()
-		if passed {
+		if p.passes(client) {
 			_, _ = client.Write(buffer[:n])
 		}
 	}
+}
+
+// passes tells whether what a client sends, and what it is answered, is passed on.
+func (p *proxy) passes(client net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conns[client]
 }
 
 // unanswered gives the server a message, and the client nothing of its answer.
@@ -136,6 +143,24 @@ func (p *proxy) cutNext(text string, times int, c cut) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.text, p.times, p.cut = text, times, c
+}
+
+// left is how many messages are still to be cut.
+func (p *proxy) left() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.times
+}
+
+// silence has all connections lead nowhere, without a word to either end, and refuses
+// others while it is down.
+func (p *proxy) silence(down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = down
+	for conn := range p.conns {
+		p.conns[conn] = false
+	}
 }
 
 // drop closes all connections, and refuses others while it is down.
@@ -166,9 +191,21 @@ func answerLost(p *proxy, message []byte, client, server net.Conn) {
 	server.Close()
 }
 
+// answerFirst has the server answer, as one does that is told to end, and closes the
+// connection before it commits.
+func answerFirst(_ *proxy, message []byte, client, server net.Conn) {
+	sync := len(message) - len("S\x00\x00\x00\x04")
+	_, _ = server.Write(append(message[:sync:sync], "H\x00\x00\x00\x04"...)) // flush, not sync
+	time.Sleep(50 * time.Millisecond)
+	server.Close()
+	client.Close()
+}
+
 // late gives the server the message long after the connection is closed.
 func late(p *proxy, message []byte, client, server net.Conn) {
+	p.mu.Lock()
 	p.late.Add(1)
+	p.mu.Unlock()
 	message = bytes.Clone(message)
 	go func() {
 		defer p.late.Done()
@@ -179,6 +216,14 @@ func late(p *proxy, message []byte, client, server net.Conn) {
 	}()
 	client.(*net.TCPConn).SetLinger(0)
 	client.Close()
+}
+
+// arrive gives the server what is late.
+func (p *proxy) arrive() {
+	close(p.goOn)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.late.Wait()
 }
 
 // count is the lease's count of commits.
@@ -197,6 +242,7 @@ func TestBrokenCommit(t *testing.T) {
 		steps int64 // of the count: the commit, and one that never was
 	}{
 		"request lost": {requestLost, 3}, "half of it lost": {halfLost, 3}, "answer lost": {answerLost, 1}, "request late": {late, 3},
+		"answer before the commit": {answerFirst, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -210,8 +256,7 @@ func TestBrokenCommit(t *testing.T) {
 			assert.Equal(t, test.steps, count(t, direct, schema)-before)
 			assert.Equal(t, "after", value(t, store, "a"))
 			require.NoError(t, put(t.Context(), store, "a", "later"))
-			close(p.goOn)
-			p.late.Wait()
+			p.arrive()
 			assert.Equal(t, "later", value(t, store, "a"))
 		})
 	}
@@ -226,8 +271,7 @@ func TestLateCommit(t *testing.T) {
 	require.NoError(t, put(t.Context(), store, "a", "before"))
 	p.cutNext("late value", 100, late)
 	require.Error(t, put(t.Context(), store, "a", "late value"))
-	close(p.goOn)
-	p.late.Wait()
+	p.arrive()
 	assert.Equal(t, "before", value(t, store, "a"))
 	require.NoError(t, put(t.Context(), store, "a", "after"))
 	assert.Equal(t, "after", value(t, store, "a"))

@@ -22,31 +22,46 @@ var (
 	ErrBack = fmt.Errorf("the database is not as this service left it, as after a restore or a failover that lost commits: %w and start it again", service.ErrLost)
 )
 
-// take makes this the service that publishes, unless another one is.
-func (s *store) take(ctx context.Context) error {
+// whoami names this process to people.
+func whoami() string {
 	host, _ := os.Hostname()
-	who := fmt.Sprintf("process %d on host %s", os.Getpid(), cmp.Or(host, "(unknown)"))
-	// A holder whose commit is under way, or that is cut off in the middle of one, has the row locked.
-	return pgx.BeginFunc(ctx, s.db.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select set_config('lock_timeout', '10s', true)"); err != nil {
-			return err
-		}
-		err := tx.QueryRow(ctx, `update `+s.lease+` set epoch = epoch + 1, holder = $1, since = clock_timestamp(), ends = clock_timestamp() + $2::interval
-			where ends <= clock_timestamp() returning epoch, writes`, who, s.db.lease).Scan(&s.epoch, &s.writes)
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
+	return fmt.Sprintf("process %d on host %s", os.Getpid(), cmp.Or(host, "(unknown)"))
+}
+
+// take makes this the service that publishes, unless another one is. It waits for
+// nobody: a lease whose row is locked is that of a service whose commit is under way.
+func (s *store) take(ctx context.Context) error {
+	for ended := false; ; ended = true {
+		var epoch, writes *int64
 		var holder string
 		var since time.Time
 		var left time.Duration
-		err = tx.QueryRow(ctx, `select holder, since, ends - clock_timestamp() from `+s.lease).Scan(&holder, &since, &left)
-		if err != nil {
+		err := s.db.pool.QueryRow(ctx, `with free as (
+			select one from `+s.row+` where ends <= clock_timestamp() for update skip locked
+		), taken as (
+			update `+s.row+` r set epoch = epoch + 1, holder = $1, since = clock_timestamp(), ends = clock_timestamp() + $2::interval
+			from free where r.one = free.one returning epoch, writes
+		) select t.epoch, t.writes, r.holder, r.since, greatest(r.ends, clock_timestamp()) - clock_timestamp() from `+s.row+` r left join taken t on true`,
+			whoami(), s.db.lease).Scan(&epoch, &writes, &holder, &since, &left)
+		switch {
+		case err != nil:
+			return err
+		case epoch != nil:
+			s.id, s.writes = *epoch, *writes
+			return nil
+		case left > 0 || ended:
+			return fmt.Errorf("%w by %s since %s: stop that service; if it has died, its lease ends in %s", service.ErrLocked,
+				holder, since.UTC().Format(time.RFC3339), max(left, 0).Round(100*time.Millisecond))
+		}
+		if err := s.db.endStuck(ctx, s.row); err != nil {
 			return err
 		}
-		return fmt.Errorf("%w by %s since %s: stop that service; if it has died, its lease ends in %s", service.ErrLocked,
-			holder, since.UTC().Format(time.RFC3339), max(left, 0).Round(100*time.Millisecond))
-	})
+		time.Sleep(stuckPause) // until the session has ended
+	}
 }
+
+// stuckPause is for how long to wait for a lease that has ended and is locked.
+const stuckPause = 50 * time.Millisecond
 
 // renewAll renews the lease until the store is closed. What fails is tried again:
 // whether the lease is still there is decided by each commit.
@@ -60,12 +75,13 @@ func (s *store) renewAll() {
 			return
 		case <-ticker.C:
 		}
-		ctx, cancel := context.WithTimeout(s.ctx, max(s.db.lease, time.Second))
+		ctx, cancel := context.WithTimeout(s.ctx, s.db.patience())
 		_, err := s.renew(ctx)
 		cancel()
 		if err == nil {
 			s.unwell.Store(nil)
 		} else if s.ctx.Err() == nil {
+			s.db.distrust(err)
 			s.unwell.Store(&err)
 		}
 		if s.failed.Load() != nil {
@@ -77,8 +93,8 @@ func (s *store) renewAll() {
 // renew gives the lease another end, also if it has ended and nobody has taken it.
 // It returns the count of commits.
 func (s *store) renew(ctx context.Context) (writes int64, err error) {
-	err = s.db.pool.QueryRow(ctx, `update `+s.lease+` set ends = clock_timestamp() + $2::interval where epoch = $1 returning writes`,
-		s.epoch, s.db.lease).Scan(&writes)
+	err = s.db.pool.QueryRow(ctx, `update `+s.row+` set ends = clock_timestamp() + $2::interval where epoch = $1 returning writes`,
+		s.id, s.db.lease).Scan(&writes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		_, err = s.gone(ctx)
 	}
@@ -88,10 +104,10 @@ func (s *store) renew(ctx context.Context) (writes int64, err error) {
 // gone says why the lease has another epoch than ours, unless that can't be asked.
 func (s *store) gone(ctx context.Context) (known bool, err error) {
 	var epoch int64
-	if err := s.db.pool.QueryRow(ctx, `select epoch from `+s.lease).Scan(&epoch); err != nil {
+	if err := s.db.pool.QueryRow(ctx, `select epoch from `+s.row).Scan(&epoch); err != nil {
 		return false, err
 	}
-	if epoch < s.epoch {
+	if epoch < s.id {
 		return true, s.fail(ErrBack)
 	}
 	return true, s.fail(ErrLost)
@@ -99,6 +115,7 @@ func (s *store) gone(ctx context.Context) (known bool, err error) {
 
 // release ends the lease at once.
 func (s *store) release(ctx context.Context) error {
-	_, err := s.db.pool.Exec(ctx, `update `+s.lease+` set ends = '-infinity' where epoch = $1`, s.epoch)
+	_, err := s.db.pool.Exec(ctx, `with mine as (update `+s.row+` set ends = '-infinity' where epoch = $1 returning 1)
+		select pg_notify($2, '') from mine`, s.id, s.db.channel)
 	return err
 }

@@ -13,7 +13,7 @@ var ErrNewer = errors.New("a newer release of this program has made it")
 
 // migrations bring a schema from each version to the next. What was released is
 // never changed: another one follows. %[1]s is the lease's table, %[2]s that of the
-// entries.
+// entries, %[3]s that of the replicas, and %[4]s the sequence of numbers.
 var migrations = []string{
 	`create table %[1]s (
 		one    boolean primary key default true check (one),
@@ -31,21 +31,36 @@ var migrations = []string{
 		primary key (tab, key)
 	);
 	alter table %[2]s alter column value set storage external`,
+	`create table %[3]s (
+		id     bigint primary key,
+		writes bigint not null default 0,
+		holder text not null,
+		seen   timestamptz not null default clock_timestamp()
+	);
+	create sequence %[4]s`,
 }
 
-// The tables of a schema. Their names are told from those of others, for somebody
+// What a schema has. The names are told from those of others, for somebody
 // may name the schema public.
 const (
-	versionTable = "rstuf_version"
-	leaseTable   = "rstuf_lease"
-	entriesTable = "rstuf_entries"
+	versionTable   = "rstuf_version"
+	leaseTable     = "rstuf_lease"
+	entriesTable   = "rstuf_entries"
+	replicasTable  = "rstuf_replicas"
+	numberSequence = "rstuf_number"
 )
 
 // migrate makes the schema, or brings it up to date, in one transaction and for one
 // program at a time.
 func (d *Database) migrate(ctx context.Context) error {
+	// Who finds it up to date waits for nobody.
+	var version int
+	if err := d.pool.QueryRow(ctx, "select version from "+d.table(versionTable)).Scan(&version); err == nil && version == len(migrations) {
+		return nil
+	}
 	return pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended('rstuf schema ' || $1, 0))", d.schema); err != nil {
+		// A program that is held here keeps others waiting no longer than that.
+		if _, err := tx.Exec(ctx, "select set_config('idle_in_transaction_session_timeout', '10s', true), pg_advisory_xact_lock(hashtextextended('rstuf schema ' || $1, 0))", d.schema); err != nil {
 			return err
 		}
 		version, err := d.version(ctx, tx)
@@ -57,7 +72,7 @@ func (d *Database) migrate(ctx context.Context) error {
 		}
 		for ; version < len(migrations); version++ {
 			// Several statements: without the extended protocol.
-			statements := fmt.Sprintf(migrations[version], d.table(leaseTable), d.table(entriesTable))
+			statements := fmt.Sprintf(migrations[version], d.table(leaseTable), d.table(entriesTable), d.table(replicasTable), d.table(numberSequence))
 			if _, err := tx.Exec(ctx, statements, pgx.QueryExecModeSimpleProtocol); err != nil {
 				return err
 			}

@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,17 +20,21 @@ type Config struct {
 	// Schema is the schema of the repository, which is made if it is not there;
 	// empty means "rstuf".
 	Schema string
-	// Lease is for how long a service that has died keeps others out; 0 means 5
+	// Lease is for how long a service that has died keeps others out; 0 means 3
 	// seconds. It is renewed three times as often.
 	Lease time.Duration
 }
 
-// Database is the place of one repository in PostgreSQL.
+// Database is the place of one repository in PostgreSQL. It is service.Config.Replicas.
 type Database struct {
-	pool   *pgxpool.Pool
-	schema string
-	lease  time.Duration
+	pool     *pgxpool.Pool
+	schema   string
+	channel  string // of NOTIFY
+	lease    time.Duration
+	sessions atomic.Bool // checkSessions has found nothing
 }
+
+var _ service.Shared = (*Database)(nil)
 
 // New returns the place of a repository in the database of a pool. It asks the
 // server for nothing yet. The pool stays the caller's, to be closed after the
@@ -38,7 +44,7 @@ func New(pool *pgxpool.Pool, cfg Config) (*Database, error) {
 		cfg.Schema = "rstuf"
 	}
 	if cfg.Lease == 0 {
-		cfg.Lease = 5 * time.Second
+		cfg.Lease = 3 * time.Second
 	}
 	switch {
 	case pool == nil:
@@ -50,7 +56,8 @@ func New(pool *pgxpool.Pool, cfg Config) (*Database, error) {
 	case cfg.Lease < minLease:
 		return nil, fmt.Errorf("postgres: Config.Lease is %s: take %s at least", cfg.Lease, minLease)
 	}
-	return &Database{pool: pool, schema: cfg.Schema, lease: cfg.Lease}, nil
+	// The name of a schema may be as long as that of a channel.
+	return &Database{pool: pool, schema: cfg.Schema, channel: fmt.Sprintf("rstuf_%x", sha256.Sum256([]byte(cfg.Schema)))[:maxSchema], lease: cfg.Lease}, nil
 }
 
 const (
@@ -61,11 +68,8 @@ const (
 // Open is service.Config.Store: it brings the schema up to date and takes the lease.
 // The error is service.ErrLocked if another service has it.
 func (d *Database) Open(ctx context.Context) (service.Store, error) {
-	if err := d.checkServer(ctx); err != nil {
-		return nil, d.explain("open", err)
-	}
-	if err := d.migrate(ctx); err != nil {
-		return nil, d.explain("bring the schema up to date", err)
+	if err := d.prepare(ctx); err != nil {
+		return nil, err
 	}
 	s := newStore(d)
 	if err := s.take(ctx); err != nil {
@@ -74,6 +78,17 @@ func (d *Database) Open(ctx context.Context) (service.Store, error) {
 	go s.renewAll()
 	return s, nil
 }
+
+// prepare checks the server and brings the schema up to date.
+func (d *Database) prepare(ctx context.Context) error {
+	if err := d.checkServer(ctx); err != nil {
+		return d.explain("open", err)
+	}
+	return d.explain("bring the schema up to date", d.migrate(ctx))
+}
+
+// patience is for how long to wait for the answer to a question.
+func (d *Database) patience() time.Duration { return max(d.lease, time.Second) }
 
 // table is the name of one of the schema's tables, for a statement.
 func (d *Database) table(name string) string { return pgx.Identifier{d.schema, name}.Sanitize() }
@@ -108,8 +123,11 @@ var (
 // checkServer refuses a server that does not keep what it acknowledges, and a way to
 // it that is no session.
 func (d *Database) checkServer(ctx context.Context) error {
-	if err := d.checkSessions(ctx); err != nil {
-		return err
+	if !d.sessions.Load() {
+		if err := d.checkSessions(ctx); err != nil {
+			return err
+		}
+		d.sessions.Store(true)
 	}
 	var standby bool
 	var commit string

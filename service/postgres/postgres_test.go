@@ -24,6 +24,7 @@ var (
 	address = flag.String("postgres", "", "address of a database for the tests, postgres://…")
 	standby = flag.String("standby", "", "address of a standby of it")
 	pooler  = flag.String("pooler", "", "address of a pooler before it, with the databases session and transaction")
+	restart = flag.String("restart", "", "program that restarts the server")
 )
 
 // connect makes a pool for an address, which a flag gives.
@@ -206,7 +207,7 @@ func TestNewerSchema(t *testing.T) {
 	require.NoError(t, err)
 	_, err = db.Open(t.Context())
 	require.ErrorIs(t, err, postgres.ErrNewer)
-	assert.ErrorContains(t, err, "its schema has version 2, and this one knows 1")
+	assert.ErrorContains(t, err, "its schema has version 3, and this one knows 2")
 }
 
 // What does not keep what it acknowledges, or gives no session, is refused.

@@ -28,7 +28,7 @@ func (r *serviceFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&r.bucket, "bucket", "", "keep the metadata files in a bucket, `URL` s3://NAME/PREFIX, in place of DIR/metadata")
 	flags.StringVar(&r.database, "database", "", "keep the database in PostgreSQL, whose address is in this `FILE`, in place of DIR/state.db")
 	flags.StringVar(&r.schema, "schema", "", "with --database, the `NAME` of the repository's schema (default rstuf)")
-	flags.DurationVar(&r.lease, "lease", 0, "with --database, for how long a service that has died keeps others out, `TIME` (default 5s)")
+	flags.DurationVar(&r.lease, "lease", 0, "with --database, for how long a service that has died keeps others out, `TIME` (default 3s)")
 	r.uris.add(flags, "", " (default DIR/keys)")
 	flags.StringArrayVar(&r.schemes, "key-scheme", nil, "open online keys of this `SCHEME`, such as file2, when root names one; may be repeated")
 	flags.StringArrayVar(&r.onlineKeys, "online-key", nil, "an online key, `FILE` or URI; may be repeated, for a change of keys")

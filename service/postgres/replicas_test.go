@@ -1,0 +1,560 @@
+package postgres_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf/service"
+	"example.org/rstuf/service/postgres"
+)
+
+func join(t *testing.T, db *postgres.Database) service.Joined {
+	t.Helper()
+	joined, err := db.Join(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { joined.Close() })
+	return joined
+}
+
+// accept accepts an entry whose value is its key.
+func accept(ctx context.Context, joined service.Joined, key string) error {
+	return joined.Accept(ctx, []service.Change{{Table: table, Key: key, Value: []byte(key)}})
+}
+
+func keysOf(t *testing.T, joined service.Joined) []string {
+	t.Helper()
+	keys, err := joined.Keys(t.Context(), table)
+	require.NoError(t, err)
+	return keys
+}
+
+// remove commits that an entry goes away, as when it is published.
+func remove(ctx context.Context, store service.Store, key string) error {
+	return store.Commit(ctx, []service.Change{{Table: table, Key: key}})
+}
+
+func tableOf(schema, name string) string { return pgx.Identifier{schema, name}.Sanitize() }
+
+func execute(t *testing.T, pool *pgxpool.Pool, text string, args ...any) {
+	t.Helper()
+	_, err := pool.Exec(t.Context(), text, args...)
+	require.NoError(t, err)
+}
+
+// held gives the server all of a message but its end, so that what it says is done and
+// not committed.
+func held(p *proxy, message []byte, client, server net.Conn) {
+	p.mu.Lock()
+	p.conns[client] = false
+	p.mu.Unlock()
+	_, _ = server.Write(message[:len(message)-1])
+}
+
+// An acceptance whose connection breaks in the middle of it is made once, whether the
+// server has got it or not: also if it arrives when it is published already.
+func TestBrokenAcceptance(t *testing.T) {
+	t.Parallel()
+	direct := connect(t, *address)
+	for name, cut := range map[string]cut{"request lost": requestLost, "half of it lost": halfLost, "answer lost": answerLost, "request late": late, "answer before the commit": answerFirst, "end held": func(p *proxy, message []byte, client, server net.Conn) {
+		held(p, message, client, server)
+		client.Close() // and the server does not learn of it
+	}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, pool := newProxy(t)
+			schema := newSchema()
+			joined := join(t, place(t, pool, schema, time.Minute))
+			leader := open(t, place(t, direct, schema, time.Minute))
+			require.NoError(t, accept(t.Context(), joined, "a"))
+			p.cutNext("late key", 1, cut)
+			require.NoError(t, accept(t.Context(), joined, "late key"))
+			assert.Equal(t, []string{"a", "late key"}, keysOf(t, joined))
+			require.NoError(t, remove(t.Context(), leader, "late key"))
+			p.arrive()
+			assert.Equal(t, []string{"a"}, keysOf(t, joined))
+			require.NoError(t, accept(t.Context(), joined, "b"))
+			assert.Equal(t, []string{"a", "b"}, keysOf(t, joined))
+		})
+	}
+}
+
+// What was said not to be accepted is not accepted later either, when what was under
+// way arrives.
+func TestLateAcceptance(t *testing.T) {
+	t.Parallel()
+	p, pool := newProxy(t)
+	joined := join(t, place(t, pool, newSchema(), time.Minute))
+	require.NoError(t, accept(t.Context(), joined, "a"))
+	p.cutNext("late key", 100, late)
+	require.Error(t, accept(t.Context(), joined, "late key"))
+	p.arrive()
+	assert.Equal(t, []string{"a"}, keysOf(t, joined))
+	require.NoError(t, accept(t.Context(), joined, "b"))
+	assert.Equal(t, []string{"a", "b"}, keysOf(t, joined))
+}
+
+// Entries are accepted together or not at all, and none in the place of another.
+func TestAcceptance(t *testing.T) {
+	t.Parallel()
+	joined := join(t, place(t, connect(t, *address), newSchema(), 0))
+	require.NoError(t, joined.Accept(t.Context(), nil))
+	require.NoError(t, accept(t.Context(), joined, "a"))
+	err := joined.Accept(t.Context(), []service.Change{{Table: table, Key: "b", Value: []byte("b")}, {Table: table, Key: "a", Value: []byte("again")}})
+	require.ErrorContains(t, err, "accept: ")
+	assert.NotContains(t, err.Error(), "\n")
+	require.Error(t, joined.Accept(t.Context(), []service.Change{{Table: table, Key: "c"}}))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, accept(ended, joined, "d"), context.Canceled)
+	assert.Equal(t, []string{"a"}, keysOf(t, joined))
+	require.NoError(t, joined.Close())
+	require.ErrorIs(t, accept(t.Context(), joined, "e"), service.ErrLost)
+	_, err = joined.Number(t.Context())
+	require.ErrorIs(t, err, service.ErrLost)
+	require.ErrorIs(t, joined.Wait(t.Context()), service.ErrLost)
+	require.NoError(t, joined.Close())
+}
+
+// Replicas accept beside each other and beside the leader's commits: all of it is there.
+func TestAcceptBesideLeader(t *testing.T) {
+	t.Parallel()
+	db := place(t, connect(t, with("pool_max_conns=8")), newSchema(), 0)
+	leader := open(t, db)
+	var all sync.WaitGroup
+	done := make(chan struct{})
+	committed := make(chan int, 1)
+	go func() {
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-done:
+				committed <- n
+				return
+			default:
+				assert.NoError(t, leader.Commit(t.Context(), []service.Change{{Table: service.Tables()[1], Key: fmt.Sprint(n), Value: []byte{}}}))
+			}
+		}
+	}()
+	want := []string{}
+	for r := range 2 {
+		joined := join(t, db)
+		for w := range 3 {
+			for n := range 50 {
+				want = append(want, fmt.Sprint(r, w, n))
+			}
+			all.Go(func() {
+				for n := range 50 {
+					assert.NoError(t, accept(t.Context(), joined, fmt.Sprint(r, w, n)))
+				}
+			})
+		}
+	}
+	all.Wait()
+	close(done)
+	n := <-committed
+	joined := join(t, db)
+	slices.Sort(want)
+	assert.Equal(t, want, keysOf(t, joined))
+	commits, err := joined.Keys(t.Context(), service.Tables()[1])
+	require.NoError(t, err)
+	assert.Len(t, commits, n)
+}
+
+// A number is higher than all that anybody was given before it was asked for, and than
+// those that a service has counted itself before there were replicas.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	pool, schema := connect(t, with("pool_max_conns=8")), newSchema()
+	db := place(t, pool, schema, 0)
+	var highest atomic.Uint64
+	var all sync.WaitGroup
+	for range 3 {
+		joined := join(t, db)
+		for range 2 {
+			all.Go(func() {
+				for range 100 {
+					before := highest.Load()
+					n, err := joined.Number(t.Context())
+					assert.NoError(t, err)
+					assert.Greater(t, n, before)
+					for {
+						before := highest.Load()
+						if n <= before || highest.CompareAndSwap(before, n) {
+							break
+						}
+					}
+				}
+			})
+		}
+		all.Go(func() { join(t, db) }) // its numbers go on where those of others are
+	}
+	all.Wait()
+	assert.Greater(t, highest.Load(), uint64(1)<<50, "a service's own count began with 0")
+	execute(t, pool, "select setval($1::text::regclass, 1)", tableOf(schema, "rstuf_number")) // as if a service had counted since
+	n, err := join(t, db).Number(t.Context())
+	require.NoError(t, err)
+	assert.Greater(t, n, highest.Load())
+}
+
+// The version tells commits and new leaders, and nothing else.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	db := place(t, connect(t, *address), newSchema(), 300*time.Millisecond)
+	joined := join(t, db)
+	versions := map[string]bool{}
+	version := func(changed bool) {
+		t.Helper()
+		v, err := joined.Version(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, changed, !versions[v], "%s of %v", v, versions)
+		versions[v] = true
+	}
+	version(true)
+	require.NoError(t, accept(t.Context(), joined, "a"))
+	version(false)
+	leader := open(t, db)
+	version(true)
+	for range 3 {
+		require.NoError(t, put(t.Context(), leader, "b", "1"))
+		version(true)
+	}
+	time.Sleep(300 * time.Millisecond) // the lease is renewed
+	version(false)
+}
+
+// A view is of one moment, whatever is committed meanwhile, with that moment's version.
+func TestView(t *testing.T) {
+	t.Parallel()
+	db := place(t, connect(t, *address), newSchema(), 0)
+	joined, leader := join(t, db), open(t, db)
+	one, other := service.Tables()[1], service.Tables()[2]
+	commit := func(n int) {
+		text := []byte(fmt.Sprint(n))
+		assert.NoError(t, leader.Commit(t.Context(), []service.Change{{Table: one, Key: "b", Value: text}, {Table: one, Key: "a", Value: text}, {Table: other, Key: "a", Value: text}}))
+	}
+	commit(0)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := range 100 {
+			commit(n)
+		}
+	}()
+	seen := map[string]string{} // version: text
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		var keys, texts []string
+		version, err := joined.View(t.Context(), []service.Table{other, one}, func(table service.Table, key string, value []byte) error {
+			keys, texts = append(keys, string(table)+" "+key), append(texts, string(value))
+			return nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, []string{string(other) + " a", string(one) + " a", string(one) + " b"}, keys)
+		texts = slices.Compact(texts)
+		require.Len(t, texts, 1)
+		if seen[version] == "" {
+			seen[version] = texts[0]
+		}
+		require.Equal(t, seen[version], texts[0])
+	}
+	version, err := joined.Version(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "99", seen[version])
+	stop := errors.New("that is enough")
+	_, err = joined.View(t.Context(), []service.Table{one}, func(service.Table, string, []byte) error { return stop })
+	assert.ErrorIs(t, err, stop)
+	empty, err := joined.View(t.Context(), nil, nil)
+	require.NoError(t, err)
+	assert.Equal(t, version, empty)
+}
+
+// Whoever waits is woken by what others accept, commit and leave to them, long before
+// it would look itself, also after the connection that tells of it was broken; and it
+// looks itself in any case.
+func TestWait(t *testing.T) {
+	t.Parallel()
+	p, pool := newProxy(t)
+	direct, schema := connect(t, *address), newSchema()
+	db := place(t, direct, schema, time.Minute)
+	waiting, other, leader := join(t, place(t, pool, schema, time.Minute)), join(t, db), open(t, db)
+	n := 0
+	acts := []func() error{
+		func() error { n++; return accept(t.Context(), other, fmt.Sprint(n)) },
+		func() error { return put(t.Context(), leader, "a", "1") },
+	}
+	quiet := func() { // nobody tells anything any more
+		for began := time.Now(); time.Since(began) < 500*time.Millisecond; began = time.Now() {
+			require.NoError(t, waiting.Wait(t.Context()))
+			if time.Since(began) > 500*time.Millisecond {
+				return
+			}
+		}
+	}
+	woken := func(act func() error) {
+		t.Helper()
+		quiet()
+		began := make(chan time.Time, 1)
+		time.AfterFunc(50*time.Millisecond, func() { began <- time.Now(); assert.NoError(t, act()) })
+		require.NoError(t, waiting.Wait(t.Context()))
+		select {
+		case began := <-began:
+			assert.Less(t, time.Since(began), 400*time.Millisecond)
+		default:
+			t.Error("it was woken by nobody")
+		}
+	}
+	for range 2 {
+		for _, act := range acts {
+			woken(act)
+		}
+		p.drop(false)
+		require.Eventually(t, func() bool { return waiting.(service.Failing).Err() == nil }, time.Minute, time.Millisecond)
+	}
+	require.NoError(t, acts[0]()) // what happened since the last call counts
+	time.Sleep(50 * time.Millisecond)
+	began := time.Now()
+	require.NoError(t, waiting.Wait(t.Context()))
+	assert.Less(t, time.Since(began), 400*time.Millisecond)
+	woken(leader.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	quiet()
+	require.ErrorIs(t, waiting.Wait(ctx), context.Canceled)
+	p.drop(true)
+	for range 3 {
+		began := time.Now()
+		require.NoError(t, waiting.Wait(t.Context()))
+		assert.Less(t, time.Since(began), 1500*time.Millisecond)
+	}
+}
+
+// While the database is away a replica says so, accepts nothing, and keeps who asks
+// waiting for what nobody knows alone; all of it goes on when the database is back.
+func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
+	p, pool := newProxy(t)
+	joined := join(t, place(t, pool, newSchema(), 300*time.Millisecond))
+	failing := joined.(service.Failing)
+	require.NoError(t, failing.Err())
+	p.cutNext("unanswered", 1, func(p *proxy, message []byte, client, server net.Conn) {
+		p.unanswered(message, client, server)
+		p.drop(true)
+	})
+	done := make(chan error, 1)
+	go func() { done <- accept(t.Context(), joined, "unanswered") }()
+	require.Eventually(t, func() bool { return failing.Err() != nil }, time.Minute, time.Millisecond)
+	assert.NotContains(t, failing.Err().Error(), "\n")
+	_, err := joined.Number(t.Context())
+	require.Error(t, err)
+	_, err = joined.Version(t.Context())
+	require.Error(t, err)
+	select {
+	case err := <-done:
+		t.Fatalf("it has ended, though nobody knows how: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	p.drop(false)
+	require.NoError(t, <-done)
+	p.drop(true)
+	require.Eventually(t, func() bool {
+		return failing.Err() != nil && pool.Stat().TotalConns() == 0 || pool.Ping(t.Context()) == nil
+	}, time.Minute, time.Millisecond)
+	require.Error(t, accept(t.Context(), joined, "while away"))
+	p.drop(false)
+	require.Eventually(t, func() bool { return failing.Err() == nil }, time.Minute, time.Millisecond)
+	require.NoError(t, accept(t.Context(), joined, "back"))
+	assert.Equal(t, []string{"back", "unanswered"}, keysOf(t, joined))
+}
+
+// A cable that is cut without a word is noticed, by whoever asks and by whoever only
+// listens, and other connections are made.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	p, pool := newProxy(t)
+	joined := join(t, place(t, pool, newSchema(), 300*time.Millisecond))
+	failing := joined.(service.Failing)
+	require.NoError(t, accept(t.Context(), joined, "a"))
+	p.silence(false)
+	require.Eventually(t, func() bool { return failing.Err() != nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return failing.Err() == nil }, 10*time.Second, time.Millisecond)
+	require.NoError(t, accept(t.Context(), joined, "b"))
+}
+
+// A process that is held while it commits or accepts, with all of it sent but the end,
+// keeps neither the others from accepting nor another one from taking over.
+func TestHeldInTheMiddle(t *testing.T) {
+	t.Parallel()
+	p, pool := newProxy(t)
+	direct, schema := connect(t, *address), newSchema()
+	lease := 500 * time.Millisecond
+	leader, joined := open(t, place(t, pool, schema, lease)), join(t, place(t, pool, schema, lease))
+	db := place(t, direct, schema, lease)
+	other := join(t, db)
+	require.NoError(t, put(t.Context(), leader, "a", "1"))
+	require.NoError(t, accept(t.Context(), joined, "b"))
+	p.cutNext("held", 2, held)
+	for _, act := range []func() error{func() error { return put(t.Context(), leader, "a", "held") }, func() error { return accept(t.Context(), joined, "held") }} {
+		cut := p.left()
+		go func() { _ = act() }()
+		require.Eventually(t, func() bool { return p.left() < cut }, time.Minute, time.Millisecond)
+	}
+	p.silence(true)
+	require.NoError(t, accept(t.Context(), other, "c"))
+	began := time.Now()
+	var next service.Store
+	require.Eventually(t, func() (opened bool) {
+		var err error
+		next, err = db.Open(t.Context())
+		if err != nil {
+			assert.ErrorIs(t, err, service.ErrLocked)
+		}
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+	t.Cleanup(func() { next.Close() })
+	assert.Less(t, time.Since(began), 4*lease)
+	assert.Equal(t, "1", value(t, next, "a"))
+	require.NoError(t, put(t.Context(), next, "a", "2"))
+	require.NoError(t, accept(t.Context(), other, "d"))
+	assert.Equal(t, []string{"a", "b", "c", "d"}, keysOf(t, other))
+	p.drop(true) // so that nobody waits for it at the end
+}
+
+// A replica that was forgotten, or whose database went back, accepts all the same, and
+// what it can't look up any more it does not guess.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	p, pool := newProxy(t)
+	direct, schema := connect(t, *address), newSchema()
+	joined := join(t, place(t, pool, schema, 0))
+	replicas := tableOf(schema, "rstuf_replicas")
+	rows := func() (n int) {
+		require.NoError(t, direct.QueryRow(t.Context(), "select count(*) from "+replicas).Scan(&n))
+		return n
+	}
+	require.NoError(t, accept(t.Context(), joined, "a"))
+	execute(t, direct, "update "+replicas+" set writes = writes - 1")
+	require.NoError(t, accept(t.Context(), joined, "b"))
+	execute(t, direct, "update "+replicas+" set seen = seen - interval '2 days'")
+	require.NoError(t, join(t, place(t, direct, schema, 0)).Close())
+	assert.Equal(t, 0, rows())
+	require.NoError(t, accept(t.Context(), joined, "c"))
+	assert.Equal(t, 1, rows())
+	p.cutNext("unknown", 1, func(p *proxy, message []byte, client, server net.Conn) {
+		answerLost(p, message, client, server)
+		execute(t, direct, "delete from "+replicas)
+	})
+	require.ErrorIs(t, accept(t.Context(), joined, "unknown"), service.ErrLost)
+	require.NoError(t, accept(t.Context(), joined, "d"))
+	require.NoError(t, joined.Close())
+	assert.Equal(t, 0, rows())
+}
+
+// A schema of the first release goes on with what it holds.
+func TestFirstSchema(t *testing.T) {
+	t.Parallel()
+	pool, schema := connect(t, *address), newSchema()
+	lease, entries := tableOf(schema, "rstuf_lease"), tableOf(schema, "rstuf_entries")
+	execute(t, pool, fmt.Sprintf(`create schema %q;
+		create table %s (one boolean primary key default true check (one), epoch bigint not null, writes bigint not null, holder text not null, since timestamptz not null, ends timestamptz not null);
+		insert into %[2]s (epoch, writes, holder, since, ends) values (7, 1000, 'process 1 on host a', now(), now() - interval '1 minute');
+		create table %s (tab text collate "C", key bytea, value bytea not null, primary key (tab, key));
+		insert into %[3]s values ('%s', 'a', 'before');
+		create table %s (version int not null);
+		insert into %[5]s values (1)`, schema, lease, entries, table, tableOf(schema, "rstuf_version")), pgx.QueryExecModeSimpleProtocol)
+	db := place(t, pool, schema, 0)
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() { join(t, db) })
+	}
+	all.Wait()
+	joined := join(t, db)
+	require.NoError(t, accept(t.Context(), joined, "b"))
+	leader := open(t, db)
+	assert.Equal(t, "before", value(t, leader, "a"))
+	require.NoError(t, put(t.Context(), leader, "a", "after"))
+	assert.Equal(t, []string{"a", "b"}, keysOf(t, joined))
+	version, err := joined.Version(t.Context())
+	require.NoError(t, err)
+	assert.Regexp(t, `^8 1001 `, version)
+}
+
+// A server that is restarted loses nothing of what was acknowledged, and all go on by
+// themselves.
+func TestServerRestarted(t *testing.T) { // not beside others, which are not told
+	pool, schema := connect(t, *address), newSchema()
+	if *restart == "" {
+		t.Skip("no -restart is given: see .ci/interop-postgres")
+	}
+	db := place(t, pool, schema, 500*time.Millisecond)
+	leader := open(t, db)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	acknowledged, committed := map[string]bool{}, ""
+	done := make(chan struct{})
+	busy := func(act func(n int)) {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+					act(n)
+				}
+			}
+		})
+	}
+	replicas := []service.Joined{join(t, db), join(t, db)}
+	for r, joined := range replicas {
+		busy(func(n int) {
+			key := fmt.Sprintf("%d %d", r, n)
+			if accept(t.Context(), joined, key) == nil {
+				mu.Lock()
+				acknowledged[key] = true
+				mu.Unlock()
+			}
+		})
+	}
+	busy(func(n int) {
+		if text := fmt.Sprint(n); leader.Commit(t.Context(), []service.Change{{Table: service.Tables()[1], Key: "a", Value: []byte(text)}}) == nil {
+			committed = text
+		}
+	})
+	for range 2 {
+		time.Sleep(50 * time.Millisecond)
+		out, err := exec.Command(*restart).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	for _, failing := range []any{replicas[0], replicas[1], leader} {
+		require.Eventually(t, func() bool { return failing.(service.Failing).Err() == nil }, time.Minute, time.Millisecond)
+	}
+	time.Sleep(50 * time.Millisecond)
+	close(done)
+	all.Wait()
+	keys := keysOf(t, replicas[0])
+	assert.Len(t, keys, len(acknowledged))
+	for _, key := range keys {
+		assert.True(t, acknowledged[key], "%s was not acknowledged", key)
+	}
+	require.NoError(t, leader.Get(t.Context(), service.Tables()[1], []string{"a"}, func(_ string, value []byte) error {
+		assert.Equal(t, committed, string(bytes.Clone(value)))
+		return nil
+	}))
+}
