@@ -74,6 +74,7 @@ type store struct {
 	bucket string
 
 	requests atomic.Int64
+	removed  atomic.Int64 // files of versions
 	mu       sync.Mutex
 	// decide says what happens to a request of the storage; nil means nothing
 	// does.
@@ -155,6 +156,7 @@ func (s *store) next(r *http.Request) fault {
 }
 
 func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.keeps(r)
 	switch s.next(r) {
 	case refuse:
 		w.WriteHeader(http.StatusServiceUnavailable)
