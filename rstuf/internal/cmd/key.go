@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 
 	"example.org/rstuf/health"
@@ -64,7 +63,7 @@ func (a *app) remarkPlain(path string, key *keys.Private, secret *secretFlags) {
 	if secret.given() {
 		a.note("note: %s is not encrypted, the password was not needed", path)
 	}
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+	if info, err := os.Stat(path); err == nil && !private(info) {
 		a.note("warning: %s is not encrypted and others can read it (mode %04o): chmod 600 it", path, info.Mode().Perm())
 	}
 }

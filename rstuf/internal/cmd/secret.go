@@ -101,7 +101,7 @@ func secretFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+	if mode := info.Mode(); mode.IsRegular() && !private(info) {
 		return nil, fmt.Errorf("%s holds a secret and others can read it (mode %04o): chmod 600 it", path, mode.Perm())
 	}
 	secret, err := readSecret(f)
