@@ -83,6 +83,7 @@ var floors = map[string]floor{
 	},
 	"rstuf":                     {ours: []string{"rstuf/internal/cmd"}},
 	"rstuf/internal/scripttest": {ours: []string{"keys", "keys/exec", "service"}, theirs: []string{"github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/tools"}},
+	"internal/sharedtest":       {ours: []string{"service"}},
 	"rstuftest":                 {ours: []string{".", "ceremony", "client", "internal/testpipes", "internal/wire", "keys", "metadata", "repository", "service"}},
 	"gotuf":                     {ours: []string{"internal/transport", "keys", "metadata", "repository"}, theirs: slices.Concat(sigstore, gotuf)},
 	"service/soak/mutate":       {},

@@ -24,6 +24,16 @@ var (
 // nextID is the id of a new task.
 func (q *queue) nextID() taskID { return newTaskID(q.number.Add(1)) }
 
+// newID is the id of a task that somebody asks for now: it sorts behind those of all
+// requests that were acknowledged before, by whichever replica.
+func (q *queue) newID(ctx context.Context) (taskID, error) {
+	if q.joined == nil {
+		return q.nextID(), nil
+	}
+	number, err := q.joined.Number(ctx)
+	return newTaskID(number), err
+}
+
 // accept makes a request durable and queues it. Once it returns nil the
 // request survives anything but the loss of the disk.
 func (q *queue) accept(ctx context.Context, id taskID, r record) error {
@@ -108,6 +118,10 @@ func (q *queue) write(batch []*acceptance) {
 	} else {
 		q.mu.Lock()
 		for _, a := range batch {
+			if q.live[a.id] != nil { // a replica has met it already
+				q.bytes -= a.cost
+				continue
+			}
 			q.add(&waiting{id: a.id, kind: a.record.kind(), skip: a.record.skip(), size: a.cost, accepted: q.now()})
 		}
 		q.mu.Unlock()

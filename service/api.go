@@ -103,7 +103,7 @@ func (s *Service) postBootstrap(r *http.Request) answer {
 		s.queue.endBootstrap()
 		return locked()
 	}
-	a := s.submit(r.Context(), s.queue.nextID(), append(newRecord(bootstrapRepository, false), body...), "Bootstrap accepted.", nil)
+	a := s.submit(r.Context(), append(newRecord(bootstrapRepository, false), body...), "Bootstrap accepted.", nil)
 	if a.status != http.StatusAccepted {
 		s.queue.endBootstrap()
 	}
@@ -173,7 +173,7 @@ func (s *Service) putConfig(r *http.Request) answer {
 	if a := s.needs("No Repository Settings/Config found.", "It requires bootstrap."); a != nil {
 		return *a
 	}
-	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(updateSettings, false), body...), "Settings successfully submitted.", nil)
+	return s.submit(r.Context(), append(newRecord(updateSettings, false), body...), "Settings successfully submitted.", nil)
 }
 
 func (s *Service) postMetadata(r *http.Request) answer {
@@ -187,7 +187,7 @@ func (s *Service) postMetadata(r *http.Request) answer {
 	if _, errs := s.checkRoot(request.Metadata[rstuf.RoleRoot]); len(errs) > 0 {
 		return invalid(errs)
 	}
-	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(updateMetadata, false), body...), "Metadata update accepted.", nil)
+	return s.submit(r.Context(), append(newRecord(updateMetadata, false), body...), "Metadata update accepted.", nil)
 }
 
 func (s *Service) postOnline(r *http.Request) answer {
@@ -198,7 +198,7 @@ func (s *Service) postOnline(r *http.Request) answer {
 	if a := s.needs(notAccepted, "Requires bootstrap finished."); a != nil {
 		return *a
 	}
-	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(bumpOnline, false), body...), "Force new online metadata accepted.", nil)
+	return s.submit(r.Context(), append(newRecord(bumpOnline, false), body...), "Force new online metadata accepted.", nil)
 }
 
 // started tells whether there is a repository or a root that waits for
@@ -239,7 +239,7 @@ func (s *Service) postSign(r *http.Request) answer {
 	if state, ok := s.started(); !ok {
 		return notFound("No signing pending.", "Requires bootstrap in signing state. State: "+state)
 	}
-	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(signMetadata, false), body...), "Metadata sign accepted.", nil)
+	return s.submit(r.Context(), append(newRecord(signMetadata, false), body...), "Metadata sign accepted.", nil)
 }
 
 func (s *Service) postSignDelete(r *http.Request) answer {
@@ -250,7 +250,7 @@ func (s *Service) postSignDelete(r *http.Request) answer {
 	if s.current().signing[request.Role] == nil {
 		return notFound(fmt.Sprintf("No signing process for %s.", request.Role), fmt.Sprintf("The %s role is not in a signing process.", request.Role))
 	}
-	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(deleteSign, false), body...), "Metadata sign delete accepted.", nil)
+	return s.submit(r.Context(), append(newRecord(deleteSign, false), body...), "Metadata sign delete accepted.", nil)
 }
 
 func (s *Service) postDelegations(r *http.Request) answer {
@@ -279,7 +279,7 @@ func (s *Service) changeDelegations(r *http.Request, k kind, text string) answer
 			return invalid(errs)
 		}
 	}
-	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(k, false), body...), text, nil)
+	return s.submit(r.Context(), append(newRecord(k, false), body...), text, nil)
 }
 
 func (s *Service) postDelegationsDelete(r *http.Request) answer {
@@ -290,7 +290,7 @@ func (s *Service) postDelegationsDelete(r *http.Request) answer {
 	if a := s.needs(notAccepted, "Requires bootstrap finished."); a != nil {
 		return *a
 	}
-	return s.submit(r.Context(), s.queue.nextID(), append(newRecord(deleteDelegations, false), body...), "Metadata delegation delete accepted.", nil)
+	return s.submit(r.Context(), append(newRecord(deleteDelegations, false), body...), "Metadata delegation delete accepted.", nil)
 }
 
 func (s *Service) getTask(r *http.Request) answer {

@@ -14,7 +14,10 @@ type jsonText = json.RawMessage
 const requiresFinished = "It requires bootstrap finished."
 
 func (s *Service) postArtifacts(r *http.Request) answer {
-	id := s.queue.nextID()
+	id, err := s.queue.newID(r.Context())
+	if err != nil {
+		return s.unavailable(err)
+	}
 	record, paths, err := decodeArtifacts(callOf(r.Context()).body, id)
 	if err != nil {
 		return invalid(err)
@@ -25,7 +28,7 @@ func (s *Service) postArtifacts(r *http.Request) answer {
 	if a := s.needs(notAccepted, requiresFinished); a != nil {
 		return *a
 	}
-	return s.submit(r.Context(), id, record, "New Artifact(s) successfully submitted.", paths)
+	return s.submitAs(r.Context(), id, record, "New Artifact(s) successfully submitted.", paths)
 }
 
 func (s *Service) deleteArtifacts(r *http.Request) answer {
@@ -47,14 +50,14 @@ func (s *Service) deleteArtifacts(r *http.Request) answer {
 	for _, path := range request.Artifacts {
 		record = record.appendEntry(path, "")
 	}
-	return s.submit(r.Context(), s.queue.nextID(), record, "Remove Artifact(s) successfully submitted.", orEmpty(request.Artifacts))
+	return s.submit(r.Context(), record, "Remove Artifact(s) successfully submitted.", orEmpty(request.Artifacts))
 }
 
 func (s *Service) publishArtifacts(r *http.Request) answer {
 	if a := s.needs(notAccepted, requiresFinished); a != nil {
 		return *a
 	}
-	return s.submit(r.Context(), s.queue.nextID(), newRecord(publishArtifacts, false), "Publish artifacts successfully submitted.", []string{})
+	return s.submit(r.Context(), newRecord(publishArtifacts, false), "Publish artifacts successfully submitted.", []string{})
 }
 
 // decodeArtifacts reads the body of a request to add artifacts.

@@ -53,6 +53,12 @@ func (q *queue) next() []*waiting {
 	return batch
 }
 
+// nextOf is next, with what replicas have accepted meanwhile.
+func (q *queue) nextOf(ctx context.Context) []*waiting {
+	_ = q.learn(ctx) // which fails again before the next publication
+	return q.next()
+}
+
 // isLarge tells whether a batch takes so long to publish that it is worth to
 // wait for what is about to come.
 func isLarge(batch []*waiting) bool {

@@ -110,7 +110,7 @@ func (s *Service) Check(ctx context.Context, complete bool) (*Report, error) {
 	}
 	report.Files = len(names)
 	report.Problems = append(report.Problems, repo.missing(names)...)
-	if problem := s.checkTimestamp(ctx); problem != nil {
+	if problem := s.checkTimestamp(ctx, repo); problem != nil {
 		report.Problems = append(report.Problems, *problem)
 	}
 	if !complete {
@@ -140,7 +140,7 @@ func (s *Service) serveCheck(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.checking.Unlock()
-	report, err := s.Check(r.Context(), r.URL.Query().Has("complete"))
+	report, err := s.checkNow(r.Context(), r.URL.Query().Has("complete"))
 	if err != nil {
 		s.cfg.Logger.Error("the check failed", "error", err)
 		writeJSON(w, http.StatusInternalServerError, message(0, "the check failed: the log says why").body)

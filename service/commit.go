@@ -73,6 +73,7 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 		return err
 	}
 	committed := p.filenames()
+	s.noteEnding(&c, p)
 	s.suspects.forget(&c, p.ended)
 	s.files.settled(&c, committed)
 	s.queue.take(&c, p.ended)

@@ -21,6 +21,8 @@ type Config struct {
 	// it. Nil means the file Dir/state.db; package service/postgres, a module of its
 	// own, has PostgreSQL.
 	Store func(context.Context) (Store, error)
+	// Replicas is where replicas meet, in place of Store: for [OpenReplica] alone.
+	Replicas Shared
 	// Storage keeps the metadata files; nil means the folder Dir/metadata.
 	Storage Storage
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"example.org/rstuf"
 	"example.org/rstuf/internal/rules"
+	"example.org/rstuf/internal/sharedtest"
 	"example.org/rstuf/internal/testdir"
 	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/internal/wire"
@@ -132,9 +134,48 @@ func TestRecordings(t *testing.T) {
 	for _, s := range loadScenarios(t) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			newReplay(t, s).run()
+			newReplay(t, s, func(cfg service.Config) (api, files http.Handler) {
+				cfg.Store = service.StoreFor(cfg.Dir)
+				svc, err := service.Open(t.Context(), cfg)
+				require.NoError(t, err)
+				t.Cleanup(func() { assert.NoError(t, svc.Close(context.Background())) })
+				return svc.Handler(), svc.MetadataHandler()
+			}).run()
 		})
 	}
+}
+
+// So do three replicas that are asked in turn.
+func TestRecordingsOverReplicas(t *testing.T) {
+	for _, s := range loadScenarios(t) {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			newReplay(t, s, func(cfg service.Config) (api, files http.Handler) {
+				cfg.Replicas = &sharedtest.Shared{}
+				var apis, all inTurn
+				for range 3 {
+					var err error
+					cfg.Storage, err = service.NewFolder(filepath.Join(cfg.Dir, "metadata"))
+					require.NoError(t, err)
+					r, err := service.OpenReplica(t.Context(), cfg)
+					require.NoError(t, err)
+					t.Cleanup(func() { assert.NoError(t, r.Close(context.Background())) })
+					apis.list, all.list = append(apis.list, r.Handler()), append(all.list, r.MetadataHandler())
+				}
+				return &apis, &all
+			}).run()
+		})
+	}
+}
+
+// inTurn has one handler after the other answer.
+type inTurn struct {
+	list []http.Handler
+	next atomic.Int64
+}
+
+func (i *inTurn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	i.list[i.next.Add(1)%int64(len(i.list))].ServeHTTP(w, r)
 }
 
 // replay sends one scenario's requests to a service.
@@ -151,16 +192,13 @@ type replay struct {
 	gone       map[string]bool   // delegated roles that were removed, or refused here
 }
 
-func newReplay(t *testing.T, s scenario) *replay {
+func newReplay(t *testing.T, s scenario, open func(service.Config) (api, files http.Handler)) *replay {
 	began := time.Now()
 	now := func() time.Time { return s.start.Add(time.Since(began)) }
 	standIns := map[string]string{}
 	online := addMissingKeys(t, &s, standIns)
-	dir := t.TempDir()
-	svc, err := service.Open(t.Context(), service.Config{Dir: dir, Store: service.StoreFor(dir), OnlineKeys: online, Now: now, UnsafeNoSync: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, svc.Close(context.Background())) })
-	return &replay{T: t, scenario: s, api: svc.Handler(), files: svc.MetadataHandler(), now: now, ids: standIns, refused: map[string]bool{}, gone: map[string]bool{}, retired: map[string]bool{}, described: readOpenAPI(t, svc.Handler())}
+	api, files := open(service.Config{Dir: t.TempDir(), OnlineKeys: online, Now: now, UnsafeNoSync: true})
+	return &replay{T: t, scenario: s, api: api, files: files, now: now, ids: standIns, refused: map[string]bool{}, gone: map[string]bool{}, retired: map[string]bool{}, described: readOpenAPI(t, api)}
 }
 
 // addMissingKeys returns all keys of a scenario, as online keys. Where a

@@ -54,6 +54,13 @@ func (t *teller) stir() {
 	}
 }
 
+// start begins to tell, if anybody wants to know.
+func (t *teller) start() {
+	if t.tell != nil {
+		go t.run()
+	}
+}
+
 // run tells what is sent until close.
 func (t *teller) run() {
 	defer close(t.done)

@@ -136,13 +136,13 @@ func (s *Service) readPublished(ctx context.Context) error {
 		return fmt.Errorf("list metadata files: %w", err)
 	}
 	problems := s.repo.missing(names)
-	if problem := s.checkTimestamp(ctx); problem != nil {
+	if problem := s.checkTimestamp(ctx, s.repo); problem != nil {
 		problems = append(problems, *problem)
 	}
 	if len(problems) > 0 {
 		return inconsistent(problems)
 	}
-	return s.readTargets(ctx)
+	return s.readTargets(ctx, s.repo)
 }
 
 // exporter writes one export.

@@ -15,6 +15,9 @@ func (s *Service) Replaced() int {
 	return len(known)
 }
 
+// Front is the half of a replica that accepts and answers.
+func (r *Replica) Front() *Service { return r.front }
+
 // OpenDatabase opens the file state.db in a folder.
 func OpenDatabase(dir string) (Store, error) { return openDatabase(dir, &durable.Disk{Unsafe: true}) }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -80,7 +81,11 @@ func (f *Folder) Sync(context.Context) error {
 	f.written = nil
 	f.mu.Unlock()
 	err := f.disk.Sync(f.path, names)
-	if err != nil { // the next Sync starts over
+	if err != nil { // the next Sync starts over, without what another service has removed
+		names = slices.DeleteFunc(names, func(name string) bool {
+			_, err := os.Lstat(filepath.Join(f.path, name))
+			return errors.Is(err, fs.ErrNotExist)
+		})
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.written = append(names, f.written...)

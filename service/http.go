@@ -116,6 +116,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, routes map[strin
 		return *refused
 	}
 	defer release()
+	if err := s.catchUp(r.Context(), path); err != nil {
+		return s.unavailable(err)
+	}
 	return do(r.WithContext(withCall(r.Context(), call{token, body})))
 }
 
@@ -188,9 +191,16 @@ func unreadable(err error) answer {
 	return message(http.StatusBadRequest, "the body could not be read to its end: "+err.Error())
 }
 
-// submit queues a request and answers 202 once it is durable. data is given
-// the task's id and time.
-func (s *Service) submit(ctx context.Context, id taskID, r record, text string, paths []string) answer {
+// submit queues a request and answers 202 once it is durable.
+func (s *Service) submit(ctx context.Context, r record, text string, paths []string) answer {
+	id, err := s.queue.newID(ctx)
+	if err != nil {
+		return s.unavailable(err)
+	}
+	return s.submitAs(ctx, id, r, text, paths)
+}
+
+func (s *Service) submitAs(ctx context.Context, id taskID, r record, text string, paths []string) answer {
 	if err := s.queue.accept(ctx, id, r); err != nil {
 		return s.unavailable(err)
 	}

@@ -86,11 +86,21 @@ func (l *ledger) settle(committed map[string]bool) {
 	clear(l.written)
 }
 
-func (l *ledger) load(ctx context.Context, store Store) error {
+func (l *ledger) load(ctx context.Context, store reader) error {
 	return store.Read(ctx, tablePassed, func(name string, _ []byte) error {
 		l.pass(name)
 		return nil
 	})
+}
+
+// reload is load, in place of what is known.
+func (l *ledger) reload(ctx context.Context, store reader) error {
+	next := newLedger()
+	err := next.load(ctx, store)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.passed, l.newest = next.passed, next.newest
+	return err
 }
 
 // pass notes a file that is passed by.

@@ -80,9 +80,10 @@ func (s *Service) metricsText() string {
 	}
 	value := func(v any) string { return fmt.Sprintf(" %v", v) }
 	bit := map[bool]int{true: 1}
-	m, repo := &s.metrics, s.current()
+	m, repo := s.metrics, s.current()
 	metric("bootstrapped", "gauge", "1 once the repository exists.", value(bit[st.Bootstrap]))
 	metric("paused", "gauge", "1 while nothing can be published; see the log.", value(bit[st.Paused != nil]))
+	metric("leading", "gauge", "1 while this process publishes: of replicas one does.", value(bit[st.Leads]))
 	metric("waiting_requests", "gauge", "Requests that were accepted and have not ended.", value(st.Waiting))
 	metric("waiting_bytes", "gauge", "Size of those requests.", value(st.Bytes))
 	metric("publications_total", "counter", "Publications since the start.", value(m.publications.Load()))

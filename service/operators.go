@@ -27,6 +27,7 @@ func (s *Service) serveOperators(w http.ResponseWriter, r *http.Request) bool {
 		if refused != nil {
 			writeJSON(w, refused.status, refused.body)
 		} else {
+			_ = s.catchUp(r.Context(), r.URL.Path) // else they are a little old
 			writeText(w, http.StatusOK, s.metricsText())
 		}
 	case "/openapi.json", "/docs":

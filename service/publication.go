@@ -44,7 +44,7 @@ type publication struct {
 // is made for.
 func (s *Service) newPublication() *publication {
 	return &publication{
-		storage: s.storage, files: s.files, keys: &s.signers, log: s.cfg.Logger, now: s.cfg.Now(),
+		storage: s.storage, files: s.files, keys: s.signers, log: s.cfg.Logger, now: s.cfg.Now(),
 		old: s.repo, next: s.repo.clone(), changed: map[string]roleInfo{},
 	}
 }

@@ -48,7 +48,13 @@ func (s *Service) publishAll(ctx context.Context) {
 // false when the service ends.
 func (s *Service) publishWaiting(ctx context.Context) bool {
 	for {
+		if err := s.queue.learn(ctx); err != nil && !s.attempt(ctx, func() error { return s.queue.learn(ctx) }) {
+			return false
+		}
 		batch := s.queue.next()
+		if s.queue.leaves() {
+			return false
+		}
 		if batch == nil {
 			select {
 			case <-s.queue.accepted:
@@ -62,11 +68,11 @@ func (s *Service) publishWaiting(ctx context.Context) bool {
 		}
 		if s.cfg.PublishEvery > 0 && batch[0].kind.artifacts() {
 			s.queue.gather(ctx, s.cfg.PublishEvery)
-			batch = s.queue.next()
+			batch = s.queue.nextOf(ctx)
 		}
 		if isLarge(batch) {
 			s.queue.waitForMore(ctx)
-			batch = s.queue.next()
+			batch = s.queue.nextOf(ctx)
 		}
 		if !s.attempt(ctx, func() error { return s.processWatched(ctx, batch) }) {
 			return false
@@ -95,6 +101,9 @@ func (s *Service) attempt(ctx context.Context, f func() error) bool {
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
+		case <-s.queue.leaving:
+			timer.Stop()
+			return false
 		case <-ctx.Done():
 			timer.Stop()
 			return false
@@ -107,6 +116,9 @@ func (s *Service) setPaused(err error) {
 	before := s.paused
 	s.paused = err
 	s.mu.Unlock()
+	if s.cfg.Replicas != nil && errors.Is(err, ErrLost) {
+		return // another replica publishes
+	}
 	switch {
 	case err != nil && before == nil:
 		s.events.send(event.Of(event.PublishingPaused, s.cfg.Now(), err.Error()))

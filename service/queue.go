@@ -20,15 +20,19 @@ type queue struct {
 	now      func() time.Time
 	log      *slog.Logger
 	suspects *suspects
-	most     int64 // what may wait, by record.cost
+	most     int64  // what may wait, by record.cost
+	joined   Joined // of a replica; nil for a service that is alone
 
 	number    atomic.Uint64 // of the last request
-	receiving atomic.Int64  // large artifact requests that are on their way in
+	receiving *atomic.Int64 // large artifact requests that are on their way in
 	incoming  chan *acceptance
 	wake      chan struct{} // holds one when there may be something to publish
 	draining  chan struct{} // closed when nothing new is to be accepted
 	accepted  chan struct{} // closed when all that was accepted is queued
+	leaving   chan struct{} // closed when nothing more is to be published here
+	stale     atomic.Bool   // set when replicas may have accepted something
 
+	following     sync.Mutex   // held by the one that makes it what waits now
 	mu            sync.RWMutex // guards what follows
 	list          []*waiting
 	live          map[taskID]*waiting
@@ -38,9 +42,9 @@ type queue struct {
 
 func newQueue(cfg Config) *queue {
 	return &queue{
-		now: cfg.Now, log: cfg.Logger, most: cfg.MaxWaiting, live: map[taskID]*waiting{},
+		now: cfg.Now, log: cfg.Logger, most: cfg.MaxWaiting, live: map[taskID]*waiting{}, receiving: &atomic.Int64{},
 		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),
-		draining: make(chan struct{}), accepted: make(chan struct{}),
+		draining: make(chan struct{}), accepted: make(chan struct{}), leaving: make(chan struct{}),
 	}
 }
 
@@ -68,18 +72,26 @@ func (q *queue) add(w *waiting) {
 
 // load reads what waited when the service ended.
 func (q *queue) load(ctx context.Context) error {
-	return q.store.Read(ctx, tableQueue, func(key string, value []byte) error {
-		r, err := openRecord(value)
-		if err != nil || len(key) != len(taskID{}) {
-			return cmp.Or(err, errRecord)
-		}
-		w := &waiting{id: taskID([]byte(key)), kind: r.kind(), skip: r.skip(), size: r.cost(), accepted: q.now()}
-		q.add(w)
-		q.bytes += w.size
-		q.bootstrapping = q.bootstrapping || w.kind == bootstrapRepository
-		q.past(w.id)
+	return q.store.Read(ctx, tableQueue, q.keep)
+}
+
+// keep adds a request as it is stored.
+func (q *queue) keep(key string, value []byte) error {
+	r, err := openRecord(value)
+	if err != nil || len(key) != len(taskID{}) {
+		return cmp.Or(err, errRecord)
+	}
+	w := &waiting{id: taskID([]byte(key)), kind: r.kind(), skip: r.skip(), size: r.cost(), accepted: q.now()}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.live[w.id] != nil {
 		return nil
-	})
+	}
+	q.add(w)
+	q.bytes += w.size
+	q.bootstrapping = q.bootstrapping || w.kind == bootstrapRepository
+	q.past(w.id)
+	return nil
 }
 
 // bodies returns the bodies of requests.
@@ -114,14 +126,16 @@ func (q *queue) take(c *changes, list []ended) {
 func (q *queue) remove(list []ended) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	bootstrap := false
 	for _, e := range list {
 		q.bytes -= e.w.size
 		delete(q.live, e.w.id)
-		if e.w.kind == bootstrapRepository {
-			q.bootstrapping = false
-		}
+		bootstrap = bootstrap || e.w.kind == bootstrapRepository
 	}
 	q.list = slices.DeleteFunc(q.list, func(w *waiting) bool { return q.live[w.id] == nil })
+	if bootstrap { // replicas may have accepted another one
+		q.bootstrapping = slices.ContainsFunc(q.list, func(w *waiting) bool { return w.kind == bootstrapRepository })
+	}
 }
 
 // find is a request that has not ended, or nil.
@@ -195,6 +209,16 @@ func (q *queue) drain() bool {
 func (q *queue) closing() bool {
 	select {
 	case <-q.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// leaves tells whether nothing more is to be published here.
+func (q *queue) leaves() bool {
+	select {
+	case <-q.leaving:
 		return true
 	default:
 		return false

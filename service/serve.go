@@ -48,7 +48,7 @@ func (m *metadataServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := path.Base(r.URL.Path)
-	repo := m.s.current()
+	repo := m.s.latest(r.Context(), name)
 	switch {
 	case r.URL.Path == "/" && m.s.cfg.ListFiles:
 		m.list(w, r, repo)

@@ -24,11 +24,12 @@ type Service struct {
 	suspects *suspects
 	storage  Storage
 	files    *ledger
-	signers  signerCache
+	signers  *signerCache
 	limits   *limits
 	origin   origins
 	access   access
-	metrics  metrics
+	metrics  *metrics
+	replica  *Replica // of the half of one that accepts and answers; else nil
 	events   *teller
 	handler  http.Handler
 	// describe makes the description of the API, once it is asked for.
@@ -63,43 +64,56 @@ func open(ctx context.Context, cfg Config, d *durable.Disk) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Replicas != nil {
+		return nil, errors.New("Config.Replicas is for OpenReplica")
+	}
 	return newService(cfg, d).run(ctx)
 }
 
 // run starts a service that was made.
-func (s *Service) run(ctx context.Context) (_ *Service, err error) {
-	routes := s.routes()
-	if s.access, err = newAccess(s.cfg, routes); err != nil {
+func (s *Service) run(ctx context.Context) (*Service, error) {
+	if err := s.makeHandler(); err != nil {
 		return nil, err
 	}
-	s.describe = sync.OnceValues(func() (description, error) { return describeAPI(routes, s.access) })
-	s.handler = s.newHandler(routes)
 	if err := s.openStore(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
+	s.events.start()
+	s.publish()
+	return s, nil
+}
+
+func (s *Service) makeHandler() (err error) {
+	routes := s.routes()
+	if s.access, err = newAccess(s.cfg, routes); err != nil {
+		return err
+	}
+	s.describe = sync.OnceValues(func() (description, error) { return describeAPI(routes, s.access) })
+	s.handler = s.newHandler(routes)
+	s.metrics.countTokens(s.cfg.Tokens)
+	return nil
+}
+
+// publish begins to accept and to publish.
+func (s *Service) publish() {
 	run, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	s.metrics.countTokens(s.cfg.Tokens)
 	go s.queue.run()
-	if s.events.tell != nil {
-		go s.events.run()
-	}
 	for _, w := range s.setAside() {
 		e := event.Of(event.RequestSetAside, s.cfg.Now(), "task "+w.id.String())
 		e.Task = w.id.String()
 		s.events.send(e)
 	}
 	go s.publishAll(run)
-	return s, nil
 }
 
 func newService(cfg Config, d *durable.Disk) *Service {
 	return &Service{
 		cfg: cfg, disk: d, limits: newLimits(cfg), origin: newOrigins(cfg.Hosts), storage: cfg.Storage, files: newLedger(),
-		events: newTeller(cfg), queue: newQueue(cfg), results: newResults(cfg), suspects: newSuspects(cfg), done: make(chan struct{}),
+		metrics: &metrics{}, signers: &signerCache{}, events: newTeller(cfg), queue: newQueue(cfg), results: newResults(cfg), suspects: newSuspects(cfg), done: make(chan struct{}),
 	}
 }
 
@@ -112,9 +126,13 @@ func (s *Service) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.setStore(store)
+	return nil
+}
+
+func (s *Service) setStore(store Store) {
 	s.store, s.queue.store, s.results.store, s.suspects.store = store, store, store, store
 	s.queue.suspects = s.suspects
-	return nil
 }
 
 // folder is where the metadata files are unless Config.Storage says so.
@@ -127,8 +145,10 @@ func (s *Service) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := s.signers.start(s.cfg); err != nil {
-		return err
+	if s.signers.open == nil { // else it is of a replica, which has led before
+		if err := s.signers.start(s.cfg); err != nil {
+			return err
+		}
 	}
 	if err := s.load(ctx); err != nil {
 		return err
@@ -138,7 +158,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.cfg.Storage != nil || s.cfg.Store != nil { // else the folder in Dir is ours while state.db is
+	if s.cfg.Replicas == nil && (s.cfg.Storage != nil || s.cfg.Store != nil) { // else the folder in Dir is ours while state.db is
 		if err := s.probe(ctx); err != nil {
 			return err
 		}
@@ -161,7 +181,7 @@ func (s *Service) load(ctx context.Context) (err error) {
 		err = s.results.load(ctx)
 	}
 	switch {
-	case err != nil && s.cfg.Store != nil:
+	case err != nil && (s.cfg.Store != nil || s.cfg.Replicas != nil):
 		return fmt.Errorf("read the database: %w", err)
 	case err != nil:
 		return fmt.Errorf("state.db is damaged: %w", err)
@@ -182,6 +202,10 @@ func (s *Service) Handler() http.Handler { return s.handler }
 // queued in any case.
 func (s *Service) Close(ctx context.Context) error {
 	defer s.events.close()
+	return s.close(ctx)
+}
+
+func (s *Service) close(ctx context.Context) error {
 	if !s.queue.drain() {
 		select {
 		case <-s.done:

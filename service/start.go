@@ -42,7 +42,7 @@ func (s *Service) repair(ctx context.Context) error {
 	if problems := r.missing(names); len(problems) > 0 {
 		return inconsistent(problems)
 	}
-	if problem := s.checkTimestamp(ctx); problem != nil {
+	if problem := s.checkTimestamp(ctx, r); problem != nil {
 		return inconsistent([]Problem{*problem})
 	}
 	if err := s.announce(ctx, r, afterCrash); err != nil {
@@ -51,15 +51,14 @@ func (s *Service) repair(ctx context.Context) error {
 	if err := s.checkSnapshot(ctx); err != nil {
 		return err
 	}
-	if err := s.readTargets(ctx); err != nil {
+	if err := s.readTargets(ctx, r); err != nil {
 		return err
 	}
 	return s.begin(ctx, names)
 }
 
 // readTargets reads the published top-level targets role.
-func (s *Service) readTargets(ctx context.Context) error {
-	r := s.repo
+func (s *Service) readTargets(ctx context.Context, r *repository) error {
 	data, err := readRole(ctx, s.storage, rstuf.RoleTargets, r.roles.get(rstuf.RoleTargets))
 	if err != nil {
 		return err
@@ -114,21 +113,21 @@ func (r *repository) missing(names []string) (problems []Problem) {
 
 // checkTimestamp compares timestamp.json with the database's. One that is older
 // by a version is what a crash leaves.
-func (s *Service) checkTimestamp(ctx context.Context) *Problem {
+func (s *Service) checkTimestamp(ctx context.Context, r *repository) *Problem {
 	name := metadata.Filename(rstuf.RoleTimestamp, 0)
 	problem := func(remedy, format string, args ...any) *Problem {
 		return &Problem{File: name, Role: rstuf.RoleTimestamp, Text: fmt.Sprintf(format, args...), Remedy: remedy}
 	}
-	want := s.repo.roles.get(rstuf.RoleTimestamp).version
+	want := r.roles.get(rstuf.RoleTimestamp).version
 	data, err := s.storage.Read(ctx, name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && (want == 1 || s.repo.adopting):
+	case errors.Is(err, fs.ErrNotExist) && (want == 1 || r.adopting):
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return problem(fromBackup, "it is missing, though version %d was published", want)
 	case err != nil:
 		return problem(fromBackup, "it can't be read: %v", err)
-	case string(data) == string(s.repo.timestamp):
+	case string(data) == string(r.timestamp):
 		return nil
 	}
 	doc, err := metadata.Parse(data)

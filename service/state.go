@@ -80,8 +80,13 @@ func decodeRoleInfo(sealed []byte) (r roleInfo, err error) {
 	return r, nil
 }
 
+// reader is the part of a [Store] that gives whole tables.
+type reader interface {
+	Read(ctx context.Context, table Table, f func(key string, value []byte) error) error
+}
+
 // loadRepository reads what the database knows of the repository.
-func loadRepository(ctx context.Context, store Store) (*repository, error) {
+func loadRepository(ctx context.Context, store reader) (*repository, error) {
 	r := &repository{signing: map[string]*metadata.Document{}}
 	err := store.Read(ctx, tableState, func(key string, value []byte) error {
 		if err := r.loadValue(key, value); err != nil {
@@ -132,6 +137,8 @@ func (r *repository) loadValue(key string, sealed []byte) error {
 		return nil
 	case keyWatched:
 		return nil // for suspects
+	case keyEnding:
+		return nil // for replicas
 	}
 	raw, err := unseal(sealed)
 	if err != nil {

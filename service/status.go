@@ -16,6 +16,8 @@ type Status struct {
 	Bytes   int64
 	// Paused is why nothing is published at the moment; nil if all is well.
 	Paused error
+	// Leads tells whether this is the service that publishes: of replicas one does.
+	Leads bool
 	// SetAside are the tasks of requests that the process died of: see [Decide].
 	SetAside []string
 	// Expires is when the first of root, targets, snapshot, timestamp and the
@@ -33,7 +35,10 @@ func (s *Service) Status() Status {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	st := Status{Bootstrap: s.repo.bootstrapped(), Waiting: waiting, Bytes: bytes, Paused: s.paused, SetAside: aside}
+	st := Status{Bootstrap: s.repo.bootstrapped(), Waiting: waiting, Bytes: bytes, Paused: s.paused, Leads: true, SetAside: aside}
+	if s.replica != nil {
+		st.Leads, st.Paused = s.replica.leads(st.Paused)
+	}
 	if st.Paused == nil {
 		st.Paused = s.failing()
 	}

@@ -68,6 +68,7 @@ const (
 	keySkips     = "skips"     // how many times versions have skipped one
 	keyClean     = "clean"     // set while nothing is under way, by Close
 	keyWatched   = "watched"   // task ids of the publication that is noted
+	keyEnding    = "ending"    // with replicas, task ids of the publication that is announced last
 	// keyAdopting is set from before the first file is copied until the adopted
 	// repository is announced.
 	keyAdopting = "adopting"

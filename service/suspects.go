@@ -58,14 +58,7 @@ func heapInUse() uint64 {
 
 // load reads what earlier lives noted, and what the last one died of.
 func (s *suspects) load(ctx context.Context) error {
-	err := s.store.Read(ctx, tableSuspects, func(key string, value []byte) error {
-		if len(key) != len(taskID{}) || len(value) != 1 {
-			return errors.New("a suspect's entry has the wrong length")
-		}
-		s.deaths[taskID([]byte(key))] = int(value[0])
-		return nil
-	})
-	if err != nil {
+	if err := s.read(ctx, s.store); err != nil {
 		return err
 	}
 	return s.store.Get(ctx, tableState, []string{keyWatched}, func(_ string, sealed []byte) error {
@@ -74,6 +67,25 @@ func (s *suspects) load(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// read reads what earlier lives noted.
+func (s *suspects) read(ctx context.Context, from reader) error {
+	deaths := map[taskID]int{}
+	err := from.Read(ctx, tableSuspects, func(key string, value []byte) error {
+		if len(key) != len(taskID{}) || len(value) != 1 {
+			return errors.New("a suspect's entry has the wrong length")
+		}
+		deaths[taskID([]byte(key))] = int(value[0])
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaths = deaths
+	return nil
 }
 
 // count notes that the process died while these were published.

@@ -29,7 +29,7 @@ func (s *Service) getTasks(r *http.Request) answer {
 		limit = n
 	}
 	list := s.queue.newest(limit)
-	ended, err := s.results.newest(r.Context(), limit-len(list))
+	ended, err := s.newestEnded(r.Context(), limit-len(list))
 	if err != nil {
 		return s.unavailable(err)
 	}
@@ -60,9 +60,17 @@ func (q *queue) newest(limit int) []rstuf.Task {
 	return list
 }
 
-// newest are the results that are kept, without details.
-func (r *results) newest(ctx context.Context, limit int) (list []rstuf.Task, err error) {
-	err = r.store.Get(ctx, tableTasks, r.last(limit), func(_ string, value []byte) error {
+// newestEnded are the tasks that have ended, without details.
+func (s *Service) newestEnded(ctx context.Context, limit int) ([]rstuf.Task, error) {
+	if s.replica != nil {
+		return s.replica.newestEnded(ctx, limit)
+	}
+	return s.results.list(ctx, s.results.last(limit))
+}
+
+// list are results without details.
+func (r *results) list(ctx context.Context, keys []string) (list []rstuf.Task, err error) {
+	err = r.store.Get(ctx, tableTasks, keys, func(_ string, value []byte) error {
 		if value == nil {
 			return nil // it was dropped just now
 		}

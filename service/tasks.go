@@ -194,15 +194,28 @@ func (s *Service) task(ctx context.Context, text string) (json.RawMessage, error
 	if !ok {
 		return json.Marshal(pending)
 	}
-	if w := s.queue.find(id); w != nil {
+	w, raw, err := s.findTask(ctx, id)
+	switch {
+	case w != nil:
 		return s.liveTask(ctx, w)
-	}
-	raw, err := s.results.get(ctx, id)
-	if err != nil || raw == nil {
+	case err != nil || raw == nil:
 		out, _ := json.Marshal(pending)
 		return out, err
 	}
 	return raw, nil
+}
+
+// findTask finds the request of a task that has not ended, or the result of one that
+// has.
+func (s *Service) findTask(ctx context.Context, id taskID) (w *waiting, raw json.RawMessage, err error) {
+	if s.replica != nil {
+		return s.replica.findTask(ctx, id)
+	}
+	if w := s.queue.find(id); w != nil { // also while its publication is announced
+		return w, nil, nil
+	}
+	raw, err = s.results.get(ctx, id)
+	return nil, raw, err
 }
 
 // liveTask is the task of a request that has not ended.

@@ -1,0 +1,315 @@
+// Package sharedtest has a place where replicas meet that is in memory, for tests: it
+// can be away, lose an answer, and take the right to publish from whoever has it.
+package sharedtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"example.org/rstuf/service"
+)
+
+// Shared is a service.Shared in memory. It is ready for use.
+type Shared struct {
+	mu      sync.Mutex
+	tables  map[service.Table]map[string][]byte
+	holder  *store
+	number  uint64
+	version int
+	away    bool
+	lose    bool
+	wake    map[*joined]chan struct{}
+}
+
+var errAway = errors.New("the database is away")
+
+// Depose takes the right to publish from whoever has it, who notices at the next commit,
+// or by itself after a while.
+func (s *Shared) Depose(while time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.holder != nil {
+		s.holder.told = time.Now().Add(while)
+		s.holder = nil
+	}
+	s.notify()
+}
+
+// SetAway has the database be away, or back.
+func (s *Shared) SetAway(away bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = away
+}
+
+// LoseAnswer has the next request be accepted without an answer that says so.
+func (s *Shared) LoseAnswer() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lose = true
+}
+
+// notify wakes all who wait; the caller holds mu.
+func (s *Shared) notify() {
+	for _, wake := range s.wake {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Open implements service.Shared.
+func (s *Shared) Open(context.Context) (service.Store, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.away:
+		return nil, errAway
+	case s.holder != nil:
+		return nil, service.ErrLocked
+	}
+	s.holder = &store{Shared: s}
+	return s.holder, nil
+}
+
+// Join implements service.Shared.
+func (s *Shared) Join(context.Context) (service.Joined, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.away {
+		return nil, errAway
+	}
+	j := &joined{s}
+	if s.wake == nil {
+		s.wake = map[*joined]chan struct{}{}
+	}
+	s.wake[j] = make(chan struct{}, 1)
+	return j, nil
+}
+
+// entry is one of a table.
+type entry struct {
+	table service.Table
+	key   string
+	value []byte
+}
+
+// entries are those of tables, in order; the caller holds mu.
+func (s *Shared) entries(tables ...service.Table) (list []entry) {
+	for _, table := range tables {
+		for _, key := range slices.Sorted(maps.Keys(s.tables[table])) {
+			list = append(list, entry{table, key, s.tables[table][key]})
+		}
+	}
+	return list
+}
+
+// change makes changes; the caller holds mu.
+func (s *Shared) change(list []service.Change) {
+	if s.tables == nil {
+		s.tables = map[service.Table]map[string][]byte{}
+	}
+	for _, c := range list {
+		if s.tables[c.Table] == nil {
+			s.tables[c.Table] = map[string][]byte{}
+		}
+		if delete(s.tables[c.Table], c.Key); c.Value != nil {
+			s.tables[c.Table][c.Key] = append([]byte{}, c.Value...)
+		}
+	}
+	s.notify()
+}
+
+func (s *Shared) get(ctx context.Context, table service.Table, keys []string, f func(string, []byte) error) error {
+	s.mu.Lock()
+	away := s.away
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		values[i] = s.tables[table][key]
+	}
+	s.mu.Unlock()
+	if away {
+		return errAway
+	}
+	for i, key := range keys {
+		if err := f(key, values[i]); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (s *Shared) err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.away {
+		return errAway
+	}
+	return nil
+}
+
+// store is what the one has who publishes.
+type store struct {
+	*Shared
+	told time.Time // when it notices by itself that it was deposed; zero if it was not
+}
+
+// Err implements service.Failing.
+func (s *store) Err() error {
+	s.mu.Lock()
+	told := s.told
+	s.mu.Unlock()
+	if !told.IsZero() && time.Now().After(told) {
+		return service.ErrLost
+	}
+	return s.err()
+}
+
+// Read implements service.Store.
+func (s *store) Read(ctx context.Context, table service.Table, f func(string, []byte) error) error {
+	s.mu.Lock()
+	list, away := s.entries(table), s.away
+	s.mu.Unlock()
+	if away {
+		return errAway
+	}
+	for _, e := range list {
+		if err := f(e.key, e.value); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Get implements service.Store.
+func (s *store) Get(ctx context.Context, table service.Table, keys []string, f func(string, []byte) error) error {
+	return s.get(ctx, table, keys, f)
+}
+
+// Commit implements service.Store.
+func (s *store) Commit(_ context.Context, list []service.Change) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.away:
+		return errAway
+	case s.holder != s:
+		return service.ErrLost
+	}
+	s.version++
+	s.change(list)
+	return nil
+}
+
+// Close implements service.Store.
+func (s *store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.holder == s {
+		s.holder = nil
+		s.notify()
+	}
+	return nil
+}
+
+type joined struct{ *Shared }
+
+// Err implements service.Failing.
+func (j *joined) Err() error { return j.err() }
+
+// View implements service.Joined.
+func (j *joined) View(ctx context.Context, tables []service.Table, f func(service.Table, string, []byte) error) (string, error) {
+	j.mu.Lock()
+	list, version, away := j.entries(tables...), j.version, j.away
+	j.mu.Unlock()
+	if away {
+		return "", errAway
+	}
+	for _, e := range list {
+		if err := f(e.table, e.key, bytes.Clone(e.value)); err != nil {
+			return "", err
+		}
+	}
+	return strconv.Itoa(version), ctx.Err()
+}
+
+// Get implements service.Joined.
+func (j *joined) Get(ctx context.Context, table service.Table, keys []string, f func(string, []byte) error) error {
+	return j.get(ctx, table, keys, f)
+}
+
+// Keys implements service.Joined.
+func (j *joined) Keys(_ context.Context, table service.Table) ([]string, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.away {
+		return nil, errAway
+	}
+	return slices.Sorted(maps.Keys(j.tables[table])), nil
+}
+
+// Number implements service.Joined.
+func (j *joined) Number(context.Context) (uint64, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.away {
+		return 0, errAway
+	}
+	j.number++
+	return j.number, nil
+}
+
+// Accept implements service.Joined.
+func (j *joined) Accept(_ context.Context, entries []service.Change) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.away {
+		return errAway
+	}
+	j.change(entries)
+	if j.lose {
+		j.lose = false
+		return service.ErrLost
+	}
+	return nil
+}
+
+// Version implements service.Joined.
+func (j *joined) Version(context.Context) (string, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.away {
+		return "", errAway
+	}
+	return strconv.Itoa(j.version), nil
+}
+
+// Wait implements service.Joined.
+func (j *joined) Wait(ctx context.Context) error {
+	j.mu.Lock()
+	wake := j.wake[j]
+	j.mu.Unlock()
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-wake:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+// Close implements service.Joined.
+func (j *joined) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.wake, j)
+	return nil
+}

@@ -1,0 +1,389 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+
+	"example.org/rstuf"
+	"example.org/rstuf/metadata"
+)
+
+// The front of a replica: a Service whose store is what all replicas have joined. What
+// it knows of the queue and of the repository is as old as its last look. It looks
+// before each answer that depends on it: a client that has seen something at one
+// replica sees it at all others.
+
+// joinedStore is what a replica may do at any time as a [Store]: what it commits are
+// requests that it accepts.
+type joinedStore struct{ Joined }
+
+func (j joinedStore) Read(ctx context.Context, table Table, f func(key string, value []byte) error) error {
+	_, err := j.View(ctx, []Table{table}, func(_ Table, key string, value []byte) error { return f(key, value) })
+	return err
+}
+
+func (j joinedStore) Commit(ctx context.Context, list []Change) error { return j.Accept(ctx, list) }
+
+func (j joinedStore) Err() error {
+	if failing, ok := j.Joined.(Failing); ok {
+		return failing.Err()
+	}
+	return nil
+}
+
+// moment is some tables as they are at one moment.
+type moment map[Table][]Change
+
+func (m moment) add(table Table, key string, value []byte) error {
+	m[table] = append(m[table], Change{table, key, bytes.Clone(value)})
+	return nil
+}
+
+// Read is as that of a [Store].
+func (m moment) Read(_ context.Context, table Table, f func(key string, value []byte) error) error {
+	for _, entry := range m[table] {
+		if err := f(entry.Key, entry.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// view says how new the front's view of the repository is.
+type view struct {
+	loading sync.Mutex // held by the one that loads it
+
+	mu      sync.Mutex // guards what follows
+	version string     // as of Joined
+	told    string     // timestamp and root that clients see, as they are stored
+}
+
+func (v *view) is(version string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.version == version
+}
+
+// fresh renews the view if somebody has committed since.
+func (r *Replica) fresh(ctx context.Context) error {
+	version, err := r.joined.Version(ctx)
+	if err != nil || r.view.is(version) {
+		return err
+	}
+	r.view.loading.Lock()
+	defer r.view.loading.Unlock()
+	if r.view.is(version) {
+		return nil // another one has loaded it meanwhile
+	}
+	return r.load(ctx)
+}
+
+// loadTries is how often the targets role may be replaced, and removed, while it is read.
+const loadTries = 5
+
+// load reads what the front knows of the repository.
+func (r *Replica) load(ctx context.Context) (err error) {
+	for range loadTries {
+		if err = r.loadOnce(ctx); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read what is published: %w", err)
+	}
+	return nil
+}
+
+func (r *Replica) loadOnce(ctx context.Context) error {
+	s, m := r.front, moment{}
+	version, err := r.joined.View(ctx, []Table{tableState, tableRoles, tableSigning, tableSuspects, tablePassed}, m.add)
+	if err != nil {
+		return err
+	}
+	next, err := loadRepository(ctx, m)
+	if err != nil {
+		return err
+	}
+	if before := s.current(); next.bootstrapped() {
+		if before != nil && before.bootstrapped() && before.roles.get(rstuf.RoleTargets).sum == next.roles.get(rstuf.RoleTargets).sum {
+			next.targets, next.delegations = before.targets, before.delegations
+		} else if err := s.readTargets(ctx, next); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(s.suspects.read(ctx, m), s.files.reload(ctx, m)); err != nil {
+		return err
+	}
+	s.replace(next)
+	r.view.mu.Lock()
+	defer r.view.mu.Unlock()
+	r.view.version = version
+	return nil
+}
+
+// catchUp looks at what a request to a path of the API depends on, if others may have
+// changed it.
+func (s *Service) catchUp(ctx context.Context, path string) error {
+	switch bootstrapped := s.current().bootstrapped(); {
+	case s.replica == nil, path == "/task/", bootstrapped && strings.HasPrefix(path, "/artifacts/"):
+		return nil
+	case path == "/tasks/" || !bootstrapped:
+		// In this order: a bootstrap leaves the queue when the repository is there.
+		if err := s.queue.follow(ctx); err != nil {
+			return err
+		}
+	}
+	return s.replica.fresh(ctx)
+}
+
+// latest is the repository for somebody who fetches a file. While the database is away
+// it is the last that is known.
+func (s *Service) latest(ctx context.Context, name string) *repository {
+	repo := s.current()
+	if s.replica == nil || name != metadata.Filename(rstuf.RoleTimestamp, 0) && repo.committed(name) {
+		return repo
+	}
+	if err := s.replica.fresh(ctx); err != nil {
+		s.cfg.Logger.Warn("what other replicas have published could not be read", "error", err)
+	}
+	return s.current()
+}
+
+// checkNow is Check of what is published now. Of replicas another one may publish
+// meanwhile: what that looks like a problem is none.
+func (s *Service) checkNow(ctx context.Context, complete bool) (*Report, error) {
+	for try := 1; ; try++ {
+		if err := s.catchUp(ctx, "/fsck"); err != nil {
+			return nil, err
+		}
+		before := s.current()
+		report, err := s.Check(ctx, complete)
+		if err == nil && s.replica != nil && len(report.Problems) > 0 && try < loadTries {
+			if err = s.replica.fresh(ctx); err == nil && s.current() != before {
+				continue
+			}
+		}
+		return report, err
+	}
+}
+
+// hint tells that other replicas may have accepted something.
+func (q *queue) hint() {
+	q.stale.Store(true)
+	q.kick()
+}
+
+// learn adds what other replicas have accepted, if they may have.
+func (q *queue) learn(ctx context.Context) error {
+	if !q.stale.Swap(false) {
+		return nil
+	}
+	_, err := q.meet(ctx)
+	if err != nil {
+		q.stale.Store(true)
+	}
+	return err
+}
+
+// follow makes the queue in memory what waits now, whoever has accepted or published.
+func (q *queue) follow(ctx context.Context) error {
+	q.following.Lock()
+	defer q.following.Unlock()
+	q.mu.RLock()
+	before := slices.Clone(q.list)
+	q.mu.RUnlock()
+	there, err := q.meet(ctx)
+	if err != nil {
+		return err
+	}
+	var gone []ended
+	for _, w := range before {
+		if !there[w.id.key()] {
+			gone = append(gone, ended{w: w})
+		}
+	}
+	if len(gone) > 0 {
+		q.remove(gone)
+	}
+	return nil
+}
+
+// meetStep is how many requests are read at once.
+const meetStep = 1000
+
+// meet adds what waits and is not known, and returns the keys of all that waits.
+func (q *queue) meet(ctx context.Context) (there map[string]bool, err error) {
+	keys, err := q.joined.Keys(ctx, tableQueue)
+	if err != nil {
+		return nil, err
+	}
+	there = make(map[string]bool, len(keys))
+	var unknown []string
+	q.mu.RLock()
+	for _, key := range keys {
+		there[key] = true
+		if len(key) != len(taskID{}) || q.live[taskID([]byte(key))] == nil {
+			unknown = append(unknown, key)
+		}
+	}
+	q.mu.RUnlock()
+	for part := range slices.Chunk(unknown, meetStep) {
+		if err := q.fetch(ctx, part); err != nil {
+			return nil, err
+		}
+	}
+	return there, nil
+}
+
+// fetch adds requests that are stored; those that have ended meanwhile are none.
+func (q *queue) fetch(ctx context.Context, keys []string) error {
+	err := q.store.Get(ctx, tableQueue, keys, func(key string, value []byte) error {
+		if value == nil {
+			return nil
+		}
+		return q.keep(key, value)
+	})
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	// In the order of their numbers: of those that came at once any may be stored first.
+	byID := func(a, b *waiting) int { return bytes.Compare(a.id[:], b.id[:]) }
+	if !slices.IsSortedFunc(q.list, byID) {
+		q.list = slices.SortedFunc(slices.Values(q.list), byID)
+	}
+	return err
+}
+
+// findTask is as that of a [Service].
+func (r *Replica) findTask(ctx context.Context, id taskID) (*waiting, json.RawMessage, error) {
+	q := r.front.queue
+	for range 2 { // it goes from the queue to the results in one commit
+		raw, err := r.front.results.get(ctx, id)
+		if err != nil {
+			return nil, nil, err
+		}
+		if raw != nil {
+			untold, err := r.untold(ctx)
+			if untold[id] {
+				return &waiting{id: id}, nil, err
+			}
+			return nil, raw, err
+		}
+		if q.find(id) == nil {
+			if err := q.fetch(ctx, []string{id.key()}); err != nil {
+				return nil, nil, err
+			}
+		}
+		if w := q.find(id); w != nil {
+			return w, nil, nil
+		}
+	}
+	return nil, nil, nil
+}
+
+// newestEnded is as that of a [Service].
+func (r *Replica) newestEnded(ctx context.Context, limit int) ([]rstuf.Task, error) {
+	keys, err := r.joined.Keys(ctx, tableTasks)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(keys)
+	list, err := r.front.results.list(ctx, keys[:min(limit, len(keys))])
+	if err != nil {
+		return nil, err
+	}
+	untold, err := r.untold(ctx)
+	for i := range list {
+		if id, _ := parseTaskID(list[i].ID); untold[id] {
+			list[i].State = rstuf.TaskStarted
+			list[i].Result = &rstuf.TaskResult{}
+		}
+	}
+	return list, err
+}
+
+// noteEnding notes which tasks end with a publication, for the fronts of replicas:
+// their results are committed before clients see what is published, and are told after.
+func (s *Service) noteEnding(c *changes, p *publication) {
+	if s.cfg.Replicas == nil {
+		return
+	}
+	var raw []byte
+	if p.published() {
+		for _, e := range p.ended {
+			raw = append(raw, e.w.id[:]...)
+		}
+	}
+	c.put(tableState, keyEnding, seal(raw))
+}
+
+// untold are the tasks that end with the last publication, while clients do not see it.
+func (r *Replica) untold(ctx context.Context) (map[taskID]bool, error) {
+	stored := map[string]string{}
+	err := r.joined.Get(ctx, tableState, []string{keyEnding, keyTimestamp, keyRoot}, func(key string, value []byte) error {
+		stored[key] = string(value)
+		return nil
+	})
+	ids := parseIDs([]byte(stored[keyEnding]))
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	state := stored[keyTimestamp] + stored[keyRoot]
+	r.view.mu.Lock()
+	told := r.view.told == state
+	r.view.mu.Unlock()
+	if told {
+		return nil, nil
+	}
+	if told, err = r.front.isTold(ctx, stored); err != nil {
+		return nil, err
+	}
+	if told {
+		r.view.mu.Lock()
+		defer r.view.mu.Unlock()
+		r.view.told = state
+		return nil, nil
+	}
+	list := map[taskID]bool{}
+	for _, id := range ids {
+		list[id] = true
+	}
+	return list, nil
+}
+
+// isTold tells whether clients see the timestamp and the root that are stored, or later
+// ones.
+func (s *Service) isTold(ctx context.Context, stored map[string]string) (bool, error) {
+	r := &repository{}
+	for _, key := range []string{keyTimestamp, keyRoot} {
+		if err := r.loadValue(key, []byte(stored[key])); err != nil {
+			return false, fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	for _, name := range []string{metadata.Filename(rstuf.RoleTimestamp, 0), metadata.Filename(rstuf.RoleRoot, r.root.Version())} {
+		there, err := s.storage.Read(ctx, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if name != metadata.Filename(rstuf.RoleTimestamp, 0) || string(there) == string(r.timestamp) {
+			continue
+		}
+		want, err := metadata.Parse(r.timestamp)
+		if err != nil {
+			return false, err
+		}
+		if doc, err := metadata.Parse(there); err != nil || doc.Version() < want.Version() {
+			return false, nil
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,313 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"example.org/rstuf/internal/durable"
+)
+
+// A replica has two halves, each a Service. The front accepts requests and answers, for
+// its whole life and whoever publishes (front.go). The other half is there while this
+// replica leads: it is begun anew each time, like a service that starts, publishes what
+// all replicas have accepted, and has no API. No request goes from one half to the
+// other, so none fails because another replica leads.
+
+// Replica is one of several services of one repository. All of them accept requests, and
+// answer for what any of them has accepted; one publishes, and when that one ends or
+// dies another one goes on. Its methods may be called by several goroutines at once.
+type Replica struct {
+	front  *Service
+	joined Joined
+	view   view
+
+	stop   context.CancelFunc // ends everything but a publication that is under way
+	again  chan struct{}      // holds one when it may be worth to try to lead
+	done   chan struct{}      // closed when it leads no more
+	grace  context.Context    // ends when that publication has to end too
+	cutOff context.CancelFunc // ends grace
+
+	mu     sync.Mutex // guards what follows
+	leader *Service   // nil while this replica does not publish
+}
+
+// OpenReplica starts a replica on [Config.Replicas] and Config.Storage, which must keep
+// two writers apart ([Prober]); of Config.Dir it uses the keys alone. If nobody
+// publishes it begins to. The context covers the start alone.
+func OpenReplica(ctx context.Context, cfg Config) (*Replica, error) {
+	r, err := openReplica(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open a replica: %w", err)
+	}
+	return r, nil
+}
+
+func openReplica(ctx context.Context, cfg Config) (_ *Replica, err error) {
+	cfg, err = cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Replicas == nil || cfg.Store != nil {
+		return nil, errors.New("Config.Replicas says where replicas meet, and Config.Store is not for them")
+	}
+	if err := probeForReplicas(ctx, cfg.Storage); err != nil {
+		return nil, err
+	}
+	r := &Replica{front: newService(cfg, &durable.Disk{Unsafe: cfg.UnsafeNoSync}), again: make(chan struct{}, 1), done: make(chan struct{})}
+	r.front.replica = r
+	if err := r.front.makeHandler(); err != nil {
+		return nil, err
+	}
+	if err := r.front.signers.start(cfg); err != nil {
+		return nil, err
+	}
+	if r.joined, err = cfg.Replicas.Join(ctx); err != nil {
+		return nil, err
+	}
+	r.front.queue.joined = r.joined
+	r.front.setStore(joinedStore{r.joined})
+	leader, err := r.begin(ctx)
+	if err == nil || errors.Is(err, ErrLocked) {
+		err = r.load(ctx)
+	}
+	if err == nil && r.front.repo.root != nil {
+		err = r.front.signers.check(r.front.repo.root)
+	}
+	if err != nil {
+		if leader != nil {
+			err = errors.Join(err, leader.store.Close())
+		}
+		return nil, errors.Join(err, r.joined.Close())
+	}
+	r.run(leader)
+	return r, nil
+}
+
+// probeTries is how often a storage may look as if it did not keep writers apart: while
+// another replica begins it removes files with temporary names, such as a probe's.
+const probeTries = 3
+
+// probeForReplicas refuses a storage in which two writers could overwrite each other.
+func probeForReplicas(ctx context.Context, storage Storage) (err error) {
+	prober, ok := storage.(Prober)
+	if !ok {
+		return fmt.Errorf("Config.Storage: replicas need one that keeps two writers apart, and says so (service.Prober): %w", ErrUnconditional)
+	}
+	for range probeTries {
+		if err = prober.Probe(ctx); !errors.Is(err, ErrUnconditional) {
+			break
+		}
+	}
+	return err
+}
+
+// run begins everything; leader is the half that publishes, if this replica does.
+func (r *Replica) run(leader *Service) {
+	run, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	r.grace, r.cutOff = context.WithCancel(context.Background())
+	go r.front.queue.run()
+	r.front.events.start()
+	if leader != nil {
+		r.lead(leader)
+	}
+	go r.watch(run)
+	go r.keepUp(run)
+	go r.leadAll(run)
+}
+
+// begin takes the right to publish and makes the half that does.
+func (r *Replica) begin(ctx context.Context) (*Service, error) {
+	store, err := r.front.cfg.Replicas.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := newService(r.front.cfg, r.front.disk)
+	s.metrics, s.events, s.signers = r.front.metrics, r.front.events, r.front.signers
+	s.queue.joined, s.queue.receiving = r.joined, r.front.queue.receiving
+	s.setStore(store)
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return s, nil
+}
+
+// leadAll leads whenever no other replica does.
+func (r *Replica) leadAll(ctx context.Context) {
+	defer close(r.done)
+	for pause := firstPause; ; {
+		if s := r.leading(); s != nil {
+			r.endLead(ctx, s)
+			pause = firstPause
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		s, err := r.begin(ctx)
+		switch {
+		case err == nil:
+			r.front.setPaused(nil)
+			r.lead(s)
+		case ctx.Err() != nil:
+		case errors.Is(err, ErrLocked) || errors.Is(err, ErrLost):
+			r.front.setPaused(nil)
+			pause = firstPause
+			if sleep(ctx, pause) {
+				select {
+				case <-r.again:
+				case <-ctx.Done():
+				}
+			}
+		default:
+			r.front.setPaused(fmt.Errorf("begin to publish: %w", err))
+			sleep(ctx, pause)
+			pause = min(2*pause, lastPause)
+		}
+	}
+}
+
+// sleep waits; it returns false if the context ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// lead begins to publish.
+func (r *Replica) lead(s *Service) {
+	r.front.cfg.Logger.Info("this replica publishes now")
+	s.publish()
+	r.setLeader(s)
+	s.queue.hint() // what was accepted since it has read the queue
+}
+
+// endLead ends that when the context ends, or another replica has the right to.
+func (r *Replica) endLead(ctx context.Context, s *Service) {
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		close(s.queue.leaving)
+	}
+	err := s.close(r.grace)
+	r.setLeader(nil)
+	r.front.cfg.Logger.Info("this replica does not publish any more", "error", err)
+}
+
+func (r *Replica) setLeader(s *Service) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leader = s
+}
+
+func (r *Replica) leading() *Service {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.leader
+}
+
+// leads tells whether this replica publishes, and why it does not at the moment: for a
+// reason of its own, or of the half that does.
+func (r *Replica) leads(paused error) (bool, error) {
+	s := r.leading()
+	if s == nil || paused != nil {
+		return s != nil, paused
+	}
+	if paused = s.Status().Paused; errors.Is(paused, ErrLost) {
+		return false, nil
+	}
+	return true, paused
+}
+
+// watch looks whenever somebody may have done something.
+func (r *Replica) watch(ctx context.Context) {
+	go func() {
+		for {
+			select {
+			case <-r.front.queue.wake: // accepted here
+				if s := r.leading(); s != nil {
+					s.queue.hint()
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for ctx.Err() == nil {
+		if err := r.joined.Wait(ctx); err != nil {
+			sleep(ctx, firstPause)
+		}
+		if s := r.leading(); s != nil {
+			s.queue.hint()
+			if errors.Is(s.Status().Paused, ErrLost) {
+				s.stop() // nothing else may be about to tell it
+			}
+		}
+		select {
+		case r.again <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// keepUpEvery is how old what is known without asking may be: what waits, for its
+// bound, and what Status tells.
+const keepUpEvery = time.Second
+
+func (r *Replica) keepUp(ctx context.Context) {
+	for sleep(ctx, keepUpEvery) {
+		if err := errors.Join(r.front.queue.follow(ctx), r.fresh(ctx)); err != nil && ctx.Err() == nil {
+			r.front.cfg.Logger.Warn("what other replicas do could not be read", "error", err)
+		}
+	}
+}
+
+// Handler is as [Service.Handler].
+func (r *Replica) Handler() http.Handler { return r.front.Handler() }
+
+// MetadataHandler is as [Service.MetadataHandler].
+func (r *Replica) MetadataHandler() http.Handler { return r.front.MetadataHandler() }
+
+// Status tells how the replica is doing. Paused is its own matter: of one that does not
+// publish, why it could not begin to.
+func (r *Replica) Status() Status { return r.front.Status() }
+
+// Close stops accepting requests, ends what is under way, and has another replica
+// publish at once. What waits is left to it. If the context ends first, a publication
+// is cut off, and begun anew by another replica.
+func (r *Replica) Close(ctx context.Context) error {
+	defer r.front.events.close()
+	if !r.front.queue.drain() {
+		select {
+		case <-r.done:
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("close replica: %w", ctx.Err())
+		}
+	}
+	r.stop()
+	defer r.cutOff()
+	var err error
+	for _, ended := range []chan struct{}{r.done, r.front.queue.accepted} {
+		select {
+		case <-ended:
+			continue
+		case <-ctx.Done():
+		}
+		err = fmt.Errorf("close replica: %w", ctx.Err())
+		r.cutOff()
+		select {
+		case <-ended:
+		case <-time.After(2 * closeGrace):
+		}
+	}
+	return errors.Join(err, r.joined.Close())
+}
