@@ -296,6 +296,6 @@ func TestBadPolicyFilesEnd(t *testing.T) {
 		require.Error(t, err, name)
 		assert.Less(t, len(err.Error()), 2000, name)
 		assert.NotContains(t, err.Error(), "\n", name)
-		assert.Less(t, time.Since(start), 5*time.Second, name)
+		assert.Less(t, time.Since(start), time.Minute, name)
 	}
 }

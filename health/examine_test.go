@@ -304,7 +304,7 @@ func TestHangs(t *testing.T) {
 			w.cfg.Timeout = 300 * time.Millisecond
 			start := time.Now()
 			r := w.examine()
-			assert.Less(t, time.Since(start), 10*time.Second)
+			assert.Less(t, time.Since(start), time.Minute)
 			require.NotEmpty(t, r.NotSeen)
 			assert.True(t, r.Has(health.Error))
 			assert.Contains(t, r.NotSeen[len(r.NotSeen)-1].Why, "the time for the look, 300ms, is over")
@@ -375,7 +375,7 @@ func TestManyKeys(t *testing.T) {
 	w.put("root", 2, w.root, w.people...)
 	start := time.Now()
 	r := w.examine()
-	assert.Less(t, time.Since(start), 30*time.Second)
+	assert.Less(t, time.Since(start), 2*time.Minute)
 	require.Len(t, r.Roots, 2)
 	assert.Equal(t, []int{51, 1000}, []int{len(r.Roots[1].Changes), len(r.Keys)})
 	assert.Positive(t, r.UnlistedKeys)

@@ -79,7 +79,7 @@ func TestManyRoles(t *testing.T) {
 		role := rstuf.DelegatedRole{Name: fmt.Sprint("r", i), Threshold: 1, Paths: []string{"*"}, KeyIDs: []string{key.ID()}}
 		require.NoError(t, d.Put(role, map[string]rstuf.Key{key.ID(): key.Key()}, root))
 	}
-	assert.Less(t, time.Since(start), 3*time.Second)
+	assert.Less(t, time.Since(start), 30*time.Second)
 	for i := range 2000 {
 		require.NoError(t, d.Remove(fmt.Sprint("r", i)))
 	}

@@ -103,7 +103,7 @@ func TestCloseWithASignerThatHangs(t *testing.T) {
 	defer cancel()
 	begun := time.Now()
 	assert.ErrorIs(t, f.svc.Close(ctx), context.DeadlineExceeded)
-	assert.Less(t, time.Since(begun), 10*time.Second)
+	assert.Less(t, time.Since(begun), time.Minute)
 	f.svc, _ = service.Open(t.Context(), service.Config{Dir: t.TempDir()}) // for the fixture to close
 }
 

@@ -68,12 +68,10 @@ func TestWritersThatDoNotWrite(t *testing.T) {
 		dial(t, server.URL, "POST /api/v1/artifacts/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 33000000\r\n\r\n{")
 	}
 	body := addingMany(20_000)
-	begun := time.Now()
 	resp, err := http.Post(server.URL+"/api/v1/artifacts/", "application/json", bytes.NewReader(body))
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	assert.Equal(t, http.StatusAccepted, resp.StatusCode)
-	assert.Less(t, time.Since(begun), 10*time.Second)
 }
 
 func addingMany(n int) []byte {
