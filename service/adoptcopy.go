@@ -61,27 +61,34 @@ func (a *adoption) copy(ctx context.Context) error {
 	return nil
 }
 
-// put writes a file unless it is there. What is there may come from an attempt
-// that a crash has ended, before it was durable, or cut short by a loss of power.
 func (a *adoption) put(ctx context.Context, name string, data []byte) error {
-	there, err := a.s.storage.Read(ctx, name)
+	made, err := putFile(ctx, a.s.storage, name, data)
+	if made {
+		a.done.Files++
+	}
+	return err
+}
+
+// putFile writes a file unless it is there. What is there may come from an attempt
+// that a crash has ended, before it was durable, or cut short by a loss of power.
+func putFile(ctx context.Context, storage Storage, name string, data []byte) (made bool, err error) {
+	there, err := storage.Read(ctx, name)
 	switch {
 	case err == nil && string(there) == string(data):
-		return a.s.storage.Create(ctx, name, data) // which the next Sync makes durable
+		return false, storage.Create(ctx, name, data) // which the next Sync makes durable
 	case err == nil && readable(there):
-		return fmt.Errorf("the metadata folder holds another %s than the source: choose an empty folder", name)
+		return false, fmt.Errorf("the metadata folder holds another %s than the source: choose an empty folder", name)
 	case err == nil:
-		if err := a.s.storage.Remove(ctx, name); err != nil {
-			return fmt.Errorf("remove %s: %w", name, err)
+		if err := storage.Remove(ctx, name); err != nil {
+			return false, fmt.Errorf("remove %s: %w", name, err)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("read %s: %w", name, err)
+		return false, fmt.Errorf("read %s: %w", name, err)
 	}
-	if err := a.s.storage.Create(ctx, name, data); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+	if err := storage.Create(ctx, name, data); err != nil {
+		return false, fmt.Errorf("write %s: %w", name, err)
 	}
-	a.done.Files++
-	return nil
+	return true, nil
 }
 
 func readable(file []byte) bool {

@@ -49,10 +49,16 @@ func (a *adoption) checkDatabase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, waits := s.queue.bootstrap(); s.repo.state.Bootstrap != "" || waits {
+	if s.knowsRepository() {
 		return fmt.Errorf("%w: the database knows a repository and can be read: start without --adopt; for another repository choose an empty folder, or another schema; if state.db is older than the files, and there is no newer one, move it away first", ErrNotLost)
 	}
 	return nil
+}
+
+// knowsRepository tells whether a bootstrap was asked for, or is over.
+func (s *Service) knowsRepository() bool {
+	_, waits := s.queue.bootstrap()
+	return s.repo.state.Bootstrap != "" || waits
 }
 
 func (a *adoption) database() string { return filepath.Join(a.s.cfg.Dir, "state.db") }
@@ -71,7 +77,7 @@ func (a *adoption) closeDatabase() error {
 // not let us read.
 func isDamage(err error) bool {
 	var system syscall.Errno
-	return err != nil && !errors.Is(err, ErrLocked) && !errors.As(err, &system)
+	return err != nil && !errors.Is(err, ErrLocked) && !errors.Is(err, ErrElsewhere) && !errors.As(err, &system)
 }
 
 // salvage reads what a damaged database still tells, each for itself. It is

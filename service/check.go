@@ -100,27 +100,32 @@ func (s *Service) Check(ctx context.Context, complete bool) (*Report, error) {
 		report.add("database", "", "rstuf fsck --let-go "+w.id.String()+" has it tried again, --drop drops it",
 			"the request of task %s (%s) is set aside: the process died of it %d times", w.id, w.kind.name(), maxDeaths)
 	}
+	return report, s.checkFiles(ctx, report)
+}
+
+// checkFiles adds what is wrong with the files to a report.
+func (s *Service) checkFiles(ctx context.Context, report *Report) error {
 	repo := s.current()
 	if !repo.bootstrapped() {
-		return report, nil
+		return nil
 	}
 	names, err := s.storage.List(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list metadata files: %w", err)
+		return fmt.Errorf("list metadata files: %w", err)
 	}
 	report.Files = len(names)
 	report.Problems = append(report.Problems, repo.missing(names)...)
 	if problem := s.checkTimestamp(ctx, repo); problem != nil {
 		report.Problems = append(report.Problems, *problem)
 	}
-	if !complete {
-		return report, nil
+	if !report.Complete {
+		return nil
 	}
 	c := contentCheck{s: s, repo: repo, report: report, bad: map[string]bool{}}
 	for _, p := range report.Problems {
 		c.bad[p.File] = true
 	}
-	return report, c.run(ctx)
+	return c.run(ctx)
 }
 
 // serveCheck answers with a [Report], of a complete check where the query says

@@ -166,8 +166,16 @@ func (s *Service) start(ctx context.Context) (err error) {
 	return s.repair(ctx)
 }
 
-// load reads the database.
-func (s *Service) load(ctx context.Context) (err error) {
+// load reads the database of a repository that is here.
+func (s *Service) load(ctx context.Context) error {
+	if err := elsewhere(ctx, s.store); err != nil {
+		return err
+	}
+	return s.loadTables(ctx)
+}
+
+// loadTables reads the database, wherever the repository is.
+func (s *Service) loadTables(ctx context.Context) (err error) {
 	if s.repo, err = loadRepository(ctx, s.store); err == nil {
 		err = s.files.load(ctx, s.store)
 	}

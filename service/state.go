@@ -135,8 +135,8 @@ func (r *repository) loadValue(key string, sealed []byte) error {
 	case keyAdopting:
 		r.adopting = true
 		return nil
-	case keyWatched:
-		return nil // for suspects
+	case keyWatched, keyArriving, keyMoved:
+		return nil // for suspects and elsewhere
 	case keyEnding:
 		return nil // for replicas
 	}

@@ -72,6 +72,10 @@ const (
 	// keyAdopting is set from before the first file is copied until the adopted
 	// repository is announced.
 	keyAdopting = "adopting"
+	// A mark of a move: keyArriving is set in its target until it has ended,
+	// keyMoved in its source from then on.
+	keyArriving = "arriving"
+	keyMoved    = "moved"
 )
 
 // Change is an entry of a [Store] that is put, or taken away.
