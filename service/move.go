@@ -303,7 +303,13 @@ func (m *moving) handOver(ctx context.Context) error {
 		return fmt.Errorf("mark the source as moved: %w", err)
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := m.to.store.Commit(ctx, changes{{Table: tableState, Key: keyArriving}}); err != nil {
+	last, err := m.late(ctx)
+	m.done.Waiting += len(last)
+	last.delete(tableState, keyArriving)
+	if err == nil {
+		err = m.to.store.Commit(ctx, last)
+	}
+	if err != nil {
 		return fmt.Errorf("the source is marked as moved, and the target not as whole yet; move again: %w", err)
 	}
 	return nil

@@ -16,11 +16,6 @@ import (
 // moveStep is how many bytes one commit of a move writes.
 const moveStep = 4 << 20
 
-// isMark tells whether an entry is about a move, and not to be copied.
-func isMark(table Table, key string) bool {
-	return table == tableState && (key == keyArriving || key == keyMoved)
-}
-
 // copyTables makes the target's database what the source's is.
 func (m *moving) copyTables(ctx context.Context) error {
 	if err := m.clearTarget(ctx); err != nil {
@@ -101,6 +96,25 @@ func (b *stepper) flush(ctx context.Context) error {
 	list := b.list
 	b.list, b.size = nil, 0
 	return b.store.Commit(ctx, list)
+}
+
+// late are requests that came while the database was copied: of replicas that were
+// stopped for a while. They acknowledge none once the mark is there.
+func (m *moving) late(ctx context.Context) (late changes, err error) {
+	known := map[string]bool{}
+	err = m.to.store.Read(ctx, tableQueue, func(key string, _ []byte) error {
+		known[strings.Clone(key)] = true
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return late, m.from.store.Read(ctx, tableQueue, func(key string, value []byte) error {
+		if !known[key] {
+			late.put(tableQueue, strings.Clone(key), slices.Clone(value))
+		}
+		return nil
+	})
 }
 
 // verify announces what was copied in the target and looks at all of it as a start

@@ -95,7 +95,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the service,
 	flags.StringVarP(&a.configPath, "config", "c", defaultConfigPath(), "settings `FILE`")
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	root.AddCommand(newAdminCommand(a), newArtifactCommand(a), newDoctorCommand(a), newExportCommand(a), newFsckCommand(a), newKeyCommand(a), newServeCommand(a), newHealthCommand(a), newTaskCommand(a), newVersionCommand(a), newCompletionCommand())
+	root.AddCommand(newAdminCommand(a), newArtifactCommand(a), newDoctorCommand(a), newExportCommand(a), newFsckCommand(a), newKeyCommand(a), newMoveCommand(a), newServeCommand(a), newHealthCommand(a), newTaskCommand(a), newVersionCommand(a), newCompletionCommand())
 	setDefaults(root)
 	return root
 }

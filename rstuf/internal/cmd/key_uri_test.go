@@ -31,7 +31,7 @@ func TestServeRunsNoProgramUnasked(t *testing.T) {
 		{[]string{"exec"}, "exec:other", exec.ErrUnknown, false},
 		{[]string{"exec"}, "exec:online", nil, true},
 	} {
-		flags := serviceFlags{dir: t.TempDir(), schemes: test.schemes}
+		flags := serviceFlags{placeFlags: placeFlags{dir: t.TempDir()}, schemes: test.schemes}
 		cfg, err := flags.config(ctx, &app{configPath: settings, stderr: io.Discard})
 		require.NoError(t, err)
 		_, err = keys.OpenURI(ctx, test.uri, cfg.Keys)

@@ -42,11 +42,7 @@ func (p Parts) store(ctx context.Context, file, schema string, lease time.Durati
 // storage opens the bucket of a URL.
 func (p Parts) storage(ctx context.Context, url string) (service.Storage, error) {
 	if p.Bucket == nil {
-		return nil, fmt.Errorf("--bucket: %w", missing("what keeps metadata files in a bucket"))
+		return nil, missing("what keeps metadata files in a bucket")
 	}
-	storage, err := p.Bucket(ctx, url)
-	if err != nil {
-		return nil, fmt.Errorf("--bucket: %w", err)
-	}
-	return storage, nil
+	return p.Bucket(ctx, url)
 }

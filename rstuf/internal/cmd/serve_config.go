@@ -13,10 +13,45 @@ import (
 	"example.org/rstuf/service"
 )
 
+// placeFlags say where a service's repository is.
+type placeFlags struct {
+	dir, bucket      string
+	database, schema string
+}
+
+// add adds the flags, whose names begin with a prefix.
+func (p *placeFlags) add(flags *pflag.FlagSet, prefix, dir, dirText string) {
+	flags.StringVar(&p.dir, prefix+"dir", dir, dirText)
+	flags.StringVar(&p.bucket, prefix+"bucket", "", "keep the metadata files in a bucket, `URL` s3://NAME/PREFIX, in place of DIR/metadata")
+	flags.StringVar(&p.database, prefix+"database", "", "keep the database in PostgreSQL, whose address is in this `FILE`, in place of DIR/state.db")
+	flags.StringVar(&p.schema, prefix+"schema", "", "with --"+prefix+"database, the `NAME` of the repository's schema (default rstuf)")
+}
+
+// open is the configuration of a service as far as these flags say it.
+func (p *placeFlags) open(ctx context.Context, a *app, prefix string, lease time.Duration) (service.Config, error) {
+	cfg := service.Config{Dir: p.dir, Logger: slog.New(slog.NewTextHandler(a.stderr, nil))}
+	if p.bucket != "" {
+		storage, err := a.parts.storage(ctx, p.bucket)
+		if err != nil {
+			return cfg, fmt.Errorf("--%sbucket: %w", prefix, err)
+		}
+		cfg.Storage = storage
+	}
+	if p.database == "" && p.schema != "" {
+		return cfg, usagef("--%sschema goes with --%sdatabase", prefix, prefix)
+	}
+	if p.database != "" {
+		var err error
+		if cfg.Store, err = a.parts.store(ctx, p.database, p.schema, lease); err != nil {
+			return cfg, fmt.Errorf("--%sdatabase: %w", prefix, err)
+		}
+	}
+	return cfg, nil
+}
+
 // serviceFlags say where a service's repository and its online key are.
 type serviceFlags struct {
-	dir, bucket         string
-	database, schema    string
+	placeFlags
 	lease               time.Duration
 	uris                uriFlags
 	schemes, onlineKeys []string
@@ -24,10 +59,7 @@ type serviceFlags struct {
 }
 
 func (r *serviceFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&r.dir, "dir", "rstuf-data", "`FOLDER` of the repository; serve makes it if it does not exist")
-	flags.StringVar(&r.bucket, "bucket", "", "keep the metadata files in a bucket, `URL` s3://NAME/PREFIX, in place of DIR/metadata")
-	flags.StringVar(&r.database, "database", "", "keep the database in PostgreSQL, whose address is in this `FILE`, in place of DIR/state.db")
-	flags.StringVar(&r.schema, "schema", "", "with --database, the `NAME` of the repository's schema (default rstuf)")
+	r.placeFlags.add(flags, "", "rstuf-data", "`FOLDER` of the repository; serve makes it if it does not exist")
 	flags.DurationVar(&r.lease, "lease", 0, "with --database, for how long a service that has died keeps others out, `TIME` (default 3s)")
 	r.uris.add(flags, "", " (default DIR/keys)")
 	flags.StringArrayVar(&r.schemes, "key-scheme", nil, "open online keys of this `SCHEME`, such as file2, when root names one; may be repeated")
@@ -45,32 +77,19 @@ func (r *serviceFlags) setDefaults() {
 // keys are opened.
 func (r *serviceFlags) config(ctx context.Context, a *app) (service.Config, error) {
 	r.setDefaults()
-	cfg := service.Config{
-		Dir:    r.dir,
-		Keys:   r.uris.config(ctx, a, &r.password),
-		Logger: slog.New(slog.NewTextHandler(a.stderr, nil)),
+	if r.database == "" && r.lease != 0 {
+		return service.Config{}, usagef("--lease goes with --database")
 	}
+	cfg, err := r.placeFlags.open(ctx, a, "", r.lease)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Keys = r.uris.config(ctx, a, &r.password)
 	cfg.Keys.Schemes = append(slices.Clone(r.schemes), "fn")
 	// Whoever writes a payload would choose a program or a key of the account: of
 	// other schemes --key-scheme or --online-key say that they may be opened.
 	if cfg.Keys.Openers["hv"] != nil {
 		cfg.Keys.Schemes = append(cfg.Keys.Schemes, "hv")
-	}
-	if r.bucket != "" {
-		storage, err := a.parts.storage(ctx, r.bucket)
-		if err != nil {
-			return cfg, err
-		}
-		cfg.Storage = storage
-	}
-	if r.database == "" && (r.schema != "" || r.lease != 0) {
-		return cfg, usagef("--schema and --lease go with --database")
-	}
-	if r.database != "" {
-		var err error
-		if cfg.Store, err = a.parts.store(ctx, r.database, r.schema, r.lease); err != nil {
-			return cfg, fmt.Errorf("--database: %w", err)
-		}
 	}
 	for _, name := range r.onlineKeys {
 		signer, err := a.signer(ctx, name, &r.uris, &r.password)
