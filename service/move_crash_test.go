@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -117,4 +118,65 @@ func (r *crashRun) move(dir string, c *crasher) (target *lossy, err error) {
 	to, target, toDisk := side(dir)
 	_, err = move(r.Context(), from, to, "there", fromDisk, toDisk)
 	return target, err
+}
+
+// accepting is a database that replicas accept into at the moment when it is marked
+// as moved.
+type accepting struct {
+	Store
+	id taskID
+}
+
+func (a *accepting) Commit(ctx context.Context, list []Change) error {
+	if list[0].Key == keyMoved {
+		list = append(changes{{tableQueue, a.id.key(), seal(newRecord(publishArtifacts, false))}}, list...)
+	}
+	return a.Store.Commit(ctx, list)
+}
+
+// probing is a storage that is asked whether it keeps two writers apart.
+type probing struct {
+	*Folder
+	asked bool
+}
+
+func (p *probing) Probe(context.Context) error {
+	p.asked = true
+	return ErrUnconditional
+}
+
+// What is accepted at the last moment comes along. The target's storage is probed
+// before anything is written there.
+func TestMoveTakesAlongWhatComesLate(t *testing.T) {
+	t.Parallel()
+	private := crashKeys(t, "alice", "bob", "online", "online2")
+	draft, _ := crashRoots(t, private)
+	r := &crashRun{T: t, dir: t.TempDir(), signers: []keys.Signer{private[2]}, seen: map[string][]byte{}, contents: map[string]string{}, now: time.Now()}
+	require.NoError(t, r.open(newCrasher(-1)))
+	require.True(t, r.send("POST", "/bootstrap/", draft.Payload(), nil))
+	late := r.s.queue.nextID()
+	require.NoError(t, r.s.Close(t.Context()))
+
+	disk := &durable.Disk{Unsafe: true}
+	open := StoreFor(r.dir)
+	if open == nil {
+		open = func(context.Context) (Store, error) { return openDatabase(r.dir, disk) }
+	}
+	dir := t.TempDir()
+	storage := &probing{}
+	var err error
+	storage.Folder, err = newFolder(filepath.Join(dir, "metadata"), disk)
+	require.NoError(t, err)
+	from := Config{Dir: r.dir, Store: func(ctx context.Context) (Store, error) {
+		store, err := open(ctx)
+		return &accepting{store, late}, err
+	}}
+	done, err := Move(t.Context(), from, Config{Dir: dir, Store: StoreFor(dir), Storage: storage}, "there")
+	require.NoError(t, err)
+	assert.Equal(t, 1, done.Waiting)
+	assert.True(t, storage.asked)
+	r.dir = dir
+	require.NoError(t, r.open(newCrasher(-1)))
+	require.Eventually(t, func() bool { return r.state(late.String()) == rstuf.TaskSuccess }, time.Minute, time.Millisecond)
+	require.NoError(t, r.s.Close(t.Context()))
 }

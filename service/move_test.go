@@ -150,6 +150,7 @@ func TestMoveRefuses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.bootstrap()
+	f.ok(f.post("/artifacts/", adding("z"))) // so that its timestamp is newer than that of the other one
 	f.close()
 	move := func(to service.Config) error {
 		_, err := service.Move(t.Context(), f.cfg, to, "the new place")

@@ -23,7 +23,7 @@ func newMoveCommand(a *app) *cobra.Command {
 	c := &moveCommand{app: a}
 	cmd := &cobra.Command{
 		Use:   "move",
-		Short: "Move the repository of rstuf serve to another folder, to PostgreSQL or a bucket, or back",
+		Short: "Move the repository of rstuf serve to another folder, database or bucket, or back",
 		Long: `Move the repository of rstuf serve to another folder, database or bucket: all that
 was accepted, decided and published, with the results of tasks and what waits.
 The flags are those of serve, once for where it is and once with --to- for where
