@@ -29,7 +29,14 @@ func (j joinedStore) Read(ctx context.Context, table Table, f func(key string, v
 	return err
 }
 
-func (j joinedStore) Commit(ctx context.Context, list []Change) error { return j.Accept(ctx, list) }
+// Commit accepts. If the repository moves away meanwhile, what is stored when that is
+// noted comes along: nothing that comes later may be acknowledged.
+func (j joinedStore) Commit(ctx context.Context, list []Change) error {
+	if err := j.Accept(ctx, list); err != nil {
+		return err
+	}
+	return elsewhere(ctx, j)
+}
 
 func (j joinedStore) Err() error {
 	if failing, ok := j.Joined.(Failing); ok {
@@ -50,6 +57,20 @@ func (m moment) add(table Table, key string, value []byte) error {
 func (m moment) Read(_ context.Context, table Table, f func(key string, value []byte) error) error {
 	for _, entry := range m[table] {
 		if err := f(entry.Key, entry.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Get is as that of a [Store].
+func (m moment) Get(_ context.Context, table Table, keys []string, f func(key string, value []byte) error) error {
+	for _, key := range keys {
+		var value []byte
+		if i := slices.IndexFunc(m[table], func(c Change) bool { return c.Key == key }); i >= 0 {
+			value = m[table][i].Value
+		}
+		if err := f(key, value); err != nil {
 			return err
 		}
 	}
@@ -105,6 +126,9 @@ func (r *Replica) loadOnce(ctx context.Context) error {
 	s, m := r.front, moment{}
 	version, err := r.joined.View(ctx, []Table{tableState, tableRoles, tableSigning, tableSuspects, tablePassed}, m.add)
 	if err != nil {
+		return err
+	}
+	if err := elsewhere(ctx, m); err != nil {
 		return err
 	}
 	next, err := loadRepository(ctx, m)

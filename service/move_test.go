@@ -1,11 +1,15 @@
 package service_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -240,4 +244,64 @@ func TestMoveBeforeTheCeremonyHasEnded(t *testing.T) {
 	assert.Zero(t, done.Root)
 	f.ok(f.sign("root", f.bob))
 	f.audit()
+}
+
+// notLeading are replicas of which none gets the right to publish.
+type notLeading struct {
+	service.Shared
+	none atomic.Bool
+}
+
+func (n *notLeading) Open(ctx context.Context) (service.Store, error) {
+	if n.none.Load() {
+		return nil, service.ErrLocked
+	}
+	return n.Shared.Open(ctx)
+}
+
+// Replicas that were not stopped, while none of them published, do no harm: what they
+// acknowledge before the repository has moved comes along, and from then on they
+// acknowledge nothing.
+func TestMoveWhileReplicasAccept(t *testing.T) {
+	t.Parallel()
+	meet := &notLeading{}
+	g := newGroup(t, 2, func(c *service.Config) {
+		meet.Shared = c.Replicas
+		c.Replicas = meet
+	})
+	m := g.members[1]
+	m.bootstrap()
+	meet.none.Store(true)
+	g.shared.Depose(0)
+
+	files := t.TempDir()
+	to := &gate{Folder: must(service.NewFolder(filepath.Join(files, "metadata")))}
+	reached, goOn := to.hold("timestamp.json")
+	cfg := m.cfg
+	cfg.Replicas, cfg.Dir = nil, files
+	from, target := cfg, cfg
+	from.Dir, from.Store, target.Storage = m.cfg.Dir, g.shared.Open, to
+	moved := make(chan error, 1)
+	go func() {
+		_, err := service.Move(t.Context(), from, target, "the new place")
+		moved <- err
+	}()
+	<-reached // the database is copied
+	late := m.post("/artifacts/", adding("late"))
+	close(goOn)
+	require.NoError(t, <-moved)
+	for _, member := range g.members {
+		code, text := member.call("POST", "/artifacts/", adding("lost"))
+		assert.Equal(t, http.StatusServiceUnavailable, code, text)
+		code, text = member.call("GET", "/config/", nil)
+		assert.Equal(t, http.StatusServiceUnavailable, code, text)
+	}
+	meet.none.Store(false)
+	require.Eventually(t, func() bool { return errors.Is(m.replica.Status().Paused, service.ErrElsewhere) }, time.Minute, time.Millisecond)
+
+	f := &fixture{T: t, cfg: target, now: m.clock()}
+	f.start()
+	f.ok(late)
+	assert.Contains(t, f.audit().Artifacts, "late")
+	f.close()
 }

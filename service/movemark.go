@@ -40,15 +40,15 @@ func (m mark) left() error {
 	return fmt.Errorf("%w: it was moved at %s by host %s; go on there: %s", ErrElsewhere, m.Time.Format(time.RFC3339), m.Host, m.To)
 }
 
-// reader is what reads tables.
-type reader interface {
-	Read(ctx context.Context, table Table, f func(key string, value []byte) error) error
+// getter is what gets entries, as a [Store].
+type getter interface {
+	Get(ctx context.Context, table Table, keys []string, f func(key string, value []byte) error) error
 }
 
 // marks reads what a database knows of moves.
-func marks(ctx context.Context, store reader) (arriving, moved *mark, err error) {
-	err = store.Read(ctx, tableState, func(key string, sealed []byte) error {
-		if !isMark(tableState, key) {
+func marks(ctx context.Context, store getter) (arriving, moved *mark, err error) {
+	err = store.Get(ctx, tableState, []string{keyArriving, keyMoved}, func(key string, sealed []byte) error {
+		if sealed == nil {
 			return nil
 		}
 		raw, err := unseal(sealed)
@@ -72,7 +72,7 @@ func isMark(table Table, key string) bool {
 }
 
 // elsewhere is the error of a database that is not to be served from, else nil.
-func elsewhere(ctx context.Context, store reader) error {
+func elsewhere(ctx context.Context, store getter) error {
 	arriving, moved, err := marks(ctx, store)
 	switch {
 	case err != nil:

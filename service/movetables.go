@@ -130,11 +130,11 @@ func (m *moving) verify(ctx context.Context) error {
 			return err
 		}
 		if got != want {
-			return fmt.Errorf("what was copied is not what was there (table %s): move again", table)
+			return fmt.Errorf("what was copied is not what is there now (table %s): stop all that still accepts, and move again", table)
 		}
 	}
 	s := newService(m.to.cfg, m.to.disk)
-	s.use(m.to.store)
+	s.setStore(m.to.store)
 	s.storage = m.to.storage
 	if err := s.loadTables(ctx); err != nil {
 		return err
