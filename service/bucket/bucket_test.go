@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/sharedtest"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/rstuftest"
 	"example.org/rstuf/service"
@@ -112,7 +113,7 @@ func TestChecksumOverTLS(t *testing.T) {
 }
 
 // What a store lacks is found out by a probe and said in one line; one writer can
-// go on without it.
+// go on without it, replicas are refused.
 func TestStoreWithoutConditions(t *testing.T) {
 	t.Parallel()
 	strip := func(headers ...string) func(http.ResponseWriter, *http.Request) bool {
@@ -151,6 +152,14 @@ func TestStoreWithoutConditions(t *testing.T) {
 		} else {
 			assert.ErrorIs(t, err, service.ErrUnconditional)
 			assert.EqualError(t, err, "bucket b: the store "+want+": "+service.ErrUnconditional.Error())
+		}
+		assert.Empty(t, d.objects, "nothing is left")
+		replica, err := service.OpenReplica(t.Context(), service.Config{Dir: t.TempDir(), Replicas: new(sharedtest.Shared), Storage: b})
+		if want == "" {
+			require.NoError(t, err)
+			require.NoError(t, replica.Close(t.Context()))
+		} else {
+			assert.EqualError(t, err, "open a replica: bucket b: the store "+want+": "+service.ErrUnconditional.Error())
 		}
 		assert.Empty(t, d.objects, "nothing is left")
 		rstuftest.TestStorage(t, func() service.Storage { return b })
