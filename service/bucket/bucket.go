@@ -43,6 +43,14 @@ type Bucket struct {
 	// unconditional is set once Probe has found that the store does not keep the
 	// conditions of PUTs.
 	unconditional atomic.Bool
+	// seen is what Read has found last of a file that is replaced.
+	seen atomic.Pointer[object]
+}
+
+// object is what was there under a name.
+type object struct {
+	name, etag string
+	data       []byte
 }
 
 var _ service.Prober = (*Bucket)(nil)
@@ -73,7 +81,10 @@ func New(client *s3.Client, cfg Config) (*Bucket, error) {
 func (b *Bucket) Read(ctx context.Context, name string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
-	data, _, err := b.get(ctx, name)
+	data, etag, err := b.get(ctx, name)
+	if err == nil && cacheControl(name) == noCache {
+		b.seen.Store(&object{name, etag, bytes.Clone(data)})
+	}
 	return data, b.explain(ctx, "get", name, err)
 }
 
@@ -93,6 +104,10 @@ func (b *Bucket) Sync(context.Context) error { return nil }
 func (b *Bucket) Replace(ctx context.Context, name string, old, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
+	// Whoever replaces a file has just read it: it has that tag, or is not replaced.
+	if seen := b.seen.Swap(nil); seen != nil && seen.name == name && old != nil && bytes.Equal(seen.data, old) && !b.unconditional.Load() {
+		return b.explain(ctx, "put", name, b.outcome(ctx, name, old, data, b.putIf(ctx, name, data, seen.etag)))
+	}
 	return b.explain(ctx, "put", name, b.replace(ctx, name, old, data))
 }
 
@@ -245,8 +260,11 @@ func cacheControl(name string) string {
 	if name != "" && name[0] >= '1' && name[0] <= '9' {
 		return "public, max-age=31536000, immutable"
 	}
-	return "no-cache"
+	return noCache
 }
+
+// noCache is of files that are replaced.
+const noCache = "no-cache"
 
 // options leaves out the SDK's own checksums, which come in a trailer that not
 // every store knows. Ours is a header, which those who don't know it pass over,

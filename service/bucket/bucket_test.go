@@ -199,6 +199,47 @@ func TestTwoWriters(t *testing.T) {
 	}
 }
 
+// What was just read is not read again to be replaced, and is replaced only if nobody has
+// written since, as what was read longer ago.
+func TestReplaceAfterRead(t *testing.T) {
+	t.Parallel()
+	d, b := newBucket(t)
+	require.NoError(t, b.Replace(t.Context(), "timestamp.json", nil, []byte("1")))
+	old, err := b.Read(t.Context(), "timestamp.json")
+	require.NoError(t, err)
+	before := len(d.requests)
+	require.NoError(t, b.Replace(t.Context(), "timestamp.json", old, []byte("2")))
+	assert.Len(t, d.requests, before+1)
+
+	old, err = b.Read(t.Context(), "timestamp.json")
+	require.NoError(t, err)
+	d.objects["/b/p/timestamp.json"] = []byte("3") // by another writer
+	for range 2 {
+		assert.ErrorIs(t, b.Replace(t.Context(), "timestamp.json", old, []byte("4")), service.ErrChanged)
+	}
+	assert.Equal(t, "3", string(d.objects["/b/p/timestamp.json"]))
+	_, err = b.Read(t.Context(), "timestamp.json")
+	require.NoError(t, err)
+	assert.ErrorIs(t, b.Replace(t.Context(), "timestamp.json", []byte("2"), []byte("4")), service.ErrChanged)
+	_, err = b.Read(t.Context(), "timestamp.json")
+	require.NoError(t, err)
+	assert.ErrorIs(t, b.Replace(t.Context(), "other.json", []byte("3"), []byte("4")), service.ErrChanged)
+	assert.Equal(t, "/b/p/timestamp.json", d.last(t, http.MethodPut).URL.Path)
+	require.NoError(t, b.Replace(t.Context(), "timestamp.json", []byte("3"), []byte("4")))
+	assert.Equal(t, "4", string(d.objects["/b/p/timestamp.json"]))
+
+	// Where the tag keeps nobody out it is looked at again.
+	d.answer = func(_ http.ResponseWriter, r *http.Request) bool {
+		r.Header.Del("If-Match")
+		return false
+	}
+	require.ErrorIs(t, b.Probe(t.Context()), service.ErrUnconditional)
+	old, err = b.Read(t.Context(), "timestamp.json")
+	require.NoError(t, err)
+	d.objects["/b/p/timestamp.json"] = []byte("5")
+	assert.ErrorIs(t, b.Replace(t.Context(), "timestamp.json", old, []byte("6")), service.ErrChanged)
+}
+
 func TestMissing(t *testing.T) {
 	t.Parallel()
 	d, b := newBucket(t)
