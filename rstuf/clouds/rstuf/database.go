@@ -12,7 +12,7 @@ import (
 )
 
 // openDatabase opens postgres://USER@HOST/NAME, or what else libpq takes.
-func openDatabase(ctx context.Context, address, schema string, lease time.Duration) (func(context.Context) (service.Store, error), error) {
+func openDatabase(ctx context.Context, address, schema string, lease time.Duration) (service.Shared, error) {
 	cfg, err := pgxpool.ParseConfig(address)
 	if err != nil { // which may hold the password
 		return nil, errors.New("the file holds no address of a database: want postgres://USER:PASSWORD@HOST/NAME")
@@ -24,11 +24,7 @@ func openDatabase(ctx context.Context, address, schema string, lease time.Durati
 	if err != nil {
 		return nil, err
 	}
-	db, err := postgres.New(pool, postgres.Config{Schema: schema, Lease: lease})
-	if err != nil {
-		return nil, err
-	}
-	return db.Open, nil
+	return postgres.New(pool, postgres.Config{Schema: schema, Lease: lease})
 }
 
 const connectTimeout = 5 * time.Second

@@ -20,7 +20,7 @@ type Parts struct {
 	Bucket func(ctx context.Context, url string) (service.Storage, error)
 	// Database is what opens a schema of a PostgreSQL database, by its address, which
 	// none of its errors shows, with a lease of this length; 0 is its default.
-	Database func(ctx context.Context, address, schema string, lease time.Duration) (func(context.Context) (service.Store, error), error)
+	Database func(ctx context.Context, address, schema string, lease time.Duration) (service.Shared, error)
 	// Sigstore makes of a trusted root what checks the signatures of Sigstore keys,
 	// and opens the URI sigstore: with services.
 	Sigstore func(trustedRoot []byte) (keys.SigstoreVerifier, func(SigstoreServices) keys.URIOpener, error)

@@ -27,8 +27,8 @@ func (p Parts) opener(scheme string) keys.URIOpener {
 	}
 }
 
-// store is what opens a schema of the database whose address a file holds.
-func (p Parts) store(ctx context.Context, file, schema string, lease time.Duration) (func(context.Context) (service.Store, error), error) {
+// shared is a schema of the database whose address a file holds.
+func (p Parts) shared(ctx context.Context, file, schema string, lease time.Duration) (service.Shared, error) {
 	if p.Database == nil {
 		return nil, missing("what keeps the database in PostgreSQL")
 	}

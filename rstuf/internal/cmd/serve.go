@@ -107,7 +107,7 @@ func (c *serveCommand) run(ctx context.Context) error {
 	if err := c.adopt(ctx, cfg); err != nil {
 		return err
 	}
-	svc, err := service.Open(ctx, cfg)
+	svc, alone, err := c.open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (c *serveCommand) run(ctx context.Context) error {
 	}
 	err = c.announce(ctx, group.urls)
 	if err == nil {
-		if c.database != "" {
+		if c.database != "" && alone {
 			go tellLost(ctx, svc, group.failed)
 		}
 		err = group.wait(ctx)
@@ -150,10 +150,33 @@ func (c *serveCommand) run(ctx context.Context) error {
 	return errors.Join(err, group.stop())
 }
 
+// running is a service, or a replica.
+type running interface {
+	Handler() http.Handler
+	MetadataHandler() http.Handler
+	Status() service.Status
+	Close(context.Context) error
+}
+
+// open starts a replica, if database and bucket are shared, or a service that is alone.
+func (c *serveCommand) open(ctx context.Context, cfg service.Config) (svc running, alone bool, err error) {
+	if c.database != "" && c.bucket != "" {
+		shared := cfg
+		shared.Store, shared.Replicas = nil, c.shared
+		svc, err = service.OpenReplica(ctx, shared)
+		if !errors.Is(err, service.ErrUnconditional) {
+			return svc, false, err
+		}
+		c.note("one service at a time, since several would need another bucket: %v", err)
+	}
+	svc, err = service.Open(ctx, cfg)
+	return svc, true, err
+}
+
 // tellLost tells when the service has lost its database to another one. It would
 // stay of no use; begun anew it takes over when the other one ends. (One that has a
 // folder of its own goes on to serve what is published there.)
-func tellLost(ctx context.Context, svc *service.Service, lost chan<- error) {
+func tellLost(ctx context.Context, svc running, lost chan<- error) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {

@@ -17,6 +17,7 @@ import (
 type placeFlags struct {
 	dir, bucket      string
 	database, schema string
+	shared           service.Shared // of --database, once it is open
 }
 
 // add adds the flags, whose names begin with a prefix.
@@ -42,9 +43,10 @@ func (p *placeFlags) open(ctx context.Context, a *app, prefix string, lease time
 	}
 	if p.database != "" {
 		var err error
-		if cfg.Store, err = a.parts.store(ctx, p.database, p.schema, lease); err != nil {
+		if p.shared, err = a.parts.shared(ctx, p.database, p.schema, lease); err != nil {
 			return cfg, fmt.Errorf("--%sdatabase: %w", prefix, err)
 		}
+		cfg.Store = p.shared.Open
 	}
 	return cfg, nil
 }

@@ -1,106 +1,131 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/sharedtest"
 	"example.org/rstuf/service"
 )
 
-// mapStore is a service.Store in memory that another service can take.
-type mapStore struct {
-	mu     sync.Mutex
-	tables map[service.Table]map[string][]byte
-	taken  atomic.Bool
+// sharedParts are parts whose database is in memory and whose buckets are one folder.
+func sharedParts(t *testing.T) (parts Parts, shared *sharedtest.Shared, address string) {
+	dir := t.TempDir()
+	address = filepath.Join(dir, "address")
+	require.NoError(t, os.WriteFile(address, []byte("postgres://example.com\n"), 0o600))
+	shared = &sharedtest.Shared{}
+	return Parts{
+		Database: func(context.Context, string, string, time.Duration) (service.Shared, error) { return shared, nil },
+		Bucket: func(_ context.Context, url string) (service.Storage, error) {
+			folder, err := service.NewFolder(filepath.Join(dir, "files"))
+			if strings.HasSuffix(url, "/unconditional") {
+				return struct{ service.Storage }{folder}, err // which can't be asked
+			}
+			return folder, err
+		},
+	}, shared, address
 }
 
-func (s *mapStore) Err() error {
-	if s.taken.Load() {
-		return service.ErrLost
-	}
-	return nil
+// ran is a service that the command runs.
+type ran struct {
+	serving
+	stop     context.CancelFunc
+	code     chan int // when it has ended
+	problems *bytes.Buffer
 }
 
-func (s *mapStore) Read(ctx context.Context, table service.Table, f func(string, []byte) error) error {
-	s.mu.Lock()
-	names := []string{}
-	for key := range s.tables[table] {
-		names = append(names, key)
+// startServing runs rstuf serve until the test ends, or it is told to stop.
+func startServing(t *testing.T, parts Parts, args ...string) *ran {
+	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	said, out := io.Pipe()
+	s := &ran{stop: cancel, code: make(chan int, 1), problems: &bytes.Buffer{}}
+	go func() {
+		s.code <- run(ctx, parts, append([]string{"serve", "--dir", filepath.Join(dir, "data"), "--json", "--config", filepath.Join(dir, "none.yml"),
+			"--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0"}, args...), strings.NewReader(""), out, s.problems)
+		out.Close()
+	}()
+	if err := json.NewDecoder(said).Decode(&s.serving); err != nil {
+		t.Fatalf("it does not serve: code %d: %s", <-s.code, s.problems)
 	}
-	s.mu.Unlock()
-	slices.Sort(names)
-	return s.Get(ctx, table, names, f)
+	go io.Copy(io.Discard, said)
+	return s
 }
 
-func (s *mapStore) Get(_ context.Context, table service.Table, keys []string, f func(string, []byte) error) error {
-	for _, key := range keys {
-		s.mu.Lock()
-		value := s.tables[table][key]
-		s.mu.Unlock()
-		if err := f(key, value); err != nil {
-			return err
-		}
-	}
-	return nil
+func (s *ran) get(t *testing.T, path string) (int, string) {
+	answer, err := http.Get(s.API + path)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer.StatusCode, string(body)
 }
-
-func (s *mapStore) Commit(_ context.Context, changes []service.Change) error {
-	if err := s.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range changes {
-		if s.tables[c.Table] == nil {
-			s.tables[c.Table] = map[string][]byte{}
-		}
-		if delete(s.tables[c.Table], c.Key); c.Value != nil {
-			s.tables[c.Table][c.Key] = slices.Clone(c.Value)
-		}
-	}
-	return nil
-}
-
-func (s *mapStore) Close() error { return nil }
 
 // TestServeEndsWithoutItsDatabase: what another service has taken over is left to
 // it, and the supervisor is told by the exit code.
 func TestServeEndsWithoutItsDatabase(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	address := filepath.Join(dir, "address")
-	require.NoError(t, os.WriteFile(address, []byte("postgres://example.com\n"), 0o600))
-	store := &mapStore{tables: map[service.Table]map[string][]byte{}}
-	parts := Parts{Database: func(context.Context, string, string, time.Duration) (func(context.Context) (service.Store, error), error) {
-		return func(context.Context) (service.Store, error) { return store, nil }, nil
-	}}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	said, out := io.Pipe()
-	var problems strings.Builder
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, parts, []string{"serve", "--dir", filepath.Join(dir, "data"), "--database", address, "--json",
-			"--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0", "--config", filepath.Join(dir, "none.yml")}, strings.NewReader(""), out, &problems)
-		out.Close()
-	}()
-	first := make([]byte, 1)
-	_, err := said.Read(first)
-	require.NoError(t, err, "it serves")
-	go io.Copy(io.Discard, said)
-	store.taken.Store(true)
-	assert.Equal(t, exitFailed, <-ended)
-	assert.NoError(t, ctx.Err())
-	assert.Contains(t, problems.String(), "the store takes no changes of this service any more")
+	parts, shared, address := sharedParts(t)
+	s := startServing(t, parts, "--database", address)
+	shared.Depose(0)
+	assert.Equal(t, exitFailed, <-s.code)
+	assert.Contains(t, s.problems.String(), "the store takes no changes of this service any more")
+}
+
+// TestServeReplicas: with a bucket further ones serve too, from another folder. One
+// publishes, and another one when it ends; one that is deposed serves on.
+func TestServeReplicas(t *testing.T) {
+	t.Parallel()
+	parts, shared, address := sharedParts(t)
+	leads := func(s *ran) bool {
+		_, text := s.get(t, "/metrics")
+		return strings.Contains(text, "rstuf_leading 1\n")
+	}
+	a := startServing(t, parts, "--database", address, "--bucket", "s3://files", "--dev")
+	b := startServing(t, parts, "--database", address, "--bucket", "s3://files", "--key-dir", filepath.Dir(a.TrustedRoot)+"/keys")
+	assert.True(t, leads(a))
+	assert.False(t, leads(b))
+	_, text := b.get(t, "/api/v1/bootstrap/")
+	assert.Contains(t, text, `"state":"finished"`)
+	code, text := b.get(t, "/")
+	assert.Equal(t, http.StatusOK, code)
+	assert.Contains(t, text, "RSTUF repository")
+	shared.Depose(0)
+	require.Eventually(t, func() bool { return leads(a) != leads(b) }, time.Minute, 10*time.Millisecond)
+	for _, s := range []*ran{a, b} {
+		code, text = s.get(t, "/readyz")
+		assert.Equal(t, http.StatusOK, code, text)
+	}
+	a.stop()
+	assert.Equal(t, 0, <-a.code)
+	require.Eventually(t, func() bool { return leads(b) }, time.Minute, 10*time.Millisecond)
+}
+
+// TestServeAloneWithABucket: where a bucket does not keep two writers apart one service
+// serves, says so, and another one is refused.
+func TestServeAloneWithABucket(t *testing.T) {
+	t.Parallel()
+	parts, _, address := sharedParts(t)
+	args := []string{"--database", address, "--bucket", "s3://files/unconditional"}
+	a := startServing(t, parts, args...)
+	var out, problems bytes.Buffer
+	code := run(t.Context(), parts, append([]string{"serve", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0", "--config", filepath.Join(t.TempDir(), "none.yml")}, args...),
+		strings.NewReader(""), &out, &problems)
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, problems.String(), "one service at a time, since several would need another bucket")
+	assert.Contains(t, problems.String(), service.ErrLocked.Error())
+	a.stop()
+	assert.Equal(t, 0, <-a.code)
 }
