@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/keys"
 )
 
@@ -120,7 +121,11 @@ func TestParseSecretbox(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, key.Public().ID(), got.Public().ID())
 	}
-	for _, level := range []encrypted.KDFParameterStrength{encrypted.Legacy, encrypted.Standard, encrypted.OWASP} {
+	levels := []encrypted.KDFParameterStrength{encrypted.Legacy, encrypted.Standard, encrypted.OWASP}
+	if tuftest.Race { // each takes seconds
+		levels = levels[:1]
+	}
+	for _, level := range levels {
 		opens(text, level)
 	}
 	opens(asJSON, encrypted.Legacy)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/tuftest"
 	"example.org/rstuf/service"
 )
 
@@ -45,7 +46,7 @@ func TestFlippedBits(t *testing.T) {
 		}
 		// Over damaged pages that are in use the library reads memory that is
 		// others'. It ends as an error all the same, but the race detector sees it.
-		running := i%3 == 0 && !raceDetector
+		running := i%3 == 0 && !tuftest.Race
 		if !running {
 			flip()
 		}
