@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"testing"
+	"time"
 
 	"example.org/rstuf/internal/durable"
 )
@@ -32,6 +34,17 @@ func StoreFor(dir string) func(context.Context) (Store, error) {
 	}
 	return StoreOfTests(dir)
 }
+
+// FaultyShared is a [Shared] with faults for tests, as package sharedtest has one.
+type FaultyShared interface {
+	Shared
+	Depose(while time.Duration)
+	SetAway(away bool)
+	LoseAnswer()
+}
+
+// SharedOfTests, if it is set, is where the replicas of a test meet.
+var SharedOfTests func(t *testing.T) FaultyShared
 
 // stepping is a [Store] whose commits are durable steps.
 type stepping struct {

@@ -32,16 +32,20 @@ type member struct {
 	files   *gate
 }
 
-// group are replicas that meet in memory, with files in one folder.
+// group are replicas that meet in memory, or in another place that SharedOfTests gives,
+// with files in one folder.
 type group struct {
 	*testing.T
-	shared  *sharedtest.Shared
+	shared  service.FaultyShared
 	members []*member
 }
 
 // newGroup starts replicas, the first of which publishes.
 func newGroup(t *testing.T, n int, change ...func(*service.Config)) *group {
 	g := &group{T: t, shared: &sharedtest.Shared{}}
+	if service.SharedOfTests != nil {
+		g.shared = service.SharedOfTests(t)
+	}
 	first := &fixture{T: t, alice: tuftest.Key(t, "alice"), bob: tuftest.Key(t, "bob"), online: tuftest.Key(t, "online"), now: time.Now().Truncate(time.Second)}
 	first.cfg = service.Config{Dir: t.TempDir(), Replicas: g.shared, OnlineKeys: []keys.Signer{first.online}, UnsafeNoSync: true, Now: first.clock, BumpEvery: time.Millisecond}
 	for _, c := range change {
@@ -443,7 +447,7 @@ func TestReplicasWithoutDatabase(t *testing.T) {
 		}
 		code, _ := m.call("POST", "/artifacts/", adding("b"))
 		assert.Equal(t, http.StatusServiceUnavailable, code)
-		assert.Equal(t, http.StatusServiceUnavailable, call(m.svc.Handler(), "GET", "/readyz", nil).Code)
+		require.Eventually(t, func() bool { return call(m.svc.Handler(), "GET", "/readyz", nil).Code == http.StatusServiceUnavailable }, time.Minute, time.Millisecond)
 		m.holdsAll("a")
 	}
 	g.shared.SetAway(false)
