@@ -156,17 +156,32 @@ func (r *Replica) leadAll(ctx context.Context) {
 		case errors.Is(err, ErrLocked) || errors.Is(err, ErrLost):
 			r.front.setPaused(nil)
 			pause = firstPause
-			if sleep(ctx, pause) {
-				select {
-				case <-r.again:
-				case <-ctx.Done():
-				}
+			if sleep(ctx, tryMost) {
+				r.waitAgain(ctx)
 			}
 		default:
 			r.front.setPaused(fmt.Errorf("begin to publish: %w", err))
 			sleep(ctx, pause)
 			pause = min(2*pause, lastPause)
 		}
+	}
+}
+
+// How often to try to lead while another replica does: at most, though something has
+// happened, and at least, since nobody tells of a lease that ends by itself.
+const (
+	tryMost  = 100 * time.Millisecond
+	tryLeast = 250 * time.Millisecond
+)
+
+// waitAgain waits until it may be worth to try to lead.
+func (r *Replica) waitAgain(ctx context.Context) {
+	timer := time.NewTimer(tryLeast - tryMost)
+	defer timer.Stop()
+	select {
+	case <-r.again:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
