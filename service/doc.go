@@ -5,7 +5,8 @@
 // Start with [Open]: it takes a folder and gives a [Service], whose
 // [Service.Handler] is the API (prefix /api/v1) and whose
 // [Service.MetadataHandler] serves the metadata files. [Service.Close]
-// finishes what was accepted. [Adopt] takes over what another service has
+// finishes what was accepted. [OpenReplica] gives one of several services of one
+// repository, of which one publishes. [Adopt] takes over what another service has
 // published. The requests, the answers and the payloads are
 // those of a deployed RSTUF, so clients and ceremonies move there unchanged.
 //

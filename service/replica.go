@@ -95,14 +95,17 @@ const probeTries = 3
 func probeForReplicas(ctx context.Context, storage Storage) (err error) {
 	prober, ok := storage.(Prober)
 	if !ok {
-		return fmt.Errorf("Config.Storage: replicas need one that keeps two writers apart, and says so (service.Prober): %w", ErrUnconditional)
+		return fmt.Errorf("Config.Storage is no service.Prober, as replicas need one: %w", ErrUnconditional)
 	}
 	for range probeTries {
 		if err = prober.Probe(ctx); !errors.Is(err, ErrUnconditional) {
 			break
 		}
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("replicas need a storage that keeps two writers apart: %w", err)
+	}
+	return nil
 }
 
 // run begins everything; leader is the half that publishes, if this replica does.

@@ -64,6 +64,10 @@ With --dev the first start makes two root keys and an online key (not
 encrypted, for trying out alone), holds a ceremony with them and bootstraps;
 and a folder of artifacts is served too. It then prints what to do next.
 
+With --database and --bucket, in a build that has them, it is a replica: any number
+of them run the same command, on as many machines, and one publishes. --dir holds
+nothing but keys then.
+
 With --adopt it takes over what another service has published, or what is left when
 state.db is lost: docs/guide/adopt.md.
 
@@ -107,7 +111,7 @@ func (c *serveCommand) run(ctx context.Context) error {
 	if err := c.adopt(ctx, cfg); err != nil {
 		return err
 	}
-	svc, alone, err := c.open(ctx, cfg)
+	svc, err := c.open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -142,7 +146,7 @@ func (c *serveCommand) run(ctx context.Context) error {
 	}
 	err = c.announce(ctx, group.urls)
 	if err == nil {
-		if c.database != "" && alone {
+		if c.database != "" && c.bucket == "" {
 			go tellLost(ctx, svc, group.failed)
 		}
 		err = group.wait(ctx)
@@ -158,24 +162,19 @@ type running interface {
 	Close(context.Context) error
 }
 
-// open starts a replica, if database and bucket are shared, or a service that is alone.
-func (c *serveCommand) open(ctx context.Context, cfg service.Config) (svc running, alone bool, err error) {
+// open starts a replica, where database and files are not on this machine, or a service
+// that is alone.
+func (c *serveCommand) open(ctx context.Context, cfg service.Config) (running, error) {
 	if c.database != "" && c.bucket != "" {
-		shared := cfg
-		shared.Store, shared.Replicas = nil, c.shared
-		svc, err = service.OpenReplica(ctx, shared)
-		if !errors.Is(err, service.ErrUnconditional) {
-			return svc, false, err
-		}
-		c.note("one service at a time, since several would need another bucket: %v", err)
+		cfg.Store, cfg.Replicas = nil, c.shared
+		return service.OpenReplica(ctx, cfg)
 	}
-	svc, err = service.Open(ctx, cfg)
-	return svc, true, err
+	return service.Open(ctx, cfg)
 }
 
 // tellLost tells when the service has lost its database to another one. It would
 // stay of no use; begun anew it takes over when the other one ends. (One that has a
-// folder of its own goes on to serve what is published there.)
+// folder of its own goes on to serve what is published there, and a replica goes on.)
 func tellLost(ctx context.Context, svc running, lost chan<- error) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()

@@ -113,19 +113,14 @@ func TestServeReplicas(t *testing.T) {
 	require.Eventually(t, func() bool { return leads(b) }, time.Minute, 10*time.Millisecond)
 }
 
-// TestServeAloneWithABucket: where a bucket does not keep two writers apart one service
-// serves, says so, and another one is refused.
-func TestServeAloneWithABucket(t *testing.T) {
+// TestServeRefusesABucket: where a bucket does not keep two writers apart there are no
+// replicas.
+func TestServeRefusesABucket(t *testing.T) {
 	t.Parallel()
 	parts, _, address := sharedParts(t)
-	args := []string{"--database", address, "--bucket", "s3://files/unconditional"}
-	a := startServing(t, parts, args...)
 	var out, problems bytes.Buffer
-	code := run(t.Context(), parts, append([]string{"serve", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0", "--config", filepath.Join(t.TempDir(), "none.yml")}, args...),
-		strings.NewReader(""), &out, &problems)
+	code := run(t.Context(), parts, []string{"serve", "--dir", t.TempDir(), "--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0", "--config", filepath.Join(t.TempDir(), "none.yml"),
+		"--database", address, "--bucket", "s3://files/unconditional"}, strings.NewReader(""), &out, &problems)
 	assert.Equal(t, exitFailed, code)
-	assert.Contains(t, problems.String(), "one service at a time, since several would need another bucket")
-	assert.Contains(t, problems.String(), service.ErrLocked.Error())
-	a.stop()
-	assert.Equal(t, 0, <-a.code)
+	assert.Contains(t, problems.String(), service.ErrUnconditional.Error())
 }
