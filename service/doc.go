@@ -7,8 +7,9 @@
 // [Service.MetadataHandler] serves the metadata files. [Service.Close]
 // finishes what was accepted. [OpenReplica] gives one of several services of one
 // repository, of which one publishes. [Adopt] takes over what another service has
-// published. The requests, the answers and the payloads are
-// those of a deployed RSTUF, so clients and ceremonies move there unchanged.
+// published, and [Move] moves a repository to another folder, database or bucket.
+// The requests, the answers and the payloads are those of a deployed RSTUF, so
+// clients and ceremonies move there unchanged.
 //
 // What it promises:
 //

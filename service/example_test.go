@@ -1,17 +1,22 @@
 package service_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 
 	"example.org/rstuf"
+	"example.org/rstuf/ceremony"
 	"example.org/rstuf/health/event"
 	"example.org/rstuf/internal/wire"
+	"example.org/rstuf/keys"
 	"example.org/rstuf/service"
 )
 
@@ -77,4 +82,60 @@ func ExampleConfig_events() {
 		log.Fatal(err)
 	}
 	// Output: token.used - a token is used for the first time: ci
+}
+
+// A repository moves to another folder. It could be to PostgreSQL (Config.Store) and a
+// bucket (Config.Storage) as well.
+func ExampleMove() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	alice, err := keys.Generate(keys.Ed25519, "alice")
+	if err != nil {
+		log.Fatal(err)
+	}
+	online, err := keys.Generate(keys.Ed25519, "online")
+	if err != nil {
+		log.Fatal(err)
+	}
+	draft, err := ceremony.New(ceremony.Policy{
+		RootKeys: []keys.Public{alice.Public()}, Threshold: 1, AllowThresholdOneUnsafe: true, OnlineKey: online.Public(), HashBins: 2,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := draft.Sign(ctx, alice); err != nil {
+		log.Fatal(err)
+	}
+	payload, err := json.Marshal(draft.Payload())
+	if err != nil {
+		log.Fatal(err)
+	}
+	from := service.Config{Dir: filepath.Join(dir, "old"), OnlineKeys: []keys.Signer{online}}
+	svc, err := service.Open(ctx, from)
+	if err != nil {
+		log.Fatal(err)
+	}
+	request := httptest.NewRequest(http.MethodPost, "/api/v1/bootstrap/", bytes.NewReader(payload))
+	request.Header.Set("Content-Type", "application/json")
+	svc.Handler().ServeHTTP(httptest.NewRecorder(), request)
+	if err := svc.Close(ctx); err != nil { // which publishes what was accepted
+		log.Fatal(err)
+	}
+
+	to := from
+	to.Dir = filepath.Join(dir, "new")
+	moved, err := service.Move(ctx, from, to, "the folder new")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("root version", moved.Root, "- timestamp version", moved.Timestamp)
+	_, err = service.Open(ctx, from)
+	fmt.Println(errors.Is(err, service.ErrElsewhere))
+	// Output:
+	// root version 1 - timestamp version 1
+	// true
 }
