@@ -30,6 +30,8 @@ func (q *queue) newID(ctx context.Context) (taskID, error) {
 	if q.joined == nil {
 		return q.nextID(), nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	number, err := q.joined.Number(ctx)
 	return newTaskID(number), err
 }

@@ -21,7 +21,8 @@ type Config struct {
 	// it. Nil means the file Dir/state.db; package service/postgres, a module of its
 	// own, has PostgreSQL.
 	Store func(context.Context) (Store, error)
-	// Replicas is where replicas meet, in place of Store: for [OpenReplica] alone.
+	// Replicas is where replicas meet, in place of Store: see [OpenReplica]. To all that
+	// needs a repository for itself, such as [Repair], its Open is Store.
 	Replicas Shared
 	// Storage keeps the metadata files; nil means the folder Dir/metadata.
 	Storage Storage
@@ -119,6 +120,9 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.BumpEvery, 5*time.Minute)
 	setDefault(&c.KeepTasks, 24*time.Hour)
 	setDefault(&c.Keys.Dir, filepath.Join(c.Dir, "keys"))
+	if c.Replicas != nil && c.Store == nil {
+		c.Store = c.Replicas.Open
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"example.org/rstuf"
 	"example.org/rstuf/metadata"
@@ -79,7 +80,7 @@ func (m moment) Get(_ context.Context, table Table, keys []string, f func(key st
 
 // view says how new the front's view of the repository is.
 type view struct {
-	loading sync.Mutex // held by the one that loads it
+	loading chan struct{} // holds one while somebody loads it
 
 	mu      sync.Mutex // guards what follows
 	version string     // as of Joined
@@ -98,8 +99,12 @@ func (r *Replica) fresh(ctx context.Context) error {
 	if err != nil || r.view.is(version) {
 		return err
 	}
-	r.view.loading.Lock()
-	defer r.view.loading.Unlock()
+	select {
+	case r.view.loading <- struct{}{}:
+		defer func() { <-r.view.loading }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if r.view.is(version) {
 		return nil // another one has loaded it meanwhile
 	}
@@ -152,9 +157,18 @@ func (r *Replica) loadOnce(ctx context.Context) error {
 	return nil
 }
 
+// For how long a request waits for what others have done: a database that is cut off
+// gives no answer.
+const (
+	askTime  = 10 * time.Second
+	fileTime = 2 * time.Second
+)
+
 // catchUp looks at what a request to a path of the API depends on, if others may have
 // changed it.
 func (s *Service) catchUp(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	switch bootstrapped := s.current().bootstrapped(); {
 	case s.replica == nil, path == "/task/", bootstrapped && strings.HasPrefix(path, "/artifacts/"):
 		return nil
@@ -174,6 +188,8 @@ func (s *Service) latest(ctx context.Context, name string) *repository {
 	if s.replica == nil || name != metadata.Filename(rstuf.RoleTimestamp, 0) && repo.committed(name) {
 		return repo
 	}
+	ctx, cancel := context.WithTimeout(ctx, fileTime)
+	defer cancel()
 	if err := s.replica.fresh(ctx); err != nil {
 		s.cfg.Logger.Warn("what other replicas have published could not be read", "error", err)
 	}
@@ -286,6 +302,8 @@ func (q *queue) fetch(ctx context.Context, keys []string) error {
 
 // findTask is as that of a [Service].
 func (r *Replica) findTask(ctx context.Context, id taskID) (*waiting, json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	q := r.front.queue
 	for range 2 { // it goes from the queue to the results in one commit
 		raw, err := r.front.results.get(ctx, id)
@@ -313,6 +331,8 @@ func (r *Replica) findTask(ctx context.Context, id taskID) (*waiting, json.RawMe
 
 // newestEnded is as that of a [Service].
 func (r *Replica) newestEnded(ctx context.Context, limit int) ([]rstuf.Task, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	keys, err := r.joined.Keys(ctx, tableTasks)
 	if err != nil {
 		return nil, err

@@ -29,8 +29,9 @@ type queue struct {
 	wake      chan struct{} // holds one when there may be something to publish
 	draining  chan struct{} // closed when nothing new is to be accepted
 	accepted  chan struct{} // closed when all that was accepted is queued
-	leaving   chan struct{} // closed when nothing more is to be published here
-	stale     atomic.Bool   // set when replicas may have accepted something
+	leaving   chan struct{} // closed by leave
+	left      sync.Once
+	stale     atomic.Bool // set when replicas may have accepted something
 
 	following     sync.Mutex   // held by the one that makes it what waits now
 	mu            sync.RWMutex // guards what follows
@@ -214,6 +215,9 @@ func (q *queue) closing() bool {
 		return false
 	}
 }
+
+// leave has nothing more be published here, once what is under way has ended.
+func (q *queue) leave() { q.left.Do(func() { close(q.leaving) }) }
 
 // leaves tells whether nothing more is to be published here.
 func (q *queue) leaves() bool {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,17 +48,16 @@ func OpenReplica(ctx context.Context, cfg Config) (*Replica, error) {
 }
 
 func openReplica(ctx context.Context, cfg Config) (_ *Replica, err error) {
-	cfg, err = cfg.withDefaults()
-	if err != nil {
-		return nil, err
-	}
 	if cfg.Replicas == nil || cfg.Store != nil {
 		return nil, errors.New("Config.Replicas says where replicas meet, and Config.Store is not for them")
+	}
+	if cfg, err = cfg.withDefaults(); err != nil {
+		return nil, err
 	}
 	if err := probeForReplicas(ctx, cfg.Storage); err != nil {
 		return nil, err
 	}
-	r := &Replica{front: newService(cfg, &durable.Disk{Unsafe: cfg.UnsafeNoSync}), again: make(chan struct{}, 1), done: make(chan struct{})}
+	r := &Replica{front: newService(cfg, &durable.Disk{Unsafe: cfg.UnsafeNoSync}), again: make(chan struct{}, 1), done: make(chan struct{}), view: view{loading: make(chan struct{}, 1)}}
 	r.front.replica = r
 	if err := r.front.makeHandler(); err != nil {
 		return nil, err
@@ -164,8 +164,13 @@ func (r *Replica) leadAll(ctx context.Context) {
 			}
 		default:
 			r.front.setPaused(fmt.Errorf("begin to publish: %w", err))
-			sleep(ctx, pause)
-			pause = min(2*pause, lastPause)
+			if r.front.failing() == nil {
+				sleep(ctx, pause)
+				pause = min(2*pause, lastPause)
+			}
+			for r.front.failing() != nil && sleep(ctx, firstPause) {
+				pause = firstPause // it can begin as soon as the database is back
+			}
 		}
 	}
 }
@@ -213,11 +218,48 @@ func (r *Replica) endLead(ctx context.Context, s *Service) {
 	select {
 	case <-s.done:
 	case <-ctx.Done():
-		close(s.queue.leaving)
+		s.queue.leave()
+	}
+	if why := s.Status().Paused; why != nil && !errors.Is(why, ErrLost) {
+		r.front.setPaused(why) // until another replica leads, or this one again
 	}
 	err := s.close(r.grace)
 	r.setLeader(nil)
 	r.front.cfg.Logger.Info("this replica does not publish any more", "error", err)
+	if s.queue.leaves() {
+		sleep(ctx, 4*tryLeast) // others first
+	}
+}
+
+// For how long publishing may be paused before another replica may try, at first; each
+// time in vain it is twice as long, until it was not paused for so long.
+const (
+	firstYield = 5 * time.Second
+	lastYield  = 10 * time.Minute
+	calmYield  = time.Minute
+)
+
+// yielding decides when a replica that can't publish lets others try: it may be the only
+// one that does not reach the files, or the online key.
+type yielding struct {
+	paused bool
+	since  time.Time // when that was so first
+	after  time.Duration
+}
+
+// due tells whether to let others try.
+func (y *yielding) due(now time.Time, paused bool) bool {
+	if paused != y.paused {
+		y.paused, y.since = paused, now
+	}
+	switch long := now.Sub(y.since); {
+	case paused && long >= y.after:
+		y.since, y.after = now, min(2*y.after, lastYield)
+		return true
+	case !paused && long >= calmYield:
+		y.after = firstYield
+	}
+	return false
 }
 
 func (r *Replica) setLeader(s *Service) {
@@ -259,14 +301,19 @@ func (r *Replica) watch(ctx context.Context) {
 			}
 		}
 	}()
-	for ctx.Err() == nil {
+	for yield := (yielding{after: firstYield}); ctx.Err() == nil; {
 		if err := r.joined.Wait(ctx); err != nil {
 			sleep(ctx, firstPause)
 		}
 		if s := r.leading(); s != nil {
 			s.queue.hint()
-			if errors.Is(s.Status().Paused, ErrLost) {
+			paused := s.Status().Paused
+			if errors.Is(paused, ErrLost) {
 				s.stop() // nothing else may be about to tell it
+			}
+			if yield.due(time.Now(), paused != nil && s.failing() == nil) {
+				s.queue.leave()
+				s.queue.kick()
 			}
 		}
 		select {
@@ -281,8 +328,13 @@ func (r *Replica) watch(ctx context.Context) {
 const keepUpEvery = time.Second
 
 func (r *Replica) keepUp(ctx context.Context) {
+	look := func() error {
+		ctx, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		return cmp.Or(r.front.queue.follow(ctx), r.fresh(ctx))
+	}
 	for sleep(ctx, keepUpEvery) {
-		if err := errors.Join(r.front.queue.follow(ctx), r.fresh(ctx)); err != nil && ctx.Err() == nil {
+		if err := look(); err != nil && ctx.Err() == nil {
 			r.front.cfg.Logger.Warn("what other replicas do could not be read", "error", err)
 		}
 	}

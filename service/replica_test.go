@@ -584,3 +584,25 @@ func (u *unconditional) Probe(context.Context) error {
 	}
 	return nil
 }
+
+// A replica that alone can't write files lets another one publish, and goes on to accept.
+func TestReplicaIsCutOffFromTheFiles(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, 2)
+	a, b := g.members[0], g.members[1]
+	a.bootstrap()
+	a.files.fail(errors.New("the bucket does not answer"))
+	id := a.post("/artifacts/", adding("a"))
+	a.ok(id)
+	assert.False(t, a.replica.Status().Leads)
+	assert.True(t, b.replica.Status().Leads)
+	require.Eventually(t, func() bool { return a.replica.Status().Paused == nil }, time.Minute, time.Millisecond)
+	b.holdsAll("a")
+	// If nobody can, the only one that is left says so, and tries again.
+	require.NoError(t, b.replica.Close(context.Background()))
+	id = a.post("/artifacts/", adding("b"))
+	require.Eventually(t, func() bool { return a.replica.Status().Paused != nil }, time.Minute, time.Millisecond)
+	a.files.fail(nil)
+	a.ok(id)
+	a.holdsAll("a", "b")
+}
