@@ -112,6 +112,7 @@ func (o *oldRepository) adopt() (*fixture, *service.Adopted) {
 	f.cfg.Now = f.clock
 	done, err := service.Adopt(o.Context(), f.cfg, o.source)
 	require.NoError(o, err)
+	assert.FileExists(o, filepath.Join(f.cfg.Dir, "metadata", metadata.Filename("root", done.Root)), "it is whole before a start")
 	assert.Equal(o, o.before, contents(o.T, o.folder), "nothing of the source changes")
 	f.start()
 	o.Cleanup(func() { assert.NoError(o, f.svc.Close(context.Background())) })

@@ -90,7 +90,11 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 	}
 	if p.published() {
 		// What is committed must be announced before anything else happens.
-		if !s.attempt(ctx, func() error { return s.announce(ctx, p.next, afterCommit) }) {
+		announce := s.announce
+		if p.next.root == p.old.root && !p.old.adopting {
+			announce = s.announceTimestamp // the root was announced before
+		}
+		if !s.attempt(ctx, func() error { return announce(ctx, p.next, afterCommit) }) {
 			return cmp.Or(ctx.Err(), s.Status().Paused) // the next start announces it
 		}
 		s.metrics.published(p)

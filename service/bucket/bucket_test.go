@@ -159,7 +159,7 @@ func TestStoreWithoutConditions(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, replica.Close(t.Context()))
 		} else {
-			assert.EqualError(t, err, "open a replica: bucket b: the store "+want+": "+service.ErrUnconditional.Error())
+			assert.EqualError(t, err, "open a replica: replicas need a storage that keeps two writers apart: bucket b: the store "+want+": "+service.ErrUnconditional.Error())
 		}
 		assert.Empty(t, d.objects, "nothing is left")
 		rstuftest.TestStorage(t, func() service.Storage { return b })

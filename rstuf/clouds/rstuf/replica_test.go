@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A start says in a line what a bucket lacks for several replicas, before it has asked
-// the database for anything, which is not there in this test.
+// A bucket that does not keep two writers apart is refused, with what it lacks, before
+// the database is asked for anything, which is not there in this test.
 func TestServeTriesTheBucket(t *testing.T) {
 	dir := t.TempDir()
 	for name, value := range map[string]string{"HOME": dir, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"} {
@@ -40,11 +40,11 @@ func TestServeTriesTheBucket(t *testing.T) {
 		t.Setenv("AWS_ENDPOINT_URL_S3", server.URL)
 		_, stderr, err := rstuf(t, dir, "serve", "--dir", "data", "--database", address, "--bucket", "s3://files/team", "--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0")
 		require.Error(t, err)
-		assert.Contains(t, stderr, "connection refused")
 		if want == "" {
-			assert.NotContains(t, stderr, "one service at a time")
+			assert.Contains(t, stderr, "connection refused")
 		} else {
-			assert.Contains(t, stderr, "one service at a time, since several would need another bucket: open a replica: bucket files: "+want+": ")
+			assert.Contains(t, stderr, "rstuf: open a replica: replicas need a storage that keeps two writers apart: bucket files: "+want+": ")
+			assert.NotContains(t, stderr, "connection refused")
 		}
 	}
 }

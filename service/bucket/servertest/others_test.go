@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -100,4 +101,25 @@ func TestTakenNames(t *testing.T) {
 	require.NoError(t, l.service.Close(t.Context()))
 	assert.Equal(t, l.wanted(), l.published())
 	assert.Positive(t, l.store.removed.Load())
+}
+
+// What a store that is far away is asked for one artifact, one after the other: the bin
+// as it was, the new bin, the snapshot, the timestamp as it was, the new one.
+func TestRequestsOfOneArtifact(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	require.NoError(t, l.open())
+	require.True(t, l.send("/bootstrap/", l.payload))
+	require.True(t, l.add(map[string]string{"a": "1"}))
+	var mu sync.Mutex
+	var methods []string
+	l.store.fail(func(_ int64, r *http.Request) fault {
+		mu.Lock()
+		defer mu.Unlock()
+		methods = append(methods, r.Method)
+		return none
+	})
+	require.True(t, l.add(map[string]string{"a": "2"}))
+	l.kill()
+	assert.Equal(t, []string{"GET", "PUT", "PUT", "GET", "PUT"}, methods)
 }
