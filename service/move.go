@@ -70,7 +70,10 @@ type moving struct {
 	// same tells that both sides have the same storage.
 	same bool
 	mark mark
-	done *Moved
+	// ending is set where an earlier attempt has copied and verified all, and marked
+	// the source.
+	ending bool
+	done   *Moved
 }
 
 func move(ctx context.Context, from, to Config, where string, fromDisk, toDisk *durable.Disk) (_ *Moved, err error) {
@@ -96,13 +99,26 @@ func move(ctx context.Context, from, to Config, where string, fromDisk, toDisk *
 			}
 		}
 	}()
-	for _, step := range []func(context.Context) error{m.openSource, m.openTarget, m.arrive, m.copyFiles, m.copyTables, m.verify, m.handOver} {
+	for _, step := range []func(context.Context) error{m.openSource, m.openTarget, m.copy, m.verify, m.handOver} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
 	m.tell()
 	return m.done, nil
+}
+
+// copy makes the target what the source is.
+func (m *moving) copy(ctx context.Context) error {
+	if m.ending {
+		return nil
+	}
+	for _, step := range []func(context.Context) error{m.arrive, m.copyFiles, m.copyTables, m.compareTables, m.announce} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func sameFolder(a, b string) bool {
@@ -121,9 +137,7 @@ func sameStorage(a, b Storage) bool {
 
 // arrive marks the target before anything else is written there.
 func (m *moving) arrive(ctx context.Context) error {
-	if m.mark.Move == "" {
-		m.mark = newMark(m.from, rand.Text(), m.where)
-	}
+	m.mark = newMark(m.from, rand.Text(), m.where)
 	var c changes
 	c.put(tableState, keyArriving, m.mark.encode())
 	c.delete(tableState, keyMoved)
@@ -179,8 +193,10 @@ func (m *moving) copyFiles(ctx context.Context) error {
 
 // handOver makes the target the one that serves.
 func (m *moving) handOver(ctx context.Context) error {
-	if err := m.from.store.Commit(ctx, changes{{tableState, keyMoved, m.mark.encode()}}); err != nil {
-		return fmt.Errorf("mark the source as moved: %w", err)
+	if !m.ending {
+		if err := m.from.store.Commit(ctx, changes{{tableState, keyMoved, m.mark.encode()}}); err != nil {
+			return fmt.Errorf("mark the source as moved: %w", err)
+		}
 	}
 	ctx = context.WithoutCancel(ctx)
 	last, err := m.late(ctx)

@@ -33,13 +33,16 @@ func (m *moving) openSource(ctx context.Context) error {
 	case arriving != nil:
 		return elsewhere(ctx, s.store)
 	case moved != nil:
-		m.mark = *moved // this very move, perhaps: the target knows
+		m.mark, m.ending = *moved, true // if the target is that of this move
 	}
 	if err := s.loadTables(ctx); err != nil {
 		return err
 	}
 	if s.repo.state.BootstrapID == "" {
 		return errors.New("nothing is there to be moved yet: a ceremony comes first")
+	}
+	if m.ending {
+		return nil
 	}
 	report := &Report{}
 	if err := s.checkFiles(ctx, report); err != nil {
@@ -58,7 +61,7 @@ func (m *moving) openTarget(ctx context.Context) error {
 		return fmt.Errorf("the target, %s: %w", s.cfg.Dir, err)
 	}
 	arriving, moved, err := marks(ctx, s.store)
-	if err == nil && m.mark.Move != "" && (arriving == nil || arriving.Move != m.mark.Move) {
+	if err == nil && m.ending && (arriving == nil || arriving.Move != m.mark.Move) {
 		return m.mark.left()
 	}
 	if err == nil {

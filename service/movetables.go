@@ -23,22 +23,14 @@ func (m *moving) copyTables(ctx context.Context) error {
 	}
 	b := stepper{store: m.to.store}
 	for _, table := range Tables() {
-		count := 0
 		err := m.from.store.Read(ctx, table, func(key string, value []byte) error {
 			if isMark(table, key) {
 				return nil
 			}
-			count++
 			return b.add(ctx, Change{table, key, append([]byte{}, value...)}) // an empty value is not none
 		})
 		if err != nil {
 			return fmt.Errorf("copy the database: %w", err)
-		}
-		switch table {
-		case tableQueue:
-			m.done.Waiting = count
-		case tableTasks:
-			m.done.Tasks = count
 		}
 	}
 	return b.flush(ctx)
@@ -117,9 +109,8 @@ func (m *moving) late(ctx context.Context) (late changes, err error) {
 	})
 }
 
-// verify announces what was copied in the target and looks at all of it as a start
-// and a complete check would.
-func (m *moving) verify(ctx context.Context) error {
+// compareTables looks whether what was copied is what is there.
+func (m *moving) compareTables(ctx context.Context) error {
 	for _, table := range Tables() {
 		want, err := digest(ctx, m.from.store, table)
 		if err != nil {
@@ -133,16 +124,23 @@ func (m *moving) verify(ctx context.Context) error {
 			return fmt.Errorf("what was copied is not what is there now (table %s): stop all that still accepts, and move again", table)
 		}
 	}
+	return nil
+}
+
+// announce makes the files that clients begin with, the last ones.
+func (m *moving) announce(ctx context.Context) error {
+	if !m.from.repo.bootstrapped() {
+		return nil
+	}
+	return m.to.announce(ctx, m.from.repo, afterCommit)
+}
+
+// verify looks at the target as a start and a complete check would.
+func (m *moving) verify(ctx context.Context) error {
 	s := newService(m.to.cfg, m.to.disk)
 	s.setStore(m.to.store)
 	s.storage = m.to.storage
 	if err := s.loadTables(ctx); err != nil {
-		return err
-	}
-	if !s.repo.bootstrapped() {
-		return nil
-	}
-	if err := s.announce(ctx, s.repo, afterCommit); err != nil {
 		return err
 	}
 	report := &Report{Complete: true}
@@ -150,7 +148,7 @@ func (m *moving) verify(ctx context.Context) error {
 		return err
 	}
 	if len(report.Problems) > 0 {
-		return fmt.Errorf("what was copied does not verify, and so nothing was moved: %w", inconsistent(report.Problems))
+		return fmt.Errorf("what was copied does not verify: %w", inconsistent(report.Problems))
 	}
 	return nil
 }
@@ -182,6 +180,8 @@ func (m *moving) tell() {
 		m.done.Signing = append(m.done.Signing, role)
 	}
 	slices.Sort(m.done.Signing)
+	m.done.Waiting += len(m.from.queue.list)
+	m.done.Tasks = len(m.from.results.kept.list)
 	m.left("The private online key. %s", m.whereKey())
 	m.left("Tokens, certificates, limits and all else that a service is started with.")
 	if !m.same {

@@ -68,7 +68,7 @@ func (c *moveCommand) run(ctx context.Context) error {
 	}
 	done, err := service.Move(ctx, from, to, where)
 	if errors.Is(err, service.ErrLocked) {
-		return fmt.Errorf("%w: stop it", err)
+		return fmt.Errorf("%w: stop it, and of replicas all", err)
 	}
 	if err != nil {
 		return err
