@@ -31,12 +31,23 @@ func (j joinedStore) Read(ctx context.Context, table Table, f func(key string, v
 }
 
 // Commit accepts. If the repository moves away meanwhile, what is stored when that is
-// noted comes along: nothing that comes later may be acknowledged.
+// noted comes along: nothing that comes later may be acknowledged. That is asked until
+// there is an answer, for what was accepted is not refused because the database is away.
 func (j joinedStore) Commit(ctx context.Context, list []Change) error {
 	if err := j.Accept(ctx, list); err != nil {
 		return err
 	}
-	return elsewhere(ctx, j)
+	for {
+		asking, cancel := context.WithTimeout(ctx, askTime)
+		err := elsewhere(asking, j)
+		cancel()
+		switch {
+		case err == nil, errors.Is(err, ErrElsewhere), errors.Is(err, ErrLost), errors.Is(err, errSeal):
+			return err
+		case !sleep(ctx, firstPause):
+			return err
+		}
+	}
 }
 
 func (j joinedStore) Err() error {

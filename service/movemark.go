@@ -53,7 +53,7 @@ func marks(ctx context.Context, store getter) (arriving, moved *mark, err error)
 		}
 		raw, err := unseal(sealed)
 		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
+			return fmt.Errorf("the database is damaged: %s: %w", key, err)
 		}
 		m := &mark{}
 		if key == keyArriving {
@@ -76,7 +76,7 @@ func elsewhere(ctx context.Context, store getter) error {
 	arriving, moved, err := marks(ctx, store)
 	switch {
 	case err != nil:
-		return fmt.Errorf("the database is damaged: %w", err)
+		return err
 	case arriving != nil:
 		return fmt.Errorf("%w: it was to be moved here at %s by host %s, and that did not come to its end: move it again, with the same source", ErrElsewhere, arriving.Time.Format(time.RFC3339), arriving.Host)
 	case moved != nil:
