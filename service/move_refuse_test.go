@@ -10,10 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"example.org/rstuf/metadata"
-	"example.org/rstuf/service"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf/metadata"
+	"example.org/rstuf/service"
 )
 
 // cutOff is a database that is cut off when the repository is to have arrived.
