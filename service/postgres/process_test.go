@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ import (
 var (
 	childDir    = flag.String("child", "", "folder of a service to run, for the tests themselves")
 	childSchema = flag.String("schema", "", "its schema")
+	childJoins  = flag.Bool("replica", false, "whether it is a replica")
 )
 
 const childLease = 500 * time.Millisecond
@@ -64,7 +66,17 @@ func serveChild() error {
 	if err != nil {
 		return err
 	}
-	svc, err := service.Open(ctx, cfg)
+	var svc interface {
+		Handler() http.Handler
+		Close(context.Context) error
+	}
+	if *childJoins {
+		cfg.Store = nil
+		svc, err = service.OpenReplica(ctx, cfg)
+	} else {
+		cfg.Replicas = nil
+		svc, err = service.Open(ctx, cfg)
+	}
 	if err != nil {
 		return err
 	}
@@ -85,7 +97,7 @@ func configOf(pool *pgxpool.Pool, dir, schema string) (cfg service.Config, err e
 	if err != nil {
 		return cfg, err
 	}
-	return service.Config{Dir: dir, Store: db.Open, Storage: files, OnlineKeys: []keys.Signer{key}, Logger: slog.New(slog.DiscardHandler)}, nil
+	return service.Config{Dir: dir, Store: db.Open, Replicas: db, Storage: files, OnlineKeys: []keys.Signer{key}, Logger: slog.New(slog.DiscardHandler)}, nil
 }
 
 // lives are those of services in processes of their own, one after the other, on one
@@ -94,6 +106,7 @@ type lives struct {
 	*testing.T
 	dir, schema string
 	acked       map[string]string // task id: path of the artifact
+	last        string            // task id
 	made        int
 }
 
@@ -103,7 +116,7 @@ func newLives(t *testing.T, pool *pgxpool.Pool) *lives {
 		require.NoError(t, c.OnlineKeys[0].(*keys.Private).Save(filepath.Join(l.dir, "online"), keys.SaveOptions{Plain: true}))
 		mine, err := configOf(pool, l.dir, l.schema)
 		require.NoError(t, err)
-		c.Store, c.Storage = mine.Store, mine.Storage
+		c.Store, c.Storage = mine.Store, mine.Storage // of one that makes the repository
 	}))
 	require.NoError(t, err)
 	require.NoError(t, repo.Close())
@@ -111,10 +124,10 @@ func newLives(t *testing.T, pool *pgxpool.Pool) *lives {
 }
 
 // start starts a service, as soon as it is let in.
-func (l *lives) start() (p *child.Process) {
+func (l *lives) start(flags ...string) (p *child.Process) {
 	began := time.Now()
 	for {
-		p, err := child.Start("-child", l.dir, "-schema", l.schema, "-postgres", *address)
+		p, err := child.Start(append(flags, "-child", l.dir, "-schema", l.schema, "-postgres", *address)...)
 		if err == nil {
 			l.Cleanup(func() { _ = p.Kill(); _ = p.Wait() })
 			return p
@@ -146,7 +159,7 @@ func (l *lives) post(url string) (code int, text string) {
 	}
 	if resp.StatusCode == http.StatusAccepted {
 		require.NoError(l, json.Unmarshal(data, &answer))
-		l.acked[answer.Data.ID] = path
+		l.acked[answer.Data.ID], l.last = path, answer.Data.ID
 	}
 	return resp.StatusCode, string(data)
 }
@@ -240,8 +253,15 @@ func TestKilledAndHeld(t *testing.T) {
 	require.NoError(t, p.Stop())
 	close(stop)
 	<-done
+	l.audit(pool)
+}
+
+// audit looks that all is published that was acknowledged, in a repository that is whole.
+func (l *lives) audit(pool *pgxpool.Pool) {
+	t := l.T
 	cfg, err := configOf(pool, l.dir, l.schema)
 	require.NoError(t, err)
+	cfg.Replicas = nil
 	svc, err := service.Open(t.Context(), cfg) // at once: the last one was stopped in order
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, svc.Close(context.Background())) }()
@@ -257,4 +277,91 @@ func TestKilledAndHeld(t *testing.T) {
 	report, err := svc.Check(t.Context(), true)
 	require.NoError(t, err)
 	assert.Empty(t, report.Problems)
+}
+
+// ends waits until a task has ended well, as a replica says.
+func (l *lives) ends(url, id string) {
+	require.Eventually(l, func() bool {
+		resp, err := impatient.Get(url + "/api/v1/task/?task_id=" + id)
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		data, err := io.ReadAll(resp.Body)
+		return err == nil && bytes.Contains(data, []byte(`"SUCCESS"`))
+	}, 30*time.Second, time.Millisecond)
+}
+
+// leads tells whether a replica says that it publishes.
+func leads(p *child.Process) bool {
+	resp, err := impatient.Get(p.URL + "/metrics")
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	return err == nil && bytes.Contains(data, []byte("\nrstuf_leading 1\n"))
+}
+
+// Of three replicas the one that publishes is killed, or held for longer than its lease
+// and continued, and then one that only accepts. The others accept without a pause, and
+// publish what was accepted by all of them; what wakes late changes nothing and goes on.
+func TestReplicasKilledAndHeld(t *testing.T) {
+	t.Parallel()
+	pool := connect(t, *address)
+	l := newLives(t, pool)
+	stop := make(chan struct{})
+	done := l.watch(stop)
+	replicas := make([]*child.Process, 3)
+	for i := range replicas {
+		replicas[i] = l.start("-replica")
+	}
+	for round := range 8 {
+		for _, p := range replicas {
+			l.busy(p.URL, 30*time.Millisecond)
+		}
+		i := -1
+		require.Eventually(t, func() bool {
+			i = slices.IndexFunc(replicas, leads)
+			return i >= 0
+		}, 30*time.Second, time.Millisecond)
+		if round%4 > 1 {
+			i = (i + 1) % 3
+		}
+		hit, held := replicas[i], round%2 == 1
+		began := time.Now()
+		if held {
+			require.NoError(t, hit.Signal(syscall.SIGSTOP))
+			l.post(hit.URL) // it waits in the socket until the process wakes
+		} else {
+			require.NoError(t, hit.Kill())
+			_ = hit.Wait()
+		}
+		// One that is held while it replaces timestamp.json has the folder's lock.
+		wake := time.AfterFunc(2*time.Second, func() { _ = hit.Signal(syscall.SIGCONT) })
+		for j, p := range replicas {
+			if j != i {
+				l.busy(p.URL, 50*time.Millisecond)
+				l.ends(p.URL, l.last)
+			}
+		}
+		assert.Less(t, time.Since(began), 5*time.Second)
+		wake.Stop()
+		if held {
+			require.NoError(t, hit.Signal(syscall.SIGCONT))
+		} else {
+			replicas[i] = l.start("-replica")
+		}
+	}
+	for _, p := range replicas {
+		for id := range l.acked {
+			l.ends(p.URL, id)
+		}
+	}
+	for _, p := range replicas {
+		require.NoError(t, p.Stop())
+	}
+	close(stop)
+	<-done
+	l.audit(pool)
 }
