@@ -95,8 +95,11 @@ type view struct {
 
 	mu      sync.Mutex // guards what follows
 	version string     // as of Joined
-	told    string     // timestamp and root that clients see, as they are stored
+	told    told
 }
+
+// told is what clients see, or later: timestamp and root, as they are stored.
+type told struct{ timestamp, root string }
 
 func (v *view) is(version string) bool {
 	v.mu.Lock()
@@ -389,20 +392,21 @@ func (r *Replica) untold(ctx context.Context) (map[taskID]bool, error) {
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	state := stored[keyTimestamp] + stored[keyRoot]
+	now := told{stored[keyTimestamp], stored[keyRoot]}
 	r.view.mu.Lock()
-	told := r.view.told == state
+	before := r.view.told
 	r.view.mu.Unlock()
-	if told {
+	if before == now {
 		return nil, nil
 	}
-	if told, err = r.front.isTold(ctx, stored); err != nil {
+	seen, err := r.front.isTold(ctx, stored, before.root != now.root)
+	if err != nil {
 		return nil, err
 	}
-	if told {
+	if seen {
 		r.view.mu.Lock()
 		defer r.view.mu.Unlock()
-		r.view.told = state
+		r.view.told = now
 		return nil, nil
 	}
 	list := map[taskID]bool{}
@@ -412,26 +416,17 @@ func (r *Replica) untold(ctx context.Context) (map[taskID]bool, error) {
 	return list, nil
 }
 
-// isTold tells whether clients see the timestamp and the root that are stored, or later
-// ones.
-func (s *Service) isTold(ctx context.Context, stored map[string]string) (bool, error) {
+// isTold tells whether clients see the timestamp that is stored, or a later one, and the
+// root too if that is asked.
+func (s *Service) isTold(ctx context.Context, stored map[string]string, root bool) (bool, error) {
 	r := &repository{}
 	for _, key := range []string{keyTimestamp, keyRoot} {
 		if err := r.loadValue(key, []byte(stored[key])); err != nil {
 			return false, fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	for _, name := range []string{metadata.Filename(rstuf.RoleTimestamp, 0), metadata.Filename(rstuf.RoleRoot, r.root.Version())} {
-		there, err := s.storage.Read(ctx, name)
-		if errors.Is(err, fs.ErrNotExist) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		if name != metadata.Filename(rstuf.RoleTimestamp, 0) || string(there) == string(r.timestamp) {
-			continue
-		}
+	there, err := s.storage.Read(ctx, metadata.Filename(rstuf.RoleTimestamp, 0))
+	if err == nil && string(there) != string(r.timestamp) {
 		want, err := metadata.Parse(r.timestamp)
 		if err != nil {
 			return false, err
@@ -440,5 +435,11 @@ func (s *Service) isTold(ctx context.Context, stored map[string]string) (bool, e
 			return false, nil
 		}
 	}
-	return true, nil
+	if err == nil && root {
+		_, err = s.storage.Read(ctx, metadata.Filename(rstuf.RoleRoot, r.root.Version()))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
