@@ -2,9 +2,11 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,7 +20,13 @@ import (
 // This file is one of package service's, beside that of service/postgres, while
 // .ci/interop-postgres measures.
 
-var bucketURL = flag.String("bucket", "", "address of the bucket for a replica to be measured on, at an S3 server of service/bucket/servertest")
+var (
+	bucketURL = flag.String("bucket", "", "address of the bucket for a replica to be measured on, at an S3 server of service/bucket/servertest")
+	follows   = flag.Bool("follows", false, "measure one that follows another")
+)
+
+// pair is a replica that is measured, and the one that publishes for it.
+type pair struct{ follower, leader running }
 
 func init() {
 	open := openDurable
@@ -48,6 +56,18 @@ func init() {
 		if cfg.Storage, err = bucket.New(client, bucket.Config{Bucket: "test", Prefix: name}); err != nil {
 			return nil, err
 		}
-		return service.OpenReplica(ctx, cfg)
+		leader, err := service.OpenReplica(ctx, cfg)
+		if err != nil || !*follows {
+			return leader, err
+		}
+		follower, err := service.OpenReplica(ctx, cfg)
+		return pair{follower, leader}, err
 	}
+}
+
+// Handler is that of the one that follows.
+func (p pair) Handler() http.Handler { return p.follower.Handler() }
+
+func (p pair) Close(ctx context.Context) error {
+	return errors.Join(p.follower.Close(ctx), p.leader.Close(ctx))
 }
