@@ -73,7 +73,7 @@ func (e *embedded) live(dir string, number int) (err error) {
 		e.count++
 	}
 	stop()
-	if err := errors.Join(err, e.wrong); err != nil {
+	if err := errors.Join(err, e.failed()); err != nil {
 		return err
 	}
 	if err := e.look(); err != nil {

@@ -29,7 +29,7 @@ func randomTrouble(random *rand.Rand) (t trouble) {
 func (t trouble) args() (args []string) {
 	args = append(args, "-clock", t.clock.String())
 	if t.faults {
-		args = append(args, "-faults")
+		args = append(args, "-faults-of-disk")
 	}
 	if t.prune {
 		args = append(args, "-prune")

@@ -19,7 +19,11 @@ import (
 	"example.org/rstuf/internal/tuftest"
 )
 
-const workers = 4
+const (
+	workers = 4
+	// calm is for how long a request may take while nothing is broken.
+	calm = 20 * time.Second
+)
 
 // gone is the length that stands for an artifact that is not there.
 const gone = -1
@@ -66,7 +70,7 @@ type soak struct {
 }
 
 func newSoak(seed uint64) *soak {
-	return &soak{seed: seed, random: rand.New(rand.NewPCG(seed, 1)), http: &http.Client{Timeout: 20 * time.Second}}
+	return &soak{seed: seed, random: rand.New(rand.NewPCG(seed, 1)), http: &http.Client{Timeout: calm}}
 }
 
 // begin begins with a repository that is not there yet, whose files will be in the
@@ -107,6 +111,13 @@ func (s *soak) violated(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wrong = cmp.Or(s.wrong, err)
+}
+
+// failed is the first thing that was not as promised.
+func (s *soak) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wrong
 }
 
 // look looks at what clients see.
@@ -153,7 +164,10 @@ func (s *soak) account(settle bool) error {
 					return err
 				}
 			}
-			if ended {
+			if ended { // and whoever is asked next knows that
+				if again, err := s.task(id); err == nil && again.State != task.State {
+					return fmt.Errorf("the acknowledged task %s was %s, and is %s", id, task.State, again.State)
+				}
 				s.promised.Store(true)
 				delete(s.open, id)
 				break
@@ -167,8 +181,8 @@ func (s *soak) account(settle bool) error {
 			time.Sleep(2 * time.Millisecond)
 		}
 	}
-	if s.wrong != nil {
-		return s.wrong
+	if err := s.failed(); err != nil {
+		return err
 	}
 	if !settle {
 		return nil
@@ -188,13 +202,9 @@ func (s *soak) account(settle bool) error {
 // each path, with the last acknowledged request or one after it whose answer
 // never came.
 func (s *soak) compare(repo *tuftest.Published) error {
-	found := map[string]int64{}
-	for path, form := range repo.Artifacts {
-		var info rstuf.ArtifactInfo
-		if err := json.Unmarshal([]byte(form), &info); err != nil {
-			return err
-		}
-		found[path] = info.Length
+	found, err := lengths(repo)
+	if err != nil {
+		return err
 	}
 	allowed, doubt := map[string][]int64{}, map[string][]int64{}
 	for path, length := range s.base {
@@ -245,6 +255,19 @@ func (s *soak) compare(repo *tuftest.Published) error {
 	}
 	s.base = found
 	return nil
+}
+
+// lengths are those of the artifacts, by path.
+func lengths(repo *tuftest.Published) (map[string]int64, error) {
+	found := map[string]int64{}
+	for path, form := range repo.Artifacts {
+		var info rstuf.ArtifactInfo
+		if err := json.Unmarshal([]byte(form), &info); err != nil {
+			return nil, err
+		}
+		found[path] = info.Length
+	}
+	return found, nil
 }
 
 // sums say how much was done.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"example.org/rstuf"
+	"example.org/rstuf/metadata"
 	"example.org/rstuf/repository"
 )
 
@@ -21,7 +23,8 @@ type witness struct {
 	folder string
 	reader *repository.Reader
 	sums   map[string][sha256.Size]byte // of every versioned file that was ever seen
-	begun  bool                         // a repository was there
+	stamp  []byte                       // timestamp.json as it was last seen
+	latest int64                        // its version
 }
 
 func newWitness(folder string, firstRoot []byte) (*witness, error) {
@@ -34,14 +37,15 @@ func (w *witness) look(ctx context.Context, promised bool) error {
 	if err := w.names(); err != nil {
 		return err
 	}
-	_, err := os.Stat(filepath.Join(w.folder, "timestamp.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		if w.begun || promised {
-			return errors.New("timestamp.json is missing, though the repository was there")
+	if err := w.glance(); err != nil {
+		return err
+	}
+	if w.stamp == nil {
+		if promised {
+			return errors.New("timestamp.json is missing, though a task said that the repository is there")
 		}
 		return nil
 	}
-	w.begun = true
 	if err := w.reader.Refresh(ctx); err != nil {
 		return fmt.Errorf("a client that was here before can't go on: %w", err)
 	}
@@ -53,6 +57,26 @@ func (w *witness) look(ctx context.Context, promised bool) error {
 			return fmt.Errorf("a client that was here before can't go on: %w", err)
 		}
 	}
+	return nil
+}
+
+// glance looks at timestamp.json alone.
+func (w *witness) glance() error {
+	data, err := os.ReadFile(filepath.Join(w.folder, "timestamp.json"))
+	if errors.Is(err, fs.ErrNotExist) && w.stamp == nil {
+		return nil
+	}
+	if err != nil || bytes.Equal(data, w.stamp) {
+		return err
+	}
+	doc, err := metadata.Parse(data)
+	if err != nil {
+		return fmt.Errorf("timestamp.json: %w", err)
+	}
+	if doc.Version() <= w.latest {
+		return fmt.Errorf("timestamp.json had version %d, and has another version %d now", w.latest, doc.Version())
+	}
+	w.stamp, w.latest = data, doc.Version()
 	return nil
 }
 

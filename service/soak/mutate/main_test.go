@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,9 +14,11 @@ import (
 // TestMutationsFindTheirPlace: what is to be changed is in the service, once.
 func TestMutationsFindTheirPlace(t *testing.T) {
 	t.Parallel()
-	for _, m := range mutations {
-		text, err := os.ReadFile(filepath.Join("..", "..", "..", m.file))
-		require.NoError(t, err, m.name)
-		assert.Equal(t, 1, strings.Count(string(text), m.old), m.name)
+	for _, m := range slices.Concat(mutations, ofReplicas) {
+		for _, e := range m.edits {
+			text, err := os.ReadFile(filepath.Join("..", "..", "..", e.file))
+			require.NoError(t, err, m.name)
+			assert.Equal(t, 1, strings.Count(string(text), e.old), m.name)
+		}
 	}
 }
