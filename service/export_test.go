@@ -17,6 +17,9 @@ func (s *Service) Replaced() int {
 	return len(known)
 }
 
+// Ended tells whether the half that publishes has ended.
+func (r *Replica) Ended() bool { return r.leading() == nil }
+
 // Front is the half of a replica that accepts and answers.
 func (r *Replica) Front() *Service { return r.front }
 

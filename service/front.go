@@ -272,7 +272,9 @@ func (q *queue) follow(ctx context.Context) error {
 // meetStep is how many requests are read at once.
 const meetStep = 1000
 
-// meet adds what waits and is not known, and returns the keys of all that waits.
+// meet adds what waits and is not known, and returns the keys of all that waits. They
+// are in the order of their numbers but for those that were accepted at once, of which
+// any may be stored first.
 func (q *queue) meet(ctx context.Context) (there map[string]bool, err error) {
 	keys, err := q.joined.Keys(ctx, tableQueue)
 	if err != nil {
@@ -298,20 +300,12 @@ func (q *queue) meet(ctx context.Context) (there map[string]bool, err error) {
 
 // fetch adds requests that are stored; those that have ended meanwhile are none.
 func (q *queue) fetch(ctx context.Context, keys []string) error {
-	err := q.store.Get(ctx, tableQueue, keys, func(key string, value []byte) error {
+	return q.store.Get(ctx, tableQueue, keys, func(key string, value []byte) error {
 		if value == nil {
 			return nil
 		}
 		return q.keep(key, value)
 	})
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	// In the order of their numbers: of those that came at once any may be stored first.
-	byID := func(a, b *waiting) int { return bytes.Compare(a.id[:], b.id[:]) }
-	if !slices.IsSortedFunc(q.list, byID) {
-		q.list = slices.SortedFunc(slices.Values(q.list), byID)
-	}
-	return err
 }
 
 // findTask is as that of a [Service].

@@ -133,6 +133,7 @@ func (r *Replica) begin(ctx context.Context) (*Service, error) {
 	s.metrics, s.events, s.signers = r.front.metrics, r.front.events, r.front.signers
 	s.queue.joined, s.queue.receiving = r.joined, r.front.queue.receiving
 	s.setStore(store)
+	_ = s.storage.Sync(ctx) // of what this replica has written when it led before others may have removed some
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}

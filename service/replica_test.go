@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,6 +152,13 @@ func (s *gate) pass(name string) error {
 	return err
 }
 
+func (s *gate) List(ctx context.Context) ([]string, error) {
+	if err := s.pass("list"); err != nil {
+		return nil, err
+	}
+	return s.Folder.List(ctx)
+}
+
 func (s *gate) Create(ctx context.Context, name string, data []byte) error {
 	if err := s.pass(name); err != nil {
 		return err
@@ -260,7 +268,14 @@ func TestReplicaIsDeposed(t *testing.T) {
 		for _, while := range []time.Duration{0, 300 * time.Millisecond} {
 			t.Run(fmt.Sprint(step, while), func(t *testing.T) {
 				t.Parallel()
-				g := newGroup(t, 2)
+				var paused atomic.Int64
+				g := newGroup(t, 2, func(c *service.Config) {
+					c.Events = func(e event.Event) {
+						if e.Kind == event.PublishingPaused {
+							paused.Add(1)
+						}
+					}
+				})
 				old, other := g.members[0], g.members[1]
 				old.bootstrap()
 				reached, goOn := old.files.hold(step)
@@ -274,7 +289,8 @@ func TestReplicaIsDeposed(t *testing.T) {
 				other.ok(ids[0])
 				before := content(t, filepath.Join(old.cfg.Dir, "metadata"))
 				close(goOn)
-				require.Eventually(t, func() bool { return !old.replica.Status().Leads }, time.Minute, time.Millisecond)
+				require.Eventually(t, old.replica.Ended, time.Minute, time.Millisecond)
+				assert.False(t, old.replica.Status().Leads)
 				assert.NoError(t, old.replica.Status().Paused)
 				after := content(t, filepath.Join(old.cfg.Dir, "metadata"))
 				for name, data := range before { // others, which nothing names, may be there
@@ -287,6 +303,9 @@ func TestReplicaIsDeposed(t *testing.T) {
 				require.NoError(t, other.replica.Close(context.Background()))
 				old.ok(old.post("/artifacts/", adding("e")))
 				old.holdsAll("a", "b", "c", "d", "e")
+				if while == 0 { // else it may find first that a file of its own is gone
+					assert.Zero(t, paused.Load(), "that another one publishes is no fault")
+				}
 			})
 		}
 	}
@@ -605,4 +624,62 @@ func TestReplicaIsCutOffFromTheFiles(t *testing.T) {
 	a.files.fail(nil)
 	a.ok(id)
 	a.holdsAll("a", "b")
+	require.Eventually(t, func() bool { // with what it published before
+		return strings.Contains(call(a.svc.Handler(), "GET", "/metrics", nil).Body.String(), "rstuf_publications_total 2\n")
+	}, time.Minute, time.Millisecond)
+}
+
+// What another replica publishes while the files are checked is no problem.
+func TestReplicasPublishDuringACheck(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, 2)
+	a, b := g.members[0], g.members[1]
+	a.bootstrap()
+	reached, goOn := b.files.hold("list")
+	report := make(chan string, 1)
+	go func() { report <- call(b.svc.Handler(), "GET", "/fsck", nil).Body.String() }()
+	<-reached
+	a.ok(a.update(a.nextRoot(func(r *metadata.Root) { r.Expires = r.Expires.AddDate(0, 0, 1) }, a.alice, a.bob)))
+	close(goOn)
+	assert.Contains(t, <-report, `"problems":[]`)
+}
+
+// While the database gives no answer at all, files are served as they are known.
+func TestReplicaWaitsForTheDatabase(t *testing.T) {
+	t.Parallel()
+	silent := &silentShared{}
+	g := newGroup(t, 1, func(c *service.Config) { silent.Shared, c.Replicas = c.Replicas, silent })
+	m := g.members[0]
+	m.bootstrap()
+	m.holdsAll()
+	silent.now.Store(true)
+	defer silent.now.Store(false)
+	begun := time.Now()
+	_, err := m.file("timestamp.json")
+	require.NoError(t, err)
+	assert.Less(t, time.Since(begun), 8*time.Second) // before requests to the API are answered 503
+}
+
+// silentShared gives no answers for a while.
+type silentShared struct {
+	service.Shared
+	now atomic.Bool
+}
+
+func (s *silentShared) Join(ctx context.Context) (service.Joined, error) {
+	joined, err := s.Shared.Join(ctx)
+	return silentJoined{joined, s}, err
+}
+
+type silentJoined struct {
+	service.Joined
+	shared *silentShared
+}
+
+func (s silentJoined) Version(ctx context.Context) (string, error) {
+	if s.shared.now.Load() {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	return s.Joined.Version(ctx)
 }
