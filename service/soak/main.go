@@ -8,7 +8,7 @@
 //
 // With -command it runs several replicas of the command in place of that, on one
 // database and one bucket, and breaks now one and now another of them, their
-// network and the database; .ci/soak-replicas starts what that needs.
+// network and the database; .ci/interop-replicas starts what that needs.
 //
 // It ends with an error, and keeps the folder, at the first thing that is not
 // as promised.
@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&o.duration, "duration", 0, "how long to go on, in place of -kills")
 	flags.StringVar(&o.dir, "dir", "", "folder to work in (default: a temporary one)")
 	flags.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices")
-	flags.StringVar(&o.command, "command", "", "run replicas of this program, rstuf, in place of the embedded service: .ci/soak-replicas gives this and what follows")
+	flags.StringVar(&o.command, "command", "", "run replicas of this program, rstuf, in place of the embedded service: .ci/interop-replicas gives this and what follows")
 	flags.IntVar(&o.replicas, "replicas", 3, "how many")
 	flags.IntVar(&o.most, "faults", 50, "how often to break something")
 	flags.StringVar(&o.database, "database", "", "URL of their PostgreSQL")

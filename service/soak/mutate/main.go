@@ -73,7 +73,7 @@ func main() {
 	flag.Parse()
 	list, soak := mutations, []string{"go", "run", "-buildvcs=false", "./service/soak", "-kills", fmt.Sprint(*kills), "-dir", "work/soak"}
 	if *replicas {
-		list, soak = ofReplicas, []string{".ci/soak-replicas", "-faults", fmt.Sprint(*faults)}
+		list, soak = ofReplicas, []string{".ci/interop-replicas", "-faults", fmt.Sprint(*faults)}
 	}
 	if err := run(ctx, list, append(soak, "-seed", "1")); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
