@@ -46,9 +46,9 @@
 // repositories share a database, each in a schema of its own; no two may have one
 // storage of metadata files. The pool must allow two connections at least; four are
 // enough for one service, and a replica that many ask at once answers sooner with
-// ten. A replica listens on one more. Connections that give no answer in time are
-// dropped, with all others of the pool: [Config.Lease] for a question, ten seconds for a
-// commit, and a second more for each megabyte of it. The roles of services that share a
+// ten. A replica listens on one more. A connection that gives no answer in ten seconds, and
+// for a commit a second more for each megabyte, is dropped with all others of the
+// pool, and sooner if it is the one that listens. The roles of services that share a
 // schema should be one: they end each other's sessions.
 //
 // Back up the database and the metadata files so that the files are not older than

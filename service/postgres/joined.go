@@ -111,7 +111,7 @@ func (j *joined) one(ctx context.Context, text string, value any, args ...any) e
 	if j.ctx.Err() != nil {
 		return errClosed
 	}
-	return j.db.pool.QueryRow(ctx, text, args...).Scan(value)
+	return j.db.one(ctx, []any{value}, text, args...)
 }
 
 // Keys implements [service.Joined].

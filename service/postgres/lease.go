@@ -36,13 +36,13 @@ func (s *store) take(ctx context.Context) error {
 		var holder string
 		var since time.Time
 		var left time.Duration
-		err := s.db.pool.QueryRow(ctx, `with free as (
+		err := s.db.one(ctx, []any{&epoch, &writes, &holder, &since, &left}, `with free as (
 			select one from `+s.row+` where ends <= clock_timestamp() for update skip locked
 		), taken as (
 			update `+s.row+` r set epoch = epoch + 1, holder = $1, since = clock_timestamp(), ends = clock_timestamp() + $2::interval
 			from free where r.one = free.one returning epoch, writes
 		) select t.epoch, t.writes, r.holder, r.since, greatest(r.ends, clock_timestamp()) - clock_timestamp() from `+s.row+` r left join taken t on true`,
-			whoami(), s.db.lease).Scan(&epoch, &writes, &holder, &since, &left)
+			whoami(), s.db.lease)
 		switch {
 		case err != nil:
 			return err

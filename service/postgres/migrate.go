@@ -55,7 +55,7 @@ const (
 func (d *Database) migrate(ctx context.Context) error {
 	// Who finds it up to date waits for nobody.
 	var version int
-	if err := d.pool.QueryRow(ctx, "select version from "+d.table(versionTable)).Scan(&version); err == nil && version == len(migrations) {
+	if err := d.one(ctx, []any{&version}, "select version from "+d.table(versionTable)); err == nil && version == len(migrations) {
 		return nil
 	}
 	return pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {

@@ -131,7 +131,7 @@ func (d *Database) checkServer(ctx context.Context) error {
 	}
 	var standby bool
 	var commit string
-	err := d.pool.QueryRow(ctx, "select pg_is_in_recovery(), current_setting('synchronous_commit')").Scan(&standby, &commit)
+	err := d.one(ctx, []any{&standby, &commit}, "select pg_is_in_recovery(), current_setting('synchronous_commit')")
 	switch {
 	case err != nil:
 		return err

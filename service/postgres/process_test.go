@@ -136,14 +136,17 @@ func (l *lives) start(flags ...string) (p *child.Process) {
 	}
 }
 
-var impatient = &http.Client{Timeout: 300 * time.Millisecond}
+// The clients of one that may be held, and of one that answers.
+var impatient, patient = &http.Client{Timeout: 300 * time.Millisecond}, &http.Client{Timeout: 10 * time.Second}
 
 // post sends an artifact; code is 0 if no answer came.
-func (l *lives) post(url string) (code int, text string) {
+func (l *lives) post(url string) (code int, text string) { return l.postBy(impatient, url) }
+
+func (l *lives) postBy(client *http.Client, url string) (code int, text string) {
 	l.made++
 	path := fmt.Sprintf("pkg/%d", l.made)
 	body := fmt.Sprintf(`{"artifacts":[{"path":%q,"info":{"length":1,"hashes":{"sha256":"%064x"}}}]}`, path, l.made)
-	resp, err := impatient.Post(url+"/api/v1/artifacts/", "application/json", bytes.NewReader([]byte(body)))
+	resp, err := client.Post(url+"/api/v1/artifacts/", "application/json", bytes.NewReader([]byte(body)))
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -167,7 +170,7 @@ func (l *lives) post(url string) (code int, text string) {
 // busy sends artifacts for a time.
 func (l *lives) busy(url string, d time.Duration) {
 	for began := time.Now(); time.Since(began) < d; {
-		code, text := l.post(url)
+		code, text := l.postBy(patient, url)
 		require.Equal(l, http.StatusAccepted, code, text)
 	}
 }

@@ -392,10 +392,31 @@ func TestSilence(t *testing.T) {
 	joined := join(t, place(t, pool, newSchema(), 300*time.Millisecond))
 	failing := joined.(service.Failing)
 	require.NoError(t, accept(t.Context(), joined, "a"))
+	var all sync.WaitGroup
+	for range 2 { // so that the pool has two connections that lead nowhere
+		all.Go(func() { execute(t, pool, "select pg_sleep(0.1)") })
+	}
+	all.Wait()
 	p.silence(false)
+	asked := make(chan error, 2)
+	for _, ask := range []func() error{
+		func() error { _, err := joined.Keys(context.Background(), table); return err },
+		func() error { _, err := joined.Version(context.Background()); return err },
+	} {
+		go func() { asked <- ask() }()
+	}
 	require.Eventually(t, func() bool { return failing.Err() != nil }, 10*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return failing.Err() == nil }, 10*time.Second, time.Millisecond)
 	require.NoError(t, accept(t.Context(), joined, "b"))
+	for range 2 {
+		select {
+		case err := <-asked:
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		case <-time.After(30 * time.Second):
+			t.Fatal("who has asked waits for ever")
+		}
+	}
+	p.drop(true) // so that nobody waits for it at the end
 }
 
 // A process that is held while it commits or accepts, with all of it sent but the end,

@@ -74,20 +74,45 @@ func (u *user) rows(ctx context.Context, row []any, f func() error, text string,
 	if u.ctx.Err() != nil {
 		return u.db.explain("read", errClosed)
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(askTimeout, func() { cancel(errSilent) })
+	defer silence.Stop()
+	failed := func(err error) error {
+		if err != nil && context.Cause(ctx) == errSilent {
+			err = errSilent
+			u.db.distrust(err)
+		}
+		return u.db.explain("read", err)
+	}
 	rows, err := u.db.pool.Query(ctx, text, args...)
 	if err != nil {
-		return u.db.explain("read", err)
+		return failed(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
+		silence.Stop()
 		if err := rows.Scan(row...); err != nil {
-			return u.db.explain("read", err)
+			return failed(err)
 		}
 		if err := f(); err != nil {
 			return err
 		}
+		silence.Reset(askTimeout)
 	}
-	return u.db.explain("read", rows.Err())
+	return failed(rows.Err())
+}
+
+// errSilent is of a server that gives no answer, or does not go on with one.
+var errSilent = fmt.Errorf("no answer in %s: %w", askTimeout, context.DeadlineExceeded)
+
+// one asks for one row.
+func (d *Database) one(ctx context.Context, row []any, text string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	err := d.pool.QueryRow(ctx, text, args...).Scan(row...)
+	d.distrust(err)
+	return err
 }
 
 // inTurn does something while nobody else commits.
