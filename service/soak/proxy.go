@@ -212,27 +212,22 @@ func (p *proxy) requests(client, server *net.TCPConn, lost chan struct{}) {
 
 // lose loses a request.
 func (p *proxy) lose(a *ambush, client, server *net.TCPConn, data []byte, lost chan struct{}) {
-	switch a.way {
-	case dropped:
-		reset(client)
-		reset(server)
-	case halved:
-		_, _ = server.Write(data[:len(data)/2])
-		reset(client)
-		server.CloseWrite()
-	case unanswered:
-		_, _ = server.Write(data)
-		reset(client)
-		server.CloseWrite()
-	case answerLost:
+	if a.way == answerLost {
 		close(lost)
 		_, _ = server.Write(data) // then see answers
-	case delayed:
-		reset(client)
-		time.Sleep(a.delay)
-		_, _ = server.Write(data)
-		server.CloseWrite()
+		return
 	}
+	reset(client)
+	switch a.way {
+	case halved:
+		data = data[:len(data)/2]
+	case delayed:
+		time.Sleep(a.delay)
+	}
+	if a.way != dropped {
+		_, _ = server.Write(data)
+	}
+	server.CloseWrite()
 }
 
 // answers passes on what the server says.

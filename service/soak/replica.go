@@ -142,20 +142,10 @@ func (r *replica) ready() (err error) {
 
 // close ends all of it.
 func (r *replica) close() {
-	_ = r.signalIfRuns(syscall.SIGCONT)
 	_ = r.end(syscall.SIGKILL)
 	r.database.close()
 	r.bucket.close()
 	r.log.Close()
-}
-
-func (r *replica) signalIfRuns(signal os.Signal) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.cmd == nil {
-		return nil
-	}
-	return r.cmd.Process.Signal(signal)
 }
 
 // logName is the file with what a replica logs.
