@@ -3,7 +3,7 @@
 // test, which must fail each time.
 //
 //	go run ./service/soak/mutate -kills 150
-//	go run ./service/soak/mutate -replicas -faults 150
+//	go run ./service/soak/mutate -replicas -faults 400
 package main
 
 import (
@@ -69,7 +69,7 @@ func main() {
 	defer stop()
 	kills := flag.Int("kills", 150, "how often the soak test kills the service")
 	replicas := flag.Bool("replicas", false, "break replicas in place of the embedded service")
-	faults := flag.Int("faults", 150, "how often the soak test of replicas breaks something")
+	faults := flag.Int("faults", 400, "how often the soak test of replicas breaks something")
 	flag.Parse()
 	list, soak := mutations, []string{"go", "run", "-buildvcs=false", "./service/soak", "-kills", fmt.Sprint(*kills), "-dir", "work/soak"}
 	if *replicas {
