@@ -46,6 +46,9 @@ func (s *soak) artifacts(worker int, random *rand.Rand) bool {
 	for range 1 + random.IntN(5) {
 		effect[fmt.Sprintf("pub/%d-%d", worker, random.IntN(60))] = s.next()
 	}
+	if random.IntN(16) == 0 { // one of its own, so that no later request hides what became of it
+		effect[fmt.Sprintf("pub/%d-own-%d", worker, s.next())] = s.next()
+	}
 	skip := random.IntN(5) == 0
 	if random.IntN(4) == 0 {
 		request := rstuf.DeleteArtifacts{Artifacts: slices.Sorted(maps.Keys(effect)), SkipPublish: skip}
