@@ -44,6 +44,7 @@ var floors = map[string]floor{
 	"internal/kmstest":                     {},
 	"internal/softhsm":                     {},
 	"internal/testpipes":                   {},
+	"internal/race":                        {},
 	"internal/rules":                       {},
 	"internal/origin":                      {},
 	"internal/durable":                     {theirs: []string{"golang.org/x/sys"}},

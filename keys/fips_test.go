@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/rstuf/internal/tuftest"
+	"example.org/rstuf/internal/race"
 	"example.org/rstuf/keys"
 )
 
@@ -35,7 +35,7 @@ func forbidden(t testing.TB, err error) {
 func TestFIPS(t *testing.T) {
 	t.Parallel()
 	kinds := []keys.Type{keys.Ed25519, keys.ECDSAP256, keys.ECDSAP384, keys.RSA2048, keys.MLDSA65}
-	if tuftest.Race { // each password takes seconds
+	if race.Enabled { // each password takes seconds
 		kinds = kinds[:1]
 	}
 	for _, kind := range kinds {

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
-	"example.org/rstuf/internal/tuftest"
+	"example.org/rstuf/internal/race"
 	"example.org/rstuf/keys"
 )
 
@@ -122,7 +122,7 @@ func TestParseSecretbox(t *testing.T) {
 		assert.Equal(t, key.Public().ID(), got.Public().ID())
 	}
 	levels := []encrypted.KDFParameterStrength{encrypted.Legacy, encrypted.Standard, encrypted.OWASP}
-	if tuftest.Race { // each takes seconds
+	if race.Enabled { // each takes seconds
 		levels = levels[:1]
 	}
 	for _, level := range levels {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/rstuf/internal/tuftest"
+	"example.org/rstuf/internal/race"
 	"example.org/rstuf/service"
 )
 
@@ -46,7 +46,7 @@ func TestFlippedBits(t *testing.T) {
 		}
 		// Over damaged pages that are in use the library reads memory that is
 		// others'. It ends as an error all the same, but the race detector sees it.
-		running := i%3 == 0 && !tuftest.Race
+		running := i%3 == 0 && !race.Enabled
 		if !running {
 			flip()
 		}
