@@ -207,22 +207,17 @@ func (q *queue) drain() bool {
 	return true
 }
 
-func (q *queue) closing() bool {
-	select {
-	case <-q.draining:
-		return true
-	default:
-		return false
-	}
-}
+func (q *queue) closing() bool { return isClosed(q.draining) }
 
 // leave has nothing more be published here, once what is under way has ended.
 func (q *queue) leave() { q.left.Do(func() { close(q.leaving) }) }
 
 // leaves tells whether nothing more is to be published here.
-func (q *queue) leaves() bool {
+func (q *queue) leaves() bool { return isClosed(q.leaving) }
+
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-q.leaving:
+	case <-c:
 		return true
 	default:
 		return false
