@@ -69,41 +69,45 @@ func isLarge(batch []*waiting) bool {
 	return batch[0].kind.artifacts() && size >= largeRequest && size < maxBatch/2
 }
 
-// How long a large publication waits for more: until nothing has come for a
-// while.
+// How long a large publication waits for more, at least and at most.
 const (
-	quietTime = 100 * time.Millisecond
-	waitTime  = 2 * time.Second
+	leastWait = 2 * time.Second
+	mostWait  = 30 * time.Second
 )
 
 // waitForMore waits while large requests come in, so that one publication takes
-// them all: it costs by the role, and little by the artifact.
-func (q *queue) waitForMore(ctx context.Context) {
-	deadline := time.NewTimer(waitTime)
+// them all: it costs by the role, and little by the artifact. They wait no longer
+// than a publication takes, which is what each further one costs, and until nothing
+// has come for a small part of that.
+func (q *queue) waitForMore(ctx context.Context, publication time.Duration) {
+	wait := min(max(publication, leastWait), mostWait)
+	deadline, quiet := time.NewTimer(wait), time.NewTimer(wait/20)
 	defer deadline.Stop()
-	for {
-		quiet := time.NewTimer(quietTime)
+	defer quiet.Stop()
+	for known := 0; ; {
 		select {
-		case <-q.wake: // something was accepted
-			quiet.Stop()
+		case <-q.wake:
+			_ = q.learn(ctx) // which fails again before the next publication
 			q.mu.RLock()
-			enough := q.bytes >= maxBatch
+			count, enough := len(q.list), q.bytes >= maxBatch
 			q.mu.RUnlock()
 			if enough {
 				return
+			}
+			if count != known { // else another replica has shown that it lives, or has published
+				known = count
+				quiet.Reset(wait / 20)
 			}
 		case <-quiet.C:
 			if q.receiving.Load() == 0 {
 				return
 			}
+			quiet.Reset(wait / 20)
 		case <-deadline.C:
-			quiet.Stop()
 			return
 		case <-q.accepted:
-			quiet.Stop()
 			return
 		case <-ctx.Done():
-			quiet.Stop()
 			return
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // store is what a publication changes in the database.
@@ -102,6 +103,9 @@ func (s *Service) commit(ctx context.Context, p *publication) error {
 	for _, e := range p.ended {
 		s.metrics.ended(e.state)
 		s.logTask(e)
+	}
+	if n := len(p.changed); n >= writers {
+		s.pace = time.Since(p.began) / time.Duration(n)
 	}
 	s.results.settle(kept)
 	s.replace(p.next)

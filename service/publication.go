@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,9 +24,11 @@ import (
 type publication struct {
 	storage Storage
 	files   *ledger
+	recent  *recent
 	keys    *signerCache
 	log     *slog.Logger
 	now     time.Time
+	began   time.Time // on a clock that nobody sets
 	old     *repository
 	next    *repository // a copy of old; its roles are in changed until the end
 	// signers sign what this publication makes. While the online key changes
@@ -44,7 +47,7 @@ type publication struct {
 // is made for.
 func (s *Service) newPublication() *publication {
 	return &publication{
-		storage: s.storage, files: s.files, keys: s.signers, log: s.cfg.Logger, now: s.cfg.Now(),
+		storage: s.storage, files: s.files, recent: s.recent, keys: s.signers, log: s.cfg.Logger, now: s.cfg.Now(), began: time.Now(),
 		old: s.repo, next: s.repo.clone(), changed: map[string]roleInfo{},
 	}
 }
@@ -123,9 +126,11 @@ func (p *publication) putFile(ctx context.Context, role string, version int64, e
 	if err != nil {
 		return fmt.Errorf("write %s version %d: %w", role, version, err)
 	}
+	info := roleInfo{version, expires, sha256.Sum256(data), p.old.skips}
+	p.recent.keep(role, info, data)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.changed[role] = roleInfo{version, expires, sha256.Sum256(data), p.old.skips}
+	p.changed[role] = info
 	return nil
 }
 
@@ -136,12 +141,20 @@ const writers = 16
 // each does something for many roles at once.
 func each[T any](ctx context.Context, list []T, do func(context.Context, T) error) error {
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(writers)
-	for _, item := range list {
-		if groupCtx.Err() != nil {
-			break
-		}
-		group.Go(func() error { return guarded(func() error { return do(groupCtx, item) }) })
+	var next atomic.Int64
+	for range min(writers, len(list)) {
+		group.Go(func() error {
+			for groupCtx.Err() == nil {
+				i := next.Add(1) - 1
+				if i >= int64(len(list)) {
+					break
+				}
+				if err := guarded(func() error { return do(groupCtx, list[i]) }); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -155,9 +168,12 @@ func (p *publication) read(ctx context.Context, role string) (*metadata.Document
 	if info.version == 0 {
 		return nil, nil
 	}
-	data, err := readRole(ctx, p.storage, role, info)
-	if err != nil {
-		return nil, err
+	data, ok := p.recent.get(role, info)
+	if !ok {
+		var err error
+		if data, err = readRole(ctx, p.storage, role, info); err != nil {
+			return nil, err
+		}
 	}
 	return metadata.Parse(data)
 }

@@ -71,7 +71,7 @@ func (s *Service) publishWaiting(ctx context.Context) bool {
 			batch = s.queue.nextOf(ctx)
 		}
 		if isLarge(batch) {
-			s.queue.waitForMore(ctx)
+			s.queue.waitForMore(ctx, s.pace*time.Duration(len(s.repo.roles.names)))
 			batch = s.queue.nextOf(ctx)
 		}
 		if !s.attempt(ctx, func() error { return s.processWatched(ctx, batch) }) {

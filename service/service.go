@@ -24,6 +24,7 @@ type Service struct {
 	suspects *suspects
 	storage  Storage
 	files    *ledger
+	recent   *recent
 	signers  *signerCache
 	limits   *limits
 	origin   origins
@@ -39,7 +40,9 @@ type Service struct {
 	stop     context.CancelFunc // ends the publisher, once the queue is empty or at once
 	done     chan struct{}      // closed when the publisher has ended
 
-	ends ends // what was told of them; of the publisher
+	// Of the publisher:
+	ends ends          // what was told of them
+	pace time.Duration // what a role took in the last publication of many
 
 	// mu guards what follows. A repository is replaced, never changed; the
 	// publisher alone does so.
@@ -145,6 +148,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	s.recent = newRecent(s.storage)
 	if s.signers.open == nil { // else it is of a replica, which has led before
 		if err := s.signers.start(s.cfg); err != nil {
 			return err

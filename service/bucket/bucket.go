@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.org/rstuf/metadata"
@@ -73,6 +75,7 @@ func New(client *s3.Client, cfg Config) (*Bucket, error) {
 	if prefix != "" {
 		prefix += "/"
 	}
+	client = s3.New(client.Options(), keepConnections)
 	return &Bucket{client: client, bucket: cfg.Bucket, prefix: prefix, timeout: cfg.Timeout}, nil
 }
 
@@ -265,6 +268,14 @@ func cacheControl(name string) string {
 
 // noCache is of files that are replaced.
 const noCache = "no-cache"
+
+// keepConnections has the SDK's own HTTP client keep a connection for each request that
+// a publication makes at once: it would close all but ten, and make others for the next.
+func keepConnections(o *s3.Options) {
+	if client, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
+		o.HTTPClient = client.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, 64) })
+	}
+}
 
 // options leaves out the SDK's own checksums, which come in a trailer that not
 // every store knows. Ours is a header, which those who don't know it pass over,

@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -389,4 +394,42 @@ func TestNoStore(t *testing.T) {
 	_, err = b.Read(t.Context(), "x")
 	assert.ErrorIs(t, err, helper)
 	assert.ErrorContains(t, err, "the helper says no")
+}
+
+// As many connections are kept as a publication has requests at once.
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	const atOnce = 16
+	d := newDouble()
+	t.Cleanup(d.server.Close)
+	var made atomic.Int64
+	var round atomic.Pointer[sync.WaitGroup]
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		round.Load().Done()
+		round.Load().Wait() // for the others
+		d.ServeHTTP(w, r)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			made.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	client := d.client(func(o *s3.Options) { o.HTTPClient, o.BaseEndpoint = awshttp.NewBuildableClient(), &server.URL })
+	b, err := bucket.New(client, bucket.Config{Bucket: "b"})
+	require.NoError(t, err)
+	for version := range 4 {
+		var arrived, answered sync.WaitGroup
+		arrived.Add(atOnce)
+		round.Store(&arrived)
+		for i := range atOnce {
+			answered.Go(func() {
+				assert.NoError(t, b.Create(t.Context(), fmt.Sprintf("%d.bins-%d.json", version+1, i), []byte("{}")))
+			})
+		}
+		answered.Wait()
+	}
+	// One that is about to be kept may come too late for the next round.
+	assert.Less(t, made.Load(), int64(atOnce+4))
 }

@@ -32,11 +32,11 @@
 //   - Errors are one line with the operation, the file, and the store's answer,
 //     without addresses that carry a signature and without credentials.
 //
-// One service at a time may write to a bucket and prefix. The lock of the
-// service's folder keeps a second process away from the folder, not from the
-// bucket: never run two services with different folders on one prefix. If it
-// happens, the one that finds a newer timestamp.json pauses and says so. The
-// folder and its database stay necessary, for what waits and for what is
+// One service, alone or of several replicas (service.OpenReplica), writes to a bucket
+// and prefix. The lock of a service's folder keeps a second process away from the
+// folder, not from the bucket: never run two services with different folders, or
+// databases, on one prefix. If it happens, the one that finds a newer timestamp.json
+// pauses and says so. Folder or database stay necessary: what waits and what is
 // published is recorded there.
 //
 // The credentials need s3:GetObject, s3:PutObject and s3:DeleteObject on the

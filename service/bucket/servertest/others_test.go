@@ -121,5 +121,5 @@ func TestRequestsOfOneArtifact(t *testing.T) {
 	})
 	require.True(t, l.add(map[string]string{"a": "2"}))
 	l.kill()
-	assert.Equal(t, []string{"GET", "PUT", "PUT", "GET", "PUT"}, methods)
+	assert.Equal(t, []string{"PUT", "PUT", "GET", "PUT"}, methods)
 }

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"net"
 	"net/http"
@@ -31,7 +32,7 @@ const (
 )
 
 // Gateway is the server. It is asked through its handler, which a client takes for
-// the server itself.
+// the server itself; one of StartPlain has none.
 type Gateway struct {
 	http.Handler
 	dial   *http.Transport
@@ -45,31 +46,9 @@ func Objects(dir string) string { return filepath.Join(dir, "objects") }
 
 // Start starts the one gateway of this process, with its files in dir.
 func Start(dir string) (*Gateway, error) {
-	attributes := filepath.Join(dir, "attributes") // not every file system has extended ones
-	for _, sub := range []string{Objects(dir), attributes} {
-		if err := os.MkdirAll(sub, 0o755); err != nil {
-			return nil, err
-		}
-	}
-	store, err := meta.NewSideCar(attributes)
-	if err != nil {
-		return nil, err
-	}
-	backend, err := posix.New(Objects(dir), store, posix.PosixOpts{SideCarDir: attributes})
-	if err != nil {
-		return nil, err
-	}
 	socket := filepath.Join(dir, "s3")
-	ctx, cancel := context.WithCancel(context.Background())
-	g := &Gateway{cancel: cancel, ended: make(chan error, 1)}
-	go func() {
-		g.ended <- embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
-			RootUserAccess: AccessKey, RootUserSecret: SecretKey, Ports: []string{socket},
-			MaxConnections: 1000, MaxRequests: 1000, MultipartMaxParts: 1, Quiet: true, KeepAlive: true,
-		})
-	}()
-	if err := listening(socket, g.ended); err != nil {
-		cancel()
+	g, err := start(dir, socket, "unix", socket)
+	if err != nil {
 		return nil, err
 	}
 	g.dial = &http.Transport{MaxIdleConnsPerHost: 32, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -86,6 +65,49 @@ func Start(dir string) (*Gateway, error) {
 	return g, nil
 }
 
+// StartPlain starts it at a TCP address, where it is asked itself: nothing keeps
+// readers and writers apart there, and each request costs less.
+func StartPlain(dir, address string) (*Gateway, error) { return start(dir, address, "tcp", address) }
+
+func start(dir, port, network, address string) (*Gateway, error) {
+	backend, err := newBackend(dir)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	g := &Gateway{cancel: cancel, ended: make(chan error, 1), dial: &http.Transport{}}
+	go func() {
+		g.ended <- embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
+			RootUserAccess: AccessKey, RootUserSecret: SecretKey, Ports: []string{port},
+			MaxConnections: 1000, MaxRequests: 1000, MultipartMaxParts: 1, Quiet: true, KeepAlive: true,
+		})
+	}()
+	if err := listening(network, address, g.ended); err != nil {
+		cancel()
+		return nil, err
+	}
+	return g, nil
+}
+
+// newBackend keeps what belongs to an object in attributes of its file, or in files of
+// their own, which costs far more, where the file system has no attributes.
+func newBackend(dir string) (*posix.Posix, error) {
+	attributes := filepath.Join(dir, "attributes")
+	for _, sub := range []string{Objects(dir), attributes} {
+		if err := os.MkdirAll(sub, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	if (meta.XattrMeta{}).Test(Objects(dir)) == nil {
+		return posix.New(Objects(dir), meta.XattrMeta{}, posix.PosixOpts{})
+	}
+	store, err := meta.NewSideCar(attributes)
+	if err != nil {
+		return nil, err
+	}
+	return posix.New(Objects(dir), store, posix.PosixOpts{SideCarDir: attributes})
+}
+
 // Close ends the gateway.
 func (g *Gateway) Close() error {
 	g.dial.CloseIdleConnections()
@@ -94,9 +116,9 @@ func (g *Gateway) Close() error {
 }
 
 // listening waits for the gateway.
-func listening(socket string, ended <-chan error) error {
+func listening(network, address string, ended <-chan error) error {
 	for deadline := time.Now().Add(time.Minute); ; {
-		conn, err := net.Dial("unix", socket)
+		conn, err := net.Dial(network, address)
 		if err == nil {
 			return conn.Close()
 		}
@@ -111,19 +133,20 @@ func listening(socket string, ended <-chan error) error {
 	}
 }
 
-// whole lets nobody read while somebody writes: the gateway has entity tags in
-// files of their own here, and a reader could get the old content with the new tag.
-// Nobody waits for a client meanwhile, and a request that has come is done whether
-// or not its client is still there.
+// whole lets nobody read an object while somebody writes it: the gateway reads its
+// entity tag and its content one after the other, and a reader could get the old
+// content with the new tag. Nobody waits for a client meanwhile, and a request that has
+// come is done whether or not its client is still there.
 func whole(next http.Handler) http.Handler {
-	var mu sync.RWMutex
+	var objects [256]sync.RWMutex // by the hash of the path
+	seed := maphash.MakeSeed()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body bytes.Buffer
 		_, err := body.ReadFrom(r.Body)
 		r = r.WithContext(context.WithoutCancel(r.Context()))
 		r.Body = io.NopCloser(io.MultiReader(&body, after{err}))
 		answer := httptest.NewRecorder()
-		serve(&mu, next, answer, r)
+		serve(&objects[maphash.String(seed, r.URL.Path)%uint64(len(objects))], next, answer, r)
 		for name, values := range answer.Header() {
 			w.Header()[name] = values
 		}

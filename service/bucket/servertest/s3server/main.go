@@ -1,7 +1,7 @@
 // Command s3server runs package gateway as a program, for tests of other programs:
 // it makes a bucket, prints its address and serves until it is told to stop.
 //
-//	go run ./s3server -dir DIR -bucket NAME
+//	go run ./s3server -dir DIR -bucket NAME [-listen ADDRESS]
 //
 // The account is that of package gateway. Each object is a file under DIR/objects.
 package main
@@ -33,14 +33,14 @@ func main() {
 func run(ctx context.Context) error {
 	dir := flag.String("dir", "", "the folder of the files")
 	bucket := flag.String("bucket", "test", "the bucket to make")
+	listen := flag.String("listen", "", "address for the gateway itself, for measurements: no one keeps a reader of an object from its writer there")
 	flag.Parse()
-	g, err := gateway.Start(*dir)
+	g, address, err := start(*dir, *listen)
 	if err != nil {
 		return err
 	}
-	server := httptest.NewServer(g)
 	client := s3.New(s3.Options{
-		Region: "us-east-1", BaseEndpoint: &server.URL, UsePathStyle: true,
+		Region: "us-east-1", BaseEndpoint: &address, UsePathStyle: true,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: gateway.AccessKey, SecretAccessKey: gateway.SecretKey}, nil
 		}),
@@ -48,8 +48,18 @@ func run(ctx context.Context) error {
 	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket}); err != nil {
 		return err
 	}
-	fmt.Println(server.URL)
+	fmt.Println(address)
 	<-ctx.Done()
-	server.CloseClientConnections()
 	return g.Close()
+}
+
+func start(dir, listen string) (g *gateway.Gateway, address string, err error) {
+	if listen != "" {
+		g, err = gateway.StartPlain(dir, listen)
+		return g, "http://" + listen, err
+	}
+	if g, err = gateway.Start(dir); err != nil {
+		return nil, "", err
+	}
+	return g, httptest.NewServer(g).URL, nil
 }
