@@ -107,6 +107,8 @@ func (q *queue) waitForMore(ctx context.Context, publication time.Duration) {
 			return
 		case <-q.accepted:
 			return
+		case <-q.leaving:
+			return
 		case <-ctx.Done():
 			return
 		}
@@ -120,6 +122,7 @@ func (q *queue) gather(ctx context.Context, window time.Duration) {
 	select {
 	case <-timer.C:
 	case <-q.draining:
+	case <-q.leaving:
 	case <-ctx.Done():
 	}
 }

@@ -29,7 +29,8 @@ func TestWaitForMore(t *testing.T) {
 				q.receiving.Store(0)
 			}
 		}},
-		"there is enough": {0, 50 * time.Millisecond, func(q *queue, _ int) { q.reserve(maxBatch); q.kick() }},
+		"another one is to publish": {0, 50 * time.Millisecond, func(q *queue, _ int) { q.leave() }},
+		"there is enough":           {0, 50 * time.Millisecond, func(q *queue, _ int) { q.reserve(maxBatch); q.kick() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -48,7 +49,7 @@ func TestWaitForMore(t *testing.T) {
 				began := time.Now()
 				q.waitForMore(t.Context(), c.publication)
 				close(done)
-				assert.InDelta(t, c.want, time.Since(began), float64(60*time.Millisecond))
+				assert.InDelta(t, c.want, time.Since(began), float64(40*time.Millisecond))
 			})
 		})
 	}

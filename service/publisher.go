@@ -74,6 +74,9 @@ func (s *Service) publishWaiting(ctx context.Context) bool {
 			s.queue.waitForMore(ctx, s.pace*time.Duration(len(s.repo.roles.names)))
 			batch = s.queue.nextOf(ctx)
 		}
+		if s.queue.leaves() { // while it waited
+			return false
+		}
 		if !s.attempt(ctx, func() error { return s.processWatched(ctx, batch) }) {
 			return false
 		}

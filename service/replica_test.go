@@ -545,6 +545,23 @@ func TestReplicaClosesWhileWorkWaits(t *testing.T) {
 	m.holdsAll("a", "b", "c")
 }
 
+// Who gathers requests for a window hands over within it, and publishes nothing before.
+func TestReplicaHandsOverWithinAWindow(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, 1, func(c *service.Config) { c.PublishEvery = time.Hour })
+	m := g.members[0]
+	m.bootstrap()
+	id := m.post("/artifacts/", adding("a"))
+	time.Sleep(10 * time.Millisecond) // in which it begins to gather
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, m.replica.Close(ctx))
+	m.cfg.PublishEvery = 0
+	m.start()
+	m.ok(id)
+	assert.EqualValues(t, 2, m.version(rstuf.RoleSnapshot))
+}
+
 // Events are told by the replica that publishes, and nothing is told of a handover.
 func TestReplicasTellEventsOnce(t *testing.T) {
 	t.Parallel()
