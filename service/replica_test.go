@@ -545,7 +545,8 @@ func TestReplicaClosesWhileWorkWaits(t *testing.T) {
 	m.holdsAll("a", "b", "c")
 }
 
-// Who gathers requests for a window hands over within it, and publishes nothing before.
+// Who gathers requests for a window hands over within it, and publishes nothing before:
+// another one may be about to end as well, and a publication takes its time.
 func TestReplicaHandsOverWithinAWindow(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, 1, func(c *service.Config) { c.PublishEvery = time.Hour })
@@ -556,6 +557,7 @@ func TestReplicaHandsOverWithinAWindow(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, m.replica.Close(ctx))
+	assert.NoFileExists(t, m.metadataFile("2.snapshot.json"), "it is for another one")
 	m.cfg.PublishEvery = 0
 	m.start()
 	m.ok(id)
