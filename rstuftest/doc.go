@@ -40,6 +40,10 @@
 // repository, and undoes. [TestPublisher] and [Faults] are the same for code that
 // publishes: an API that loses answers, asks for pauses, or has tasks that never
 // end. [TestService] tests whether a service, or what stands in front of one, is
-// RSTUF, and [TestStorage] a service.Storage. A bubble has no real connections and no child
-// processes, so the code under test must take an [http.Client].
+// RSTUF. A bubble has no real connections and no child processes, so the code under
+// test must take an [http.Client].
+//
+// [TestStore], [TestShared] and [TestStorage] test what an embedded service, or several
+// replicas of it, can be given to keep its data and files in: a service.Store, Shared or
+// Storage of your own.
 package rstuftest

@@ -21,9 +21,18 @@ import (
 // [service.Config].Store does.
 func TestStore(t *testing.T, open func(context.Context) (service.Store, error)) {
 	t.Helper()
-	c := &storeTest{T: t, open: open, want: map[service.Table]map[string]string{}}
+	newStoreTest(t, open).all()
+}
+
+func newStoreTest(t *testing.T, open func(context.Context) (service.Store, error)) *storeTest {
+	return &storeTest{T: t, open: open, want: map[service.Table]map[string]string{}}
+}
+
+// all tests all of it.
+func (c *storeTest) all() {
+	c.Helper()
 	c.reopen()
-	defer func() { c.is(c.store.Close(), nil, "close at the end") }()
+	defer c.close()
 	c.holds("at first")
 	c.alone()
 	c.changes()
@@ -47,15 +56,24 @@ func (c *storeTest) is(err, want error, when string) {
 	c.Helper()
 	if !errors.Is(err, want) && (want != errAny || err == nil) {
 		c.Errorf("%s: the error is %v, not %v", when, err, want)
+	} else if err != nil && strings.Contains(err.Error(), "\n") {
+		c.Errorf("%s: the error is of more than one line: %q", when, err)
 	}
+}
+
+// close ends the use of the store.
+func (c *storeTest) close() {
+	c.Helper()
+	if c.store != nil {
+		c.is(c.store.Close(), nil, "close")
+	}
+	c.store = nil
 }
 
 // reopen ends the use of the store and opens it again.
 func (c *storeTest) reopen() {
 	c.Helper()
-	if c.store != nil {
-		c.is(c.store.Close(), nil, "close")
-	}
+	c.close()
 	store, err := c.open(c.Context())
 	if err != nil {
 		c.Fatalf("open: %v", err)
@@ -67,6 +85,11 @@ func (c *storeTest) reopen() {
 func (c *storeTest) commit(list ...service.Change) {
 	c.Helper()
 	c.is(c.store.Commit(c.Context(), list), nil, "commit")
+	c.wants(list)
+}
+
+// wants notes that changes are made.
+func (c *storeTest) wants(list []service.Change) {
 	for _, change := range list {
 		table := c.want[change.Table]
 		if table == nil {
@@ -106,8 +129,6 @@ func (c *storeTest) alone() {
 	c.is(err, service.ErrLocked, "open what is open")
 	if err == nil {
 		second.Close()
-	} else if strings.Contains(err.Error(), "\n") {
-		c.Errorf("the error is of more than one line: %q", err)
 	}
 	for _, table := range service.Tables() {
 		c.commit(service.Change{Table: table, Key: "of", Value: []byte(table)})

@@ -24,10 +24,29 @@ type Shared struct {
 	version int
 	away    bool
 	lose    bool
-	wake    map[*joined]chan struct{}
+	joined  map[*joined]bool
 }
 
-var errAway = errors.New("the database is away")
+var (
+	errAway   = errors.New("the database is away")
+	errClosed = errors.New("it is closed")
+	errUsed   = errors.New("an entry with this key is there already")
+	errEmpty  = errors.New("an entry without a value is no entry")
+)
+
+// asked is why nothing is answered, if so, to what asks with this context on what is
+// closed or not; the caller holds mu.
+func (s *Shared) asked(ctx context.Context, closed bool) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case closed:
+		return errClosed
+	case s.away:
+		return errAway
+	}
+	return nil
+}
 
 // Depose takes the right to publish from whoever has it, who notices at the next commit,
 // or by itself after a while.
@@ -57,22 +76,22 @@ func (s *Shared) LoseAnswer() {
 
 // notify wakes all who wait; the caller holds mu.
 func (s *Shared) notify() {
-	for _, wake := range s.wake {
+	for j := range s.joined {
 		select {
-		case wake <- struct{}{}:
+		case j.wake <- struct{}{}:
 		default:
 		}
 	}
 }
 
 // Open implements service.Shared.
-func (s *Shared) Open(context.Context) (service.Store, error) {
+func (s *Shared) Open(ctx context.Context) (service.Store, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.away:
-		return nil, errAway
-	case s.holder != nil:
+	if err := s.asked(ctx, false); err != nil {
+		return nil, err
+	}
+	if s.holder != nil {
 		return nil, service.ErrLocked
 	}
 	s.holder = &store{Shared: s}
@@ -80,17 +99,18 @@ func (s *Shared) Open(context.Context) (service.Store, error) {
 }
 
 // Join implements service.Shared.
-func (s *Shared) Join(context.Context) (service.Joined, error) {
+func (s *Shared) Join(ctx context.Context) (service.Joined, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.away {
-		return nil, errAway
+	if err := s.asked(ctx, false); err != nil {
+		return nil, err
 	}
-	j := &joined{s}
-	if s.wake == nil {
-		s.wake = map[*joined]chan struct{}{}
+	j := &joined{Shared: s, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	if s.joined == nil {
+		s.joined = map[*joined]bool{}
 	}
-	s.wake[j] = make(chan struct{}, 1)
+	s.joined[j] = true
+	s.number = max(s.number, uint64(time.Now().UnixMicro()))
 	return j, nil
 }
 
@@ -127,16 +147,17 @@ func (s *Shared) change(list []service.Change) {
 	s.notify()
 }
 
-func (s *Shared) get(ctx context.Context, table service.Table, keys []string, f func(string, []byte) error) error {
+// get is what both Get methods do.
+func (s *Shared) get(ctx context.Context, closed *bool, table service.Table, keys []string, f func(string, []byte) error) error {
 	s.mu.Lock()
-	away := s.away
+	err := s.asked(ctx, *closed)
 	values := make([][]byte, len(keys))
 	for i, key := range keys {
 		values[i] = s.tables[table][key]
 	}
 	s.mu.Unlock()
-	if away {
-		return errAway
+	if err != nil {
+		return err
 	}
 	for i, key := range keys {
 		if err := f(key, values[i]); err != nil {
@@ -158,7 +179,8 @@ func (s *Shared) err() error {
 // store is what the one has who publishes.
 type store struct {
 	*Shared
-	told time.Time // when it notices by itself that it was deposed; zero if it was not
+	closed bool
+	told   time.Time // when it notices by itself that it was deposed; zero if it was not
 }
 
 // Err implements service.Failing.
@@ -166,7 +188,7 @@ func (s *store) Err() error {
 	s.mu.Lock()
 	told := s.told
 	s.mu.Unlock()
-	if !told.IsZero() && time.Now().After(told) {
+	if !told.IsZero() && !time.Now().Before(told) {
 		return service.ErrLost
 	}
 	return s.err()
@@ -175,10 +197,10 @@ func (s *store) Err() error {
 // Read implements service.Store.
 func (s *store) Read(ctx context.Context, table service.Table, f func(string, []byte) error) error {
 	s.mu.Lock()
-	list, away := s.entries(table), s.away
+	list, err := s.entries(table), s.asked(ctx, s.closed)
 	s.mu.Unlock()
-	if away {
-		return errAway
+	if err != nil {
+		return err
 	}
 	for _, e := range list {
 		if err := f(e.key, e.value); err != nil {
@@ -190,7 +212,7 @@ func (s *store) Read(ctx context.Context, table service.Table, f func(string, []
 
 // Get implements service.Store.
 func (s *store) Get(ctx context.Context, table service.Table, keys []string, f func(string, []byte) error) error {
-	return s.get(ctx, table, keys, f)
+	return s.get(ctx, &s.closed, table, keys, f)
 }
 
 // Commit implements service.Store.
@@ -212,6 +234,7 @@ func (s *store) Commit(_ context.Context, list []service.Change) error {
 func (s *store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	if s.holder == s {
 		s.holder = nil
 		s.notify()
@@ -219,7 +242,12 @@ func (s *store) Close() error {
 	return nil
 }
 
-type joined struct{ *Shared }
+type joined struct {
+	*Shared
+	wake   chan struct{} // holds one when something has happened
+	ended  chan struct{} // closed when this is
+	closed bool
+}
 
 // Err implements service.Failing.
 func (j *joined) Err() error { return j.err() }
@@ -227,10 +255,10 @@ func (j *joined) Err() error { return j.err() }
 // View implements service.Joined.
 func (j *joined) View(ctx context.Context, tables []service.Table, f func(service.Table, string, []byte) error) (string, error) {
 	j.mu.Lock()
-	list, version, away := j.entries(tables...), j.version, j.away
+	list, version, err := j.entries(tables...), j.version, j.asked(ctx, j.closed)
 	j.mu.Unlock()
-	if away {
-		return "", errAway
+	if err != nil {
+		return "", err
 	}
 	for _, e := range list {
 		if err := f(e.table, e.key, bytes.Clone(e.value)); err != nil {
@@ -242,36 +270,44 @@ func (j *joined) View(ctx context.Context, tables []service.Table, f func(servic
 
 // Get implements service.Joined.
 func (j *joined) Get(ctx context.Context, table service.Table, keys []string, f func(string, []byte) error) error {
-	return j.get(ctx, table, keys, f)
+	return j.get(ctx, &j.closed, table, keys, f)
 }
 
 // Keys implements service.Joined.
-func (j *joined) Keys(_ context.Context, table service.Table) ([]string, error) {
+func (j *joined) Keys(ctx context.Context, table service.Table) ([]string, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.away {
-		return nil, errAway
+	if err := j.asked(ctx, j.closed); err != nil {
+		return nil, err
 	}
 	return slices.Sorted(maps.Keys(j.tables[table])), nil
 }
 
 // Number implements service.Joined.
-func (j *joined) Number(context.Context) (uint64, error) {
+func (j *joined) Number(ctx context.Context) (uint64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.away {
-		return 0, errAway
+	if err := j.asked(ctx, j.closed); err != nil {
+		return 0, err
 	}
 	j.number++
 	return j.number, nil
 }
 
 // Accept implements service.Joined.
-func (j *joined) Accept(_ context.Context, entries []service.Change) error {
+func (j *joined) Accept(ctx context.Context, entries []service.Change) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.away {
-		return errAway
+	if err := j.asked(ctx, j.closed); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Value == nil {
+			return errEmpty
+		}
+		if j.tables[e.Table][e.Key] != nil {
+			return errUsed
+		}
 	}
 	j.change(entries)
 	if j.lose {
@@ -282,26 +318,29 @@ func (j *joined) Accept(_ context.Context, entries []service.Change) error {
 }
 
 // Version implements service.Joined.
-func (j *joined) Version(context.Context) (string, error) {
+func (j *joined) Version(ctx context.Context) (string, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.away {
-		return "", errAway
+	if err := j.asked(ctx, j.closed); err != nil {
+		return "", err
 	}
 	return strconv.Itoa(j.version), nil
 }
 
 // Wait implements service.Joined.
 func (j *joined) Wait(ctx context.Context) error {
-	j.mu.Lock()
-	wake := j.wake[j]
-	j.mu.Unlock()
 	timer := time.NewTimer(time.Second)
 	defer timer.Stop()
 	select {
-	case <-wake:
-	case <-timer.C:
+	case <-j.ended:
 	case <-ctx.Done():
+	case <-j.wake:
+	case <-timer.C:
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return errClosed
 	}
 	return ctx.Err()
 }
@@ -310,6 +349,10 @@ func (j *joined) Wait(ctx context.Context) error {
 func (j *joined) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	delete(j.wake, j)
+	if !j.closed {
+		j.closed = true
+		close(j.ended)
+		delete(j.joined, j)
+	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,8 +36,8 @@ type proxy struct {
 	goOn  chan struct{}     // closed when they go on
 }
 
-// newProxy starts a proxy and makes a pool that goes through it.
-func newProxy(t *testing.T) (*proxy, *pgxpool.Pool) {
+// newProxy starts a proxy and makes a pool that goes through it, with parameters.
+func newProxy(t *testing.T, parameters ...string) (*proxy, *pgxpool.Pool) {
 	t.Helper()
 	if *address == "" {
 		connect(t, "")
@@ -48,7 +49,7 @@ func newProxy(t *testing.T) (*proxy, *pgxpool.Pool) {
 	p := &proxy{Listener: listener, server: place.Host, conns: map[net.Conn]bool{}, goOn: make(chan struct{})}
 	go p.accept()
 	t.Cleanup(func() { p.Close(); p.drop(true) })
-	place.Host = listener.Addr().String()
+	place.Host, place.RawQuery = listener.Addr().String(), strings.Join(parameters, "&")
 	return p, connect(t, place.String())
 }
 
