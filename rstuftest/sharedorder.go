@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,12 +40,8 @@ func (c *sharedTest) first() {
 
 // atOnce has many accept through several replicas beside commits, while others look.
 func (c *sharedTest) atOnce() {
-	left, right, committed := service.Tables()[3], service.Tables()[4], service.Tables()[1]
-	commit := func(n int) []service.Change {
-		value := fmt.Append(nil, n)
-		return []service.Change{{Table: committed, Key: "left", Value: value}, {Table: committed, Key: "right", Value: value}}
-	}
-	c.commit(commit(0)...)
+	w := &watched{sharedTest: c, tables: []service.Table{service.Tables()[3], service.Tables()[4], service.Tables()[1]}, turn: make(chan struct{}, 1)}
+	c.commit(w.changes()...)
 	done := make(chan struct{})
 	running := func() bool {
 		select {
@@ -55,27 +52,31 @@ func (c *sharedTest) atOnce() {
 		}
 	}
 	var beside, writers sync.WaitGroup
-	commits := 1
 	beside.Go(func() {
-		for ; running(); commits++ {
-			c.is(c.store.Commit(c.Context(), commit(commits)), nil, "commit beside others")
+		for running() {
+			select {
+			case <-w.turn:
+				w.commits.Add(1)
+				c.is(c.store.Commit(c.Context(), w.changes()), nil, "commit beside others")
+				w.made.Store(w.commits.Load())
+			case <-done:
+			}
 		}
 	})
 	for _, joined := range c.joined {
 		beside.Go(func() {
 			for seen := map[string]string{}; running(); {
-				c.whole(joined, []service.Table{left, right, committed}, seen)
+				w.look(joined, seen)
 			}
 		})
 	}
-	var want []service.Change
-	for w := range 6 {
-		joined := c.joined[w%len(c.joined)]
+	for by := range 6 {
+		joined := c.joined[by%len(c.joined)]
 		var mine [][]service.Change
 		for n := range 25 {
-			key := fmt.Sprintf("at once %d %d", w, n)
-			mine = append(mine, []service.Change{{Table: left, Key: key, Value: []byte(key)}, {Table: right, Key: key, Value: []byte(key)}})
-			want = append(want, mine[n]...)
+			key := fmt.Sprintf("at once %d %d", by, n)
+			mine = append(mine, []service.Change{entry(w.tables[0], key), entry(w.tables[1], key)})
+			c.wants(mine[n])
 		}
 		writers.Go(func() {
 			for _, entries := range mine {
@@ -86,34 +87,57 @@ func (c *sharedTest) atOnce() {
 	writers.Wait()
 	close(done)
 	beside.Wait()
-	c.wants(want)
-	c.wants(commit(commits - 1))
+	c.wants(w.changes())
 	c.holds("after many at once")
 }
 
-// whole looks at what is written at once: in one moment all of it is there or nothing,
-// and one version is of one commit. Seen is what was seen before.
-func (c *sharedTest) whole(joined service.Joined, tables []service.Table, seen map[string]string) {
+// watched is what others look at: entries that are accepted, with one key in the first
+// table and the second, and commits of two in the third.
+type watched struct {
+	*sharedTest
+	tables        []service.Table
+	turn          chan struct{} // holds one when somebody begins to look, for a commit meanwhile
+	commits, made atomic.Int64  // how many commits were begun, and ended
+}
+
+// changes are those of the newest commit: its number, twice.
+func (w *watched) changes() []service.Change {
+	value := fmt.Append(nil, w.commits.Load())
+	return []service.Change{{Table: w.tables[2], Key: "left", Value: value}, {Table: w.tables[2], Key: "right", Value: value}}
+}
+
+// look sees of what is written at once all or nothing, and of commits as many as the
+// version is of. Seen is what was seen before.
+func (w *watched) look(joined service.Joined, seen map[string]string) {
+	select {
+	case w.turn <- struct{}{}:
+	default:
+	}
 	keys, values := make(map[service.Table][]string), map[string]string{}
-	version, err := joined.View(c.Context(), tables, func(table service.Table, key string, value []byte) error {
-		if table == tables[2] {
+	version, err := joined.View(w.Context(), w.tables, func(table service.Table, key string, value []byte) error {
+		if table == w.tables[2] {
 			values[key] = string(value)
 		} else if strings.HasPrefix(key, "at once") {
 			keys[table] = append(keys[table], key)
 		}
 		return nil
 	})
-	c.is(err, nil, "view beside others")
-	if left, right := fmt.Sprint(keys[tables[0]]), fmt.Sprint(keys[tables[1]]); left != right {
-		c.Errorf("half of what was accepted was seen: %.200s and %.200s", left, right)
+	w.is(err, nil, "view beside others")
+	made := w.made.Load()
+	now := w.version(joined)
+	if left, right := fmt.Sprint(keys[w.tables[0]]), fmt.Sprint(keys[w.tables[1]]); left != right {
+		w.Errorf("half of what was accepted was seen: %.200s and %.200s", left, right)
 	}
 	if values["left"] != values["right"] {
-		c.Errorf("half of a commit was seen: %q and %q", values["left"], values["right"])
+		w.Errorf("half of a commit was seen: %q and %q", values["left"], values["right"])
 	}
 	if before, ok := seen[version]; ok && before != values["left"] {
-		c.Errorf("the version %q is of the commits %q and %q", version, before, values["left"])
+		w.Errorf("the version %q is of the commits %q and %q", version, before, values["left"])
 	}
 	seen[version] = values["left"]
+	if n, err := strconv.ParseInt(values["left"], 10, 64); err != nil || n < made && now == version {
+		w.Errorf("the version %q is still that of a view of the commit %q, after %d", version, values["left"], made)
+	}
 }
 
 // sameKey has several accept an entry with one key at once: one of them does.
