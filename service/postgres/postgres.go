@@ -143,10 +143,22 @@ func (d *Database) checkServer(ctx context.Context) error {
 	return nil
 }
 
+// checking holds one while somebody takes two connections: of several who share a pool
+// each could have one, and wait for another.
+var checking = make(chan struct{}, 1)
+
 // checkSessions tries on two connections, one after the other and again, whether
 // each stays with one process of the server. A pooler would have both use the one
 // that is free.
 func (d *Database) checkSessions(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	select {
+	case checking <- struct{}{}:
+		defer func() { <-checking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	var sessions [2]*pgxpool.Conn
 	var process [2]int
 	for i := range sessions {
