@@ -232,6 +232,10 @@ func TestReplaceAfterRead(t *testing.T) {
 	assert.Equal(t, "/b/p/timestamp.json", d.last(t, http.MethodPut).URL.Path)
 	require.NoError(t, b.Replace(t.Context(), "timestamp.json", []byte("3"), []byte("4")))
 	assert.Equal(t, "4", string(d.objects["/b/p/timestamp.json"]))
+	old, err = b.Read(t.Context(), "timestamp.json")
+	require.NoError(t, err)
+	old[0] = '3' // whoever has read it may change what it was given
+	assert.ErrorIs(t, b.Replace(t.Context(), "timestamp.json", old, []byte("5")), service.ErrChanged)
 
 	// Where the tag keeps nobody out it is looked at again.
 	d.answer = func(_ http.ResponseWriter, r *http.Request) bool {
@@ -363,6 +367,7 @@ func TestTimeoutAndContext(t *testing.T) {
 		"get x":    func(ctx context.Context) error { _, err := b.Read(ctx, "x"); return err },
 		"list ":    func(ctx context.Context) error { _, err := b.List(ctx); return err },
 		"put x":    func(ctx context.Context) error { return b.Create(ctx, "x", nil) },
+		"put y":    func(ctx context.Context) error { return b.Replace(ctx, "y", nil, nil) },
 		"delete x": func(ctx context.Context) error { return b.Remove(ctx, "x") },
 	}
 	for name, do := range operations {
@@ -373,7 +378,36 @@ func TestTimeoutAndContext(t *testing.T) {
 		cancel()
 		assert.ErrorIs(t, do(ctx), context.Canceled, name)
 	}
+	assert.ErrorContains(t, b.Probe(t.Context()), ".tmp: no answer in time (20ms)")
 	assert.NoError(t, b.Sync(t.Context()))
+}
+
+// A store that does not say what is there has not said that it is something else: nobody
+// takes that for another writer.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	d, b := newBucket(t)
+	old := []byte("1")
+	require.NoError(t, b.Create(t.Context(), "timestamp.json", old))
+	for _, seen := range []bool{false, true} {
+		if seen {
+			_, err := b.Read(t.Context(), "timestamp.json")
+			require.NoError(t, err)
+		}
+		d.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+			fail(w, http.StatusInternalServerError, "InternalError", "")
+			return true
+		}
+		err := b.Replace(t.Context(), "timestamp.json", old, []byte("2"))
+		assert.ErrorContains(t, err, "InternalError")
+		assert.NotErrorIs(t, err, service.ErrChanged)
+		d.answer = nil
+	}
+	// What is there already is not written again.
+	before := len(d.requests)
+	require.NoError(t, b.Replace(t.Context(), "timestamp.json", old, old))
+	assert.Len(t, d.requests, before+1)
+	assert.Equal(t, http.MethodGet, d.requests[before].Method)
 }
 
 // Addresses and what a credentials helper says do not carry secrets or lines.
