@@ -20,7 +20,8 @@ import (
 // first generation is not the id of today.
 type onlineSigner struct {
 	keys.Signer
-	id string
+	id     string
+	asking *asking
 }
 
 func (o onlineSigner) sign(ctx context.Context, doc *metadata.Document) error {
@@ -32,12 +33,14 @@ func (o onlineSigner) Sign(ctx context.Context, message []byte) ([]byte, error) 
 	if local, ok := o.Signer.(*keys.Private); ok {
 		return local.Sign(ctx, message)
 	}
+	defer o.asking.begin()()
 	return inTime(ctx, signTime, func(ctx context.Context) ([]byte, error) { return o.Signer.Sign(ctx, message) })
 }
 
 // signerCache opens online keys and keeps them open.
 type signerCache struct {
-	uris keys.URIConfig
+	uris   keys.URIConfig
+	asking asking
 
 	mu   sync.Mutex
 	open map[string]keys.Signer // by identity
@@ -76,7 +79,7 @@ func (c *signerCache) forRoot(ctx context.Context, doc *trustedRoot) (onlineSign
 		return onlineSigner{}, err
 	}
 	signer, err := c.get(ctx, key)
-	return onlineSigner{signer, root.Roles[rstuf.RoleTimestamp].KeyIDs[0]}, err
+	return onlineSigner{signer, root.Roles[rstuf.RoleTimestamp].KeyIDs[0], &c.asking}, err
 }
 
 func (c *signerCache) get(ctx context.Context, key keys.Public) (keys.Signer, error) {
@@ -110,6 +113,7 @@ const (
 
 // openURI opens a key in bounded time: what does not come back is left behind.
 func (c *signerCache) openURI(ctx context.Context, uri string) (keys.Signer, error) {
+	defer c.asking.begin()()
 	signer, err := inTime(ctx, openTime, func(ctx context.Context) (keys.Signer, error) { return keys.OpenURI(ctx, uri, c.uris) })
 	if errors.Is(err, keys.ErrNotAllowed) {
 		scheme, _, _ := strings.Cut(uri, ":")
@@ -160,6 +164,8 @@ func (c *signerCache) check(doc *trustedRoot) error {
 		return err
 	}
 	scheme, _, found := strings.Cut(key.Key().OnlineURI, ":")
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.open[key.Identity()] != nil || !found || slices.Contains(c.uris.Schemes, scheme) {
 		return nil
 	}

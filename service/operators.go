@@ -64,9 +64,13 @@ func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusOK, text)
 		return
 	}
-	reason := "publishing is paused: the log says why"
+	what := "publishing is paused"
+	if !status.Leads {
+		what = "this replica can't publish"
+	}
+	reason := what + ": the log says why"
 	if token := s.access.find(r); token != nil && token.allows(http.MethodGet, "/readyz") {
-		reason = "publishing is paused: " + paused.Error()
+		reason = what + ": " + paused.Error()
 	}
 	writeText(w, http.StatusServiceUnavailable, reason+"\n")
 }

@@ -114,6 +114,14 @@ func (s *Service) attempt(ctx context.Context, f func() error) bool {
 	}
 }
 
+// keepPaused is setPaused with what the other half of a replica has told already.
+func (s *Service) keepPaused(err error) (before error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.paused = s.paused, err
+	return before
+}
+
 func (s *Service) setPaused(err error) {
 	s.mu.Lock()
 	before := s.paused
@@ -236,6 +244,7 @@ func (p *publication) run(ctx context.Context, w *waiting, body []byte) (outcome
 // still while the machine sleeps.
 func (s *Service) maintain(ctx context.Context) time.Duration {
 	if !s.repo.bootstrapped() {
+		s.setPaused(nil)
 		return s.cfg.BumpEvery
 	}
 	now := s.cfg.Now() // for both, or what is not due yet would be told to have ended
@@ -255,9 +264,9 @@ func (s *Service) maintain(ctx context.Context) time.Duration {
 			s.setPaused(fmt.Errorf("sign roles anew that end soon: %w", err))
 			return min(s.cfg.BumpEvery, lastPause)
 		}
-		s.setPaused(nil)
 		s.cfg.Logger.Info("signed roles anew before their end", "roles", len(due))
 	}
+	s.setPaused(nil)
 	return s.untilDue(s.newPublication().firstDue(s.cfg.BumpBefore))
 }
 

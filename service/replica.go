@@ -34,6 +34,7 @@ type Replica struct {
 
 	mu     sync.Mutex // guards what follows
 	leader *Service   // nil while this replica does not publish
+	keyErr error      // why the online key can't be opened here
 }
 
 // OpenReplica starts a replica on [Config.Replicas] and Config.Storage, which must keep
@@ -120,6 +121,7 @@ func (r *Replica) run(leader *Service) {
 	}
 	go r.watch(run)
 	go r.keepUp(run)
+	go r.openKeys(run)
 	go r.leadAll(run)
 }
 
@@ -154,7 +156,7 @@ func (r *Replica) leadAll(ctx context.Context) {
 		s, err := r.begin(ctx)
 		switch {
 		case err == nil:
-			r.front.setPaused(nil)
+			s.keepPaused(r.front.keepPaused(nil)) // until something has succeeded
 			r.lead(s)
 		case ctx.Err() != nil:
 		case errors.Is(err, ErrLocked) || errors.Is(err, ErrLost):
@@ -222,7 +224,7 @@ func (r *Replica) endLead(ctx context.Context, s *Service) {
 		s.queue.leave()
 	}
 	if why := s.Status().Paused; why != nil && !errors.Is(why, ErrLost) {
-		r.front.setPaused(why) // until another replica leads, or this one again
+		r.front.keepPaused(why) // until another replica leads, or this one again
 	}
 	err := s.close(r.grace)
 	r.setLeader(nil)
@@ -248,16 +250,16 @@ type yielding struct {
 	after  time.Duration
 }
 
-// due tells whether to let others try.
-func (y *yielding) due(now time.Time, paused bool) bool {
+// due tells whether to let others try; held is for how long a signature is waited for.
+func (y *yielding) due(now time.Time, paused bool, held time.Duration) bool {
 	if paused != y.paused {
 		y.paused, y.since = paused, now
 	}
 	switch long := now.Sub(y.since); {
-	case paused && long >= y.after:
+	case held >= y.after, paused && long >= y.after:
 		y.since, y.after = now, min(2*y.after, lastYield)
 		return true
-	case !paused && long >= calmYield:
+	case !paused && held < firstYield && long >= calmYield:
 		y.after = firstYield
 	}
 	return false
@@ -278,7 +280,7 @@ func (r *Replica) leading() *Service {
 // leads tells whether this replica publishes, and why it does not at the moment: for a
 // reason of its own, or of the half that does.
 func (r *Replica) leads(paused error) (bool, error) {
-	s := r.leading()
+	s, paused := r.leading(), cmp.Or(paused, r.keyless())
 	if s == nil || paused != nil {
 		return s != nil, paused
 	}
@@ -312,9 +314,15 @@ func (r *Replica) watch(ctx context.Context) {
 			if errors.Is(paused, ErrLost) {
 				s.stop() // nothing else may be about to tell it
 			}
-			if yield.due(time.Now(), paused != nil && s.failing() == nil) {
+			now := time.Now()
+			held := r.front.signers.asking.since(now)
+			if yield.due(now, cmp.Or(paused, r.keyless()) != nil && s.failing() == nil, held) {
 				s.queue.leave()
 				s.queue.kick()
+				if held >= firstYield { // which nothing else would end for a while
+					s.setPaused(fmt.Errorf("the online key gives no answer for %s", held.Round(time.Second)))
+					s.stop()
+				}
 			}
 		}
 		select {

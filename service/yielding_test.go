@@ -15,7 +15,7 @@ func TestYielding(t *testing.T) {
 	y := yielding{after: firstYield}
 	due := func(after time.Duration, paused bool) bool {
 		now = now.Add(after)
-		return y.due(now, paused)
+		return y.due(now, paused, 0)
 	}
 	assert.False(t, due(time.Hour, false))
 	assert.False(t, due(time.Hour, true))
@@ -37,4 +37,13 @@ func TestYielding(t *testing.T) {
 	due(time.Minute, false)
 	assert.False(t, due(0, true))
 	assert.True(t, due(5*time.Second, true))
+
+	// So it is while a signature does not come, however long others did not take.
+	now = now.Add(time.Hour)
+	y.due(now, false, 0)
+	y.due(now.Add(calmYield), false, 0)
+	assert.False(t, y.due(now.Add(calmYield), false, 4*time.Second))
+	assert.True(t, y.due(now.Add(calmYield), false, 5*time.Second))
+	assert.False(t, y.due(now.Add(3*calmYield), false, 9*time.Second), "it is not calm meanwhile")
+	assert.True(t, y.due(now.Add(3*calmYield), false, 10*time.Second))
 }
