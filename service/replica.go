@@ -145,6 +145,7 @@ func (r *Replica) begin(ctx context.Context) (*Service, error) {
 // leadAll leads whenever no other replica does.
 func (r *Replica) leadAll(ctx context.Context) {
 	defer close(r.done)
+	began := true // whether it did the last time
 	for pause := firstPause; ; {
 		if s := r.leading(); s != nil {
 			r.endLead(ctx, s)
@@ -156,7 +157,11 @@ func (r *Replica) leadAll(ctx context.Context) {
 		s, err := r.begin(ctx)
 		switch {
 		case err == nil:
+			if !began {
+				r.front.setPaused(nil)
+			}
 			s.keepPaused(r.front.keepPaused(nil)) // until something has succeeded
+			began = true
 			r.lead(s)
 		case ctx.Err() != nil:
 		case errors.Is(err, ErrLocked) || errors.Is(err, ErrLost):
@@ -166,6 +171,7 @@ func (r *Replica) leadAll(ctx context.Context) {
 				r.waitAgain(ctx)
 			}
 		default:
+			began = false
 			r.front.setPaused(fmt.Errorf("begin to publish: %w", err))
 			if r.front.failing() == nil {
 				sleep(ctx, pause)
