@@ -89,7 +89,7 @@ func (s *Service) metricsText() string {
 	metric("publications_total", "counter", "Publications since the start.", value(m.publications.Load()))
 	metric("publish_failures_total", "counter", "Attempts to publish that failed.", value(m.failures.Load()))
 	metric("metadata_files_written_total", "counter", "Metadata files written since the start.", value(m.files.Load()))
-	metric("last_publication_seconds", "gauge", "Unix time of the last publication.", value(m.lastPublish.Load()))
+	metric("last_publication_seconds", "gauge", "Unix time of the last publication of this process.", value(m.lastPublish.Load()))
 	metric("set_aside_requests", "gauge", "Requests that the process died of and that wait for somebody to decide; see rstuf fsck.", value(len(st.SetAside)))
 	metric("pending_signatures", "gauge", "Documents that wait for signatures.", value(len(repo.signing)))
 	metric("events_dropped_total", "counter", "Events that the program did not take fast enough.", value(s.events.droppedEvents()))

@@ -27,7 +27,8 @@ type AWS struct {
 	// Key is what it holds, and URI names it as AWS's SDK understands it.
 	Key *ecdsa.PrivateKey
 	URI string
-	// Env is what AWS's SDK reads of the environment to ask it and nobody else.
+	// Env is what AWS's SDK reads of the environment to ask it and nobody else. A test may
+	// change it before the first request.
 	Env map[string]string
 	// Refused is set while whoever asks may read the key and not sign with it.
 	Refused atomic.Bool
@@ -65,7 +66,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		KeyId, MessageType, SigningAlgorithm string
 		Message                              []byte
 	}
-	if err := json.NewDecoder(r.Body).Decode(&request); err != nil || !strings.Contains(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=id/") {
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil || !strings.Contains(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="+a.Env["AWS_ACCESS_KEY_ID"]+"/") {
 		refuse(w, "ValidationException", fmt.Sprint("no request of AWS KMS: ", err))
 		return
 	}

@@ -47,9 +47,20 @@ type serving struct {
 // what stops it and gives what it printed for people.
 func serve(t *testing.T, dir string, args ...string) (at serving, stop func() string) {
 	t.Helper()
-	var log bytes.Buffer
-	c := exec.CommandContext(t.Context(), "rstuf", append([]string{"serve", "--json", "--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0"}, args...)...)
-	c.Dir, c.Stderr = dir, &log
+	at, c, log := serveUntil(t, dir, args...)
+	return at, func() string {
+		require.NoError(t, c.Process.Signal(syscall.SIGTERM))
+		assert.NoError(t, c.Wait(), log.String())
+		return log.String()
+	}
+}
+
+// serveUntil is serve for who ends it otherwise.
+func serveUntil(t *testing.T, dir string, args ...string) (at serving, c *exec.Cmd, log *bytes.Buffer) {
+	t.Helper()
+	log = &bytes.Buffer{}
+	c = exec.CommandContext(t.Context(), "rstuf", append([]string{"serve", "--json", "--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0"}, args...)...)
+	c.Dir, c.Stderr = dir, log
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 	out, err := c.StdoutPipe()
 	require.NoError(t, err)
@@ -58,11 +69,7 @@ func serve(t *testing.T, dir string, args ...string) (at serving, stop func() st
 		_ = c.Wait()
 		t.Fatalf("rstuf serve: %v: %s", err, log.String())
 	}
-	return at, func() string {
-		require.NoError(t, c.Process.Signal(syscall.SIGTERM))
-		assert.NoError(t, c.Wait(), log.String())
-		return log.String()
-	}
+	return at, c, log
 }
 
 // TestClouds: an online key in AWS KMS and metadata in a bucket: bootstrapped,

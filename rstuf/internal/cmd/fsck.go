@@ -110,7 +110,7 @@ func (c *fsckCommand) run(ctx context.Context) error {
 
 func explainLocked(err error) error {
 	if errors.Is(err, service.ErrLocked) {
-		return fmt.Errorf("%w: stop it, or ask it with --url", err)
+		return fmt.Errorf("%w: stop it, and all other replicas if it is one, or ask with --url", err)
 	}
 	return err
 }
