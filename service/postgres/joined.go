@@ -215,11 +215,7 @@ func (j *joined) hear() error {
 		return err
 	}
 	conn := pooled.Hijack() // it listens, as no other use of it should
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), pause)
-		defer cancel()
-		_ = conn.Close(ctx)
-	}()
+	defer hangUp(conn)
 	if _, err := conn.Exec(ctx, "listen "+pgx.Identifier{j.db.channel}.Sanitize()); err != nil {
 		return err
 	}

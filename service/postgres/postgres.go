@@ -143,34 +143,26 @@ func (d *Database) checkServer(ctx context.Context) error {
 	return nil
 }
 
-// checking holds one while somebody takes two connections: of several who share a pool
-// each could have one, and wait for another.
-var checking = make(chan struct{}, 1)
-
 // checkSessions tries on two connections, one after the other and again, whether
 // each stays with one process of the server. A pooler would have both use the one
 // that is free.
 func (d *Database) checkSessions(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	select {
-	case checking <- struct{}{}:
-		defer func() { <-checking }()
-	case <-ctx.Done():
-		return ctx.Err()
+	first, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return err
 	}
-	var sessions [2]*pgxpool.Conn
+	alone := first.Hijack() // else all who share the pool may have one, and wait for another
+	defer hangUp(alone)
+	second, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer second.Release()
 	var process [2]int
-	for i := range sessions {
-		c, err := d.pool.Acquire(ctx)
-		if err != nil {
-			return err
-		}
-		defer c.Release()
-		sessions[i] = c
-	}
 	for range 3 {
-		for i, c := range sessions {
+		for i, c := range []*pgx.Conn{alone, second.Conn()} {
 			var now int
 			// Without a prepared statement: that would be another session's.
 			if err := c.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&now); err != nil {
@@ -186,4 +178,11 @@ func (d *Database) checkSessions(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// hangUp closes a connection that is not the pool's any more.
+func hangUp(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), pause)
+	defer cancel()
+	_ = conn.Close(ctx)
 }

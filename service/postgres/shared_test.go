@@ -20,7 +20,7 @@ import (
 func TestLostLeaseRemovesNothing(t *testing.T) {
 	t.Parallel()
 	pool, schema := connect(t, *address), newSchema()
-	first := open(t, place(t, pool, schema, 0))
+	first := open(t, place(t, pool, schema, time.Minute)) // not renewed meanwhile
 	require.NoError(t, put(t.Context(), first, "a", "1"))
 	execute(t, pool, "update "+tableOf(schema, "rstuf_lease")+" set ends = '-infinity'")
 	second := open(t, place(t, pool, schema, 0))
