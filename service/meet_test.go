@@ -42,6 +42,10 @@ func (e *met) answer(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	return e.happens()
+}
+
+func (e *met) happens() error {
 	if f := e.meantime; f != nil {
 		e.meantime = nil
 		return f()
@@ -89,9 +93,14 @@ func (e *met) View(ctx context.Context, tables []Table, f func(Table, string, []
 
 func (e *met) Number(ctx context.Context) (uint64, error)  { return 1, e.answer(ctx) }
 func (e *met) Version(ctx context.Context) (string, error) { return "1", e.answer(ctx) }
-func (e *met) Accept(_ context.Context, _ []Change) error  { return nil }
-func (e *met) Wait(ctx context.Context) error              { return e.answer(ctx) }
-func (e *met) Close() error                                { return nil }
+func (e *met) Accept(_ context.Context, list []Change) error {
+	for _, c := range list {
+		e.put(c.Table, c.Key, c.Value)
+	}
+	return e.happens()
+}
+func (e *met) Wait(ctx context.Context) error { return e.answer(ctx) }
+func (e *met) Close() error                   { return nil }
 func (e *met) wait(n uint64, kind kind) (id taskID) {
 	id = newTaskID(n)
 	e.put(tableQueue, id.key(), seal(newRecord(kind, false)))
@@ -189,6 +198,27 @@ func TestFollowAtOnce(t *testing.T) {
 	count, size := q.size()
 	assert.Zero(t, count)
 	assert.Zero(t, size)
+}
+
+// What is accepted here counts once, also if it is met before its answer comes.
+func TestMeetWhatIsAcceptedHere(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{false, true} {
+		e := &met{}
+		q := newFront(t, e).front.queue
+		r := newRecord(addArtifacts, false)
+		a := &acceptance{newTaskID(1), r, r.cost(), seal(r), make(chan error, 1)}
+		require.True(t, q.reserve(a.cost))
+		if first {
+			e.meantime = func() error { return q.follow(t.Context()) }
+		}
+		q.write([]*acceptance{a})
+		require.NoError(t, <-a.done)
+		require.NoError(t, q.fetch(t.Context(), []string{a.id.key()})) // as one that has looked before
+		count, size := q.size()
+		assert.Equal(t, 1, count)
+		assert.Equal(t, a.cost, size)
+	}
 }
 
 // A task has a state at each moment: also while it goes from the queue to the results, and
