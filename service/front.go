@@ -108,6 +108,9 @@ func (v *view) is(version string) bool {
 
 // fresh renews the view if somebody has committed since.
 func (r *Replica) fresh(ctx context.Context) error {
+	if gone := r.isElsewhere(); gone != nil {
+		return gone
+	}
 	version, err := r.joined.Version(ctx)
 	if err != nil || r.view.is(version) {
 		return err
@@ -121,7 +124,10 @@ func (r *Replica) fresh(ctx context.Context) error {
 	if r.view.is(version) {
 		return nil // another one has loaded it meanwhile
 	}
-	return r.load(ctx)
+	if err = r.load(ctx); errors.Is(err, ErrElsewhere) {
+		r.end(err)
+	}
+	return err
 }
 
 // loadTries is how often the targets role may be replaced, and removed, while it is read.
@@ -134,10 +140,10 @@ func (r *Replica) load(ctx context.Context) (err error) {
 			break
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("read what is published: %w", err)
+	if err != nil && !errors.Is(err, ErrElsewhere) {
+		err = fmt.Errorf("read what is published: %w", err)
 	}
-	return nil
+	return err
 }
 
 func (r *Replica) loadOnce(ctx context.Context) error {
@@ -180,10 +186,16 @@ const (
 // catchUp looks at what a request to a path of the API depends on, if others may have
 // changed it.
 func (s *Service) catchUp(ctx context.Context, path string) error {
+	if s.replica == nil {
+		return nil
+	}
+	if gone := s.replica.isElsewhere(); gone != nil {
+		return gone
+	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	switch bootstrapped := s.current().bootstrapped(); {
-	case s.replica == nil, path == "/task/", bootstrapped && strings.HasPrefix(path, "/artifacts/"):
+	case path == "/task/", bootstrapped && strings.HasPrefix(path, "/artifacts/"):
 		return nil
 	case path == "/tasks/" || !bootstrapped:
 		// In this order: a bootstrap leaves the queue when the repository is there.
@@ -198,7 +210,7 @@ func (s *Service) catchUp(ctx context.Context, path string) error {
 // it is the last that is known.
 func (s *Service) latest(ctx context.Context, name string) *repository {
 	repo := s.current()
-	if s.replica == nil || name != metadata.Filename(rstuf.RoleTimestamp, 0) && repo.committed(name) {
+	if s.replica == nil || s.replica.isElsewhere() != nil || name != metadata.Filename(rstuf.RoleTimestamp, 0) && repo.committed(name) {
 		return repo
 	}
 	ctx, cancel := context.WithTimeout(ctx, fileTime)

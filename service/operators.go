@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -64,13 +65,15 @@ func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusOK, text)
 		return
 	}
-	what := "publishing is paused"
-	if !status.Leads {
-		what = "this replica can't publish"
+	reason, detail := "publishing is paused", "the log says why"
+	switch {
+	case errors.Is(paused, ErrElsewhere):
+		reason, detail = ErrElsewhere.Error(), "the log says where"
+	case !status.Leads:
+		reason = "this replica can't publish"
 	}
-	reason := what + ": the log says why"
 	if token := s.access.find(r); token != nil && token.allows(http.MethodGet, "/readyz") {
-		reason = what + ": " + paused.Error()
+		detail = strings.TrimPrefix(paused.Error(), reason+": ")
 	}
-	writeText(w, http.StatusServiceUnavailable, reason+"\n")
+	writeText(w, http.StatusServiceUnavailable, reason+": "+detail+"\n")
 }

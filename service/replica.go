@@ -35,6 +35,7 @@ type Replica struct {
 	mu     sync.Mutex // guards what follows
 	leader *Service   // nil while this replica does not publish
 	keyErr error      // why the online key can't be opened here
+	gone   error      // that the repository is elsewhere, once this replica knows
 }
 
 // OpenReplica starts a replica on [Config.Replicas] and Config.Storage, which must keep
@@ -164,6 +165,8 @@ func (r *Replica) leadAll(ctx context.Context) {
 			began = true
 			r.lead(s)
 		case ctx.Err() != nil:
+		case errors.Is(err, ErrElsewhere):
+			r.end(err)
 		case errors.Is(err, ErrLocked) || errors.Is(err, ErrLost):
 			r.front.setPaused(nil)
 			pause = firstPause
@@ -200,6 +203,28 @@ func (r *Replica) waitAgain(ctx context.Context) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+}
+
+// end has this replica publish, accept and answer no more, since the repository is
+// elsewhere. Files are served as they were known last.
+func (r *Replica) end(err error) {
+	r.mu.Lock()
+	before := r.gone
+	if before == nil {
+		r.gone = err
+	}
+	r.mu.Unlock()
+	if before == nil {
+		r.front.cfg.Logger.Error("this replica ends, its repository is elsewhere", "error", err)
+		r.stop()
+	}
+}
+
+// isElsewhere is why this replica has ended by itself; nil if it has not.
+func (r *Replica) isElsewhere() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.gone
 }
 
 // sleep waits; it returns false if the context ends first.
@@ -286,6 +311,9 @@ func (r *Replica) leading() *Service {
 // leads tells whether this replica publishes, and why it does not at the moment: for a
 // reason of its own, or of the half that does.
 func (r *Replica) leads(paused error) (bool, error) {
+	if gone := r.isElsewhere(); gone != nil {
+		return false, gone
+	}
 	s, paused := r.leading(), cmp.Or(paused, r.keyless())
 	if s == nil || paused != nil {
 		return s != nil, paused
@@ -362,7 +390,8 @@ func (r *Replica) Handler() http.Handler { return r.front.Handler() }
 func (r *Replica) MetadataHandler() http.Handler { return r.front.MetadataHandler() }
 
 // Status tells how the replica is doing. Paused is its own matter: of one that does not
-// publish, why it could not begin to.
+// publish, why it could not begin to. If it is [ErrElsewhere] the replica has ended but
+// for Close.
 func (r *Replica) Status() Status { return r.front.Status() }
 
 // Close stops accepting requests, ends what is under way, and has another replica

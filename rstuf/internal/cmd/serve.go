@@ -146,9 +146,7 @@ func (c *serveCommand) run(ctx context.Context) error {
 	}
 	err = c.announce(ctx, group.urls)
 	if err == nil {
-		if c.database != "" && c.bucket == "" {
-			go tellLost(ctx, svc, group.failed)
-		}
+		go tellEnd(ctx, svc, group.failed)
 		err = group.wait(ctx)
 	}
 	return errors.Join(err, group.stop())
@@ -172,10 +170,10 @@ func (c *serveCommand) open(ctx context.Context, cfg service.Config) (running, e
 	return service.Open(ctx, cfg)
 }
 
-// tellLost tells when the service has lost its database to another one. It would
-// stay of no use; begun anew it takes over when the other one ends. (One that has a
-// folder of its own goes on to serve what is published there, and a replica goes on.)
-func tellLost(ctx context.Context, svc running, lost chan<- error) {
+// tellEnd tells when the service is of no use any more. One that has lost its database to
+// another one, which a replica never says of itself, takes over when it is begun anew and
+// the other one ends. Of one whose repository was moved away, the error says where it is.
+func tellEnd(ctx context.Context, svc running, ended chan<- error) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -183,8 +181,8 @@ func tellLost(ctx context.Context, svc running, lost chan<- error) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if why := svc.Status().Paused; errors.Is(why, service.ErrLost) {
-				lost <- why
+			if why := svc.Status().Paused; errors.Is(why, service.ErrLost) || errors.Is(why, service.ErrElsewhere) {
+				ended <- why
 				return
 			}
 		}

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,6 +84,39 @@ func TestServeEndsWithoutItsDatabase(t *testing.T) {
 	shared.Depose(0)
 	assert.Equal(t, exitFailed, <-s.code)
 	assert.Contains(t, s.problems.String(), "the store takes no changes of this service any more")
+}
+
+// following are replicas of which, once it is told, none gets the right to publish.
+type following struct {
+	service.Shared
+	told atomic.Bool
+}
+
+func (f *following) Open(ctx context.Context) (service.Store, error) {
+	if f.told.Load() {
+		return nil, service.ErrLocked
+	}
+	return f.Shared.Open(ctx)
+}
+
+// TestServeEndsWhenItsRepositoryIsMoved: a replica that was left running ends, and says
+// where the repository is.
+func TestServeEndsWhenItsRepositoryIsMoved(t *testing.T) {
+	t.Parallel()
+	parts, shared, address := sharedParts(t)
+	meet := &following{Shared: shared}
+	parts.Database = func(context.Context, string, string, time.Duration) (service.Shared, error) { return meet, nil }
+	s := startServing(t, parts, "--database", address, "--bucket", "s3://files", "--dev")
+	meet.told.Store(true)
+	shared.Depose(0)
+	files, err := parts.Bucket(t.Context(), "s3://files")
+	require.NoError(t, err)
+	to := filepath.Join(t.TempDir(), "new")
+	_, err = service.Move(t.Context(), service.Config{Dir: t.TempDir(), Store: shared.Open, Storage: files}, service.Config{Dir: to}, "rstuf serve --dir "+to)
+	require.NoError(t, err)
+	assert.Equal(t, exitFailed, <-s.code)
+	text := strings.TrimSuffix(s.problems.String(), "\n")
+	assert.Regexp(t, "^rstuf: the repository is elsewhere: it was moved at .*; go on there: rstuf serve --dir "+regexp.QuoteMeta(to)+"$", text[strings.LastIndex(text, "\n")+1:])
 }
 
 // TestServeReplicas: with a bucket further ones serve too, from another folder. One
