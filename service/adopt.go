@@ -156,7 +156,7 @@ func (a *adoption) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.storage == nil {
+	if s.storage == nil && s.cfg.Replicas == nil {
 		s.storage, err = newFolder(s.folder(), s.disk)
 		return err
 	}

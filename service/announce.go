@@ -124,8 +124,12 @@ func (s *Service) announceFile(ctx context.Context, name string, data []byte, re
 	return nil
 }
 
-// probe finds out whether a second writer could overwrite what is there.
+// probe finds out whether a second writer could overwrite what is there. What is for
+// replicas is refused then: they would not start.
 func (s *Service) probe(ctx context.Context) error {
+	if s.cfg.Replicas != nil {
+		return probeForReplicas(ctx, s.cfg.Storage)
+	}
 	prober, ok := s.storage.(Prober)
 	if !ok {
 		return nil

@@ -22,7 +22,8 @@ type Config struct {
 	// own, has PostgreSQL.
 	Store func(context.Context) (Store, error)
 	// Replicas is where replicas meet, in place of Store: see [OpenReplica]. To all that
-	// needs a repository for itself, such as [Repair], its Open is Store.
+	// needs a repository for itself, such as [Repair], its Open is Store; what writes
+	// files refuses a Storage that replicas would refuse.
 	Replicas Shared
 	// Storage keeps the metadata files; nil means the folder Dir/metadata.
 	Storage Storage

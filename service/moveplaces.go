@@ -70,16 +70,17 @@ func (m *moving) openTarget(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the target, %s: %w", s.cfg.Dir, err)
 	}
-	switch {
-	case m.same:
+	if s.cfg.Replicas != nil || s.storage != nil && !m.same {
+		if err := s.probe(ctx); err != nil {
+			return fmt.Errorf("the target, %s: %w", s.cfg.Dir, err)
+		}
+	}
+	if m.same {
 		s.storage = m.from.storage
 		return nil
-	case s.storage == nil:
+	}
+	if s.storage == nil {
 		if s.storage, err = newFolder(s.folder(), s.disk); err != nil {
-			return err
-		}
-	default:
-		if err := s.probe(ctx); err != nil {
 			return err
 		}
 	}

@@ -111,7 +111,7 @@ func (c *serveCommand) run(ctx context.Context) error {
 	if err := c.adopt(ctx, cfg); err != nil {
 		return err
 	}
-	svc, err := c.open(ctx, cfg)
+	svc, err := open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -160,11 +160,9 @@ type running interface {
 	Close(context.Context) error
 }
 
-// open starts a replica, where database and files are not on this machine, or a service
-// that is alone.
-func (c *serveCommand) open(ctx context.Context, cfg service.Config) (running, error) {
-	if c.database != "" && c.bucket != "" {
-		cfg.Store, cfg.Replicas = nil, c.shared
+// open starts a replica, or a service that is alone.
+func open(ctx context.Context, cfg service.Config) (running, error) {
+	if cfg.Replicas != nil {
 		return service.OpenReplica(ctx, cfg)
 	}
 	return service.Open(ctx, cfg)

@@ -17,7 +17,6 @@ import (
 type placeFlags struct {
 	dir, bucket      string
 	database, schema string
-	shared           service.Shared // of --database, once it is open
 }
 
 // add adds the flags, whose names begin with a prefix.
@@ -42,11 +41,15 @@ func (p *placeFlags) open(ctx context.Context, a *app, prefix string, lease time
 		return cfg, usagef("--%sschema goes with --%sdatabase", prefix, prefix)
 	}
 	if p.database != "" {
-		var err error
-		if p.shared, err = a.parts.shared(ctx, p.database, p.schema, lease); err != nil {
+		shared, err := a.parts.shared(ctx, p.database, p.schema, lease)
+		if err != nil {
 			return cfg, fmt.Errorf("--%sdatabase: %w", prefix, err)
 		}
-		cfg.Store = p.shared.Open
+		if p.bucket != "" { // neither is on this machine
+			cfg.Replicas = shared
+		} else {
+			cfg.Store = shared.Open
+		}
 	}
 	return cfg, nil
 }

@@ -159,3 +159,23 @@ func TestServeRefusesABucket(t *testing.T) {
 	assert.Equal(t, exitFailed, code)
 	assert.Contains(t, problems.String(), service.ErrUnconditional.Error())
 }
+
+// TestMoveRefusesABucket: nor does a repository move there, as replicas would not start.
+func TestMoveRefusesABucket(t *testing.T) {
+	t.Parallel()
+	parts, _, address := sharedParts(t)
+	s := startServing(t, parts, "--dev")
+	s.stop()
+	require.Equal(t, exitDone, <-s.code, s.problems)
+	dir := filepath.Dir(s.TrustedRoot)
+	move := func(bucket string) (int, string) {
+		var out, problems bytes.Buffer
+		code := run(t.Context(), parts, []string{"move", "--dir", dir, "--config", filepath.Join(t.TempDir(), "none.yml"), "--to-database", address, "--to-bucket", bucket}, strings.NewReader(""), &out, &problems)
+		return code, out.String() + problems.String()
+	}
+	code, text := move("s3://files/unconditional")
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, text, service.ErrUnconditional.Error())
+	code, text = move("s3://files")
+	assert.Equal(t, exitDone, code, text)
+}
