@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
 // acceptance is a request on its way to the disk.
@@ -115,8 +114,7 @@ func (q *queue) write(batch []*acceptance) {
 	}
 	err := q.store.Commit(context.Background(), c)
 	if err != nil {
-		err = fmt.Errorf("the request could not be stored: %w", err)
-		q.log.Error("requests refused", "error", err)
+		err = notStored{err}
 	} else {
 		q.mu.Lock()
 		for _, a := range batch {

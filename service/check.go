@@ -209,11 +209,14 @@ func (c *contentCheck) roots(ctx context.Context) error {
 		if version == c.repo.root.Version() {
 			remedy = repairable
 		}
+		unread := err
 		var doc *metadata.Document
 		if err == nil {
 			doc, err = metadata.Parse(data)
 		}
 		switch {
+		case unread != nil:
+			c.report.add(name, rstuf.RoleRoot, remedy, "it can't be read: %s", c.s.unread(name, unread))
 		case err != nil:
 			c.report.add(name, rstuf.RoleRoot, remedy, "it is damaged: %v", err)
 		case rootSum(data) != c.repo.rootSum(version):
@@ -226,6 +229,14 @@ func (c *contentCheck) roots(ctx context.Context) error {
 		before = doc
 	}
 	return nil
+}
+
+// unread is what a report says of a file that can't be read; the log has all of it.
+func (s *Service) unread(name string, err error) string {
+	if ofNetwork(err) {
+		s.cfg.Logger.Warn("a file could not be read", "file", name, "error", err)
+	}
+	return public(err)
 }
 
 // rootSum is the hash of a root's file.
@@ -252,7 +263,7 @@ func (c *contentCheck) role(ctx context.Context, role string, by metadata.Delega
 	}
 	remedy := fromBackup + ", or restore it with rstuf fsck --restore if the online key alone signs it"
 	if err != nil {
-		c.report.add(name, role, remedy, "it can't be read: %v", err)
+		c.report.add(name, role, remedy, "it can't be read: %s", c.s.unread(name, err))
 		return nil, nil
 	}
 	if sha256.Sum256(data) != info.sum {

@@ -30,8 +30,9 @@ func (j joinedStore) Read(ctx context.Context, table Table, f func(key string, v
 }
 
 // Commit accepts. If the repository moves away meanwhile, what is stored when that is
-// noted comes along: nothing that comes later may be acknowledged. That is asked until
-// there is an answer, for what was accepted is not refused because the database is away.
+// noted comes along: nothing that comes later may be acknowledged. Which of both it was
+// nobody knows here. That is asked until there is an answer, for what was accepted is not
+// refused because the database is away.
 func (j joinedStore) Commit(ctx context.Context, list []Change) error {
 	if err := j.Accept(ctx, list); err != nil {
 		return err
@@ -41,13 +42,18 @@ func (j joinedStore) Commit(ctx context.Context, list []Change) error {
 		err := elsewhere(asking, j)
 		cancel()
 		switch {
-		case err == nil, errors.Is(err, ErrElsewhere), errors.Is(err, ErrLost), errors.Is(err, errSeal):
-			return err
-		case !sleep(ctx, firstPause):
-			return err
+		case err == nil:
+			return nil
+		case errors.Is(err, ErrElsewhere), errors.Is(err, ErrLost), errors.Is(err, errSeal), !sleep(ctx, firstPause):
+			return lostAnswer{err}
 		}
 	}
 }
+
+// lostAnswer is the error of a request of which nobody knows whether it will be published.
+type lostAnswer struct{ error }
+
+func (e lostAnswer) Unwrap() []error { return []error{ErrLost, e.error} }
 
 func (j joinedStore) Err() error {
 	if failing, ok := j.Joined.(Failing); ok {
@@ -163,7 +169,7 @@ func (r *Replica) loadOnce(ctx context.Context) error {
 		if before != nil && before.bootstrapped() && before.roles.get(rstuf.RoleTargets).sum == next.roles.get(rstuf.RoleTargets).sum {
 			next.targets, next.delegations = before.targets, before.delegations
 		} else if err := s.readTargets(ctx, next); err != nil {
-			return err
+			return filesError{err}
 		}
 	}
 	if err := errors.Join(s.suspects.read(ctx, m), s.files.reload(ctx, m)); err != nil {

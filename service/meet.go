@@ -57,7 +57,7 @@ const meetStep = 1000
 func (q *queue) meet(ctx context.Context) (there map[string]bool, err error) {
 	keys, err := q.joined.Keys(ctx, tableQueue)
 	if err != nil {
-		return nil, err
+		return nil, ofDatabase(err)
 	}
 	there = make(map[string]bool, len(keys))
 	var unknown []string

@@ -176,7 +176,7 @@ func (s *Service) serveDescription(w http.ResponseWriter, r *http.Request) {
 	}
 	d, err := s.describe()
 	if err != nil {
-		a := s.unavailable(err)
+		a := message(http.StatusInternalServerError, err.Error())
 		writeJSON(w, a.status, a.body)
 		return
 	}

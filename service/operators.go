@@ -73,7 +73,7 @@ func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
 		reason = "this replica can't publish"
 	}
 	if token := s.access.find(r); token != nil && token.allows(http.MethodGet, "/readyz") {
-		detail = strings.TrimPrefix(paused.Error(), reason+": ")
+		detail = strings.TrimPrefix(public(paused), reason+": ")
 	}
 	writeText(w, http.StatusServiceUnavailable, reason+": "+detail+"\n")
 }

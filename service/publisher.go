@@ -132,7 +132,7 @@ func (s *Service) setPaused(err error) {
 	}
 	switch {
 	case err != nil && before == nil:
-		s.events.send(event.Of(event.PublishingPaused, s.cfg.Now(), err.Error()))
+		s.events.send(event.Of(event.PublishingPaused, s.cfg.Now(), public(err)))
 	case err == nil && before != nil:
 		s.events.send(event.Of(event.PublishingResumed, s.cfg.Now(), ""))
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,6 @@ import (
 type queue struct {
 	store    Store
 	now      func() time.Time
-	log      *slog.Logger
 	suspects *suspects
 	most     int64  // what may wait, by record.cost
 	joined   Joined // of a replica; nil for a service that is alone
@@ -43,7 +41,7 @@ type queue struct {
 
 func newQueue(cfg Config) *queue {
 	return &queue{
-		now: cfg.Now, log: cfg.Logger, most: cfg.MaxWaiting, live: map[taskID]*waiting{}, receiving: &atomic.Int64{},
+		now: cfg.Now, most: cfg.MaxWaiting, live: map[taskID]*waiting{}, receiving: &atomic.Int64{},
 		incoming: make(chan *acceptance), wake: make(chan struct{}, 1),
 		draining: make(chan struct{}), accepted: make(chan struct{}), leaving: make(chan struct{}),
 	}

@@ -130,7 +130,7 @@ func (r *Replica) run(leader *Service) {
 func (r *Replica) begin(ctx context.Context) (*Service, error) {
 	store, err := r.front.cfg.Replicas.Open(ctx)
 	if err != nil {
-		return nil, err
+		return nil, ofDatabase(err)
 	}
 	s := newService(r.front.cfg, r.front.disk)
 	s.metrics, s.events, s.signers = r.front.metrics, r.front.events, r.front.signers

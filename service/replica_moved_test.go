@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -36,15 +37,16 @@ func (l *lines) String() string {
 
 // away moves the repository of a group, of which nobody gets the right to publish
 // meanwhile, to a folder.
-func (g *group) away(meet *notLeading) {
+func (g *group) away(meet *notLeading) (to service.Config) {
 	meet.none.Store(true)
 	g.shared.Depose(0)
 	from := g.members[0].cfg
 	from.Replicas, from.Store = nil, g.shared.Open
-	to := g.members[0].place()
+	to = g.members[0].place()
 	to.Replicas = nil
 	_, err := service.Move(g.Context(), from, to, "rstuf serve --dir there")
 	require.NoError(g, err)
+	return to
 }
 
 // A replica that runs on while its repository is moved away ends: it says so once, and
@@ -107,4 +109,64 @@ func TestReadyTellsWhereTheRepositoryIs(t *testing.T) {
 	require.Eventually(t, func() bool { return errors.Is(m.replica.Status().Paused, service.ErrElsewhere) }, time.Minute, time.Millisecond)
 	_, text := authorized(m.fixture, "GET", "/readyz", "Bearer "+adminSecret, "")
 	assert.Regexp(t, "^the repository is elsewhere: it was moved at .*; go on there: rstuf serve --dir there\n$", text)
+}
+
+// slowShared has a request wait that is stored and not acknowledged yet.
+type slowShared struct {
+	service.Shared
+	stored, goOn chan struct{}
+}
+
+func (s *slowShared) Join(ctx context.Context) (service.Joined, error) {
+	joined, err := s.Shared.Join(ctx)
+	return slowJoined{joined, s}, err
+}
+
+type slowJoined struct {
+	service.Joined
+	shared *slowShared
+}
+
+func (j slowJoined) Accept(ctx context.Context, entries []service.Change) error {
+	err := j.Joined.Accept(ctx, entries)
+	if j.shared.stored != nil {
+		close(j.shared.stored)
+		<-j.shared.goOn
+	}
+	return err
+}
+
+// A request that is accepted in the very moment of a move, and comes along, is not
+// answered as if it had been refused.
+func TestRequestIsMovedBeforeItIsAcknowledged(t *testing.T) {
+	t.Parallel()
+	meet, slow := &notLeading{}, &slowShared{}
+	g := newGroup(t, 1, func(c *service.Config) {
+		slow.Shared = c.Replicas
+		meet.Shared, c.Replicas = slow, meet
+	})
+	m := g.members[0]
+	m.bootstrap()
+	slow.stored, slow.goOn = make(chan struct{}), make(chan struct{})
+	type reply struct {
+		code int
+		text string
+	}
+	answered := make(chan reply)
+	go func() {
+		code, text := m.call("POST", "/artifacts/", adding("a"))
+		answered <- reply{code, text}
+	}()
+	meet.none.Store(true)
+	<-slow.stored
+	to := g.away(meet)
+	close(slow.goOn)
+	r := <-answered
+	assert.Equal(t, http.StatusServiceUnavailable, r.code)
+	assert.Contains(t, r.text, "it is not known whether the request was accepted")
+	assert.Contains(t, r.text, "rstuf serve --dir there")
+	there := &fixture{T: t, cfg: to, now: m.clock()}
+	there.start()
+	require.Eventually(t, func() bool { return there.audit().Artifacts["a"] != "" }, time.Minute, time.Millisecond)
+	there.close()
 }

@@ -134,6 +134,9 @@ func (s *Service) openStore(ctx context.Context) error {
 }
 
 func (s *Service) setStore(store Store) {
+	if s.cfg.Store != nil { // else it is state.db
+		store = knownStore{store}
+	}
 	s.store, s.queue.store, s.results.store, s.suspects.store = store, store, store, store
 	s.queue.suspects = s.suspects
 }

@@ -126,7 +126,7 @@ func (s *Service) checkTimestamp(ctx context.Context, r *repository) *Problem {
 	case errors.Is(err, fs.ErrNotExist):
 		return problem(fromBackup, "it is missing, though version %d was published", want)
 	case err != nil:
-		return problem(fromBackup, "it can't be read: %v", err)
+		return problem(fromBackup, "it can't be read: %s", s.unread(name, err))
 	case string(data) == string(r.timestamp):
 		return nil
 	}

@@ -102,7 +102,7 @@ func (r *Replica) untold(ctx context.Context) (map[taskID]bool, error) {
 	}
 	seen, err := r.front.isTold(ctx, stored, before.root != now.root)
 	if err != nil {
-		return nil, err
+		return nil, filesError{err}
 	}
 	if seen {
 		r.view.mu.Lock()

@@ -28,7 +28,7 @@ type Shared struct {
 }
 
 var (
-	errAway   = errors.New("the database is away")
+	errAway   = errors.New("failed to connect to host=db.example.com user=rstuf")
 	errClosed = errors.New("it is closed")
 	errUsed   = errors.New("an entry with this key is there already")
 	errEmpty  = errors.New("an entry without a value is no entry")

@@ -1,0 +1,136 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/rstuf/health/event"
+	"example.org/rstuf/service"
+)
+
+// awayStore is a database that is away, for what is asked of it.
+type awayStore struct {
+	service.Store
+	reads, commits atomic.Bool
+}
+
+var errDriver = errors.New("failed to connect to host=db.example.com user=rstuf")
+
+func (a *awayStore) Get(ctx context.Context, table service.Table, keys []string, f func(string, []byte) error) error {
+	if a.reads.Load() {
+		return errDriver
+	}
+	return a.Store.Get(ctx, table, keys, f)
+}
+
+func (a *awayStore) Commit(ctx context.Context, list []service.Change) error {
+	if a.commits.Load() {
+		return errDriver
+	}
+	return a.Store.Commit(ctx, list)
+}
+
+// awayFiles are files whose server is away.
+type awayFiles struct {
+	*service.Folder
+	away atomic.Bool
+}
+
+func (a *awayFiles) err(name string) error {
+	if !a.away.Load() {
+		return nil
+	}
+	return fmt.Errorf("bucket files: %s: %w", name, &url.Error{Op: "Put", URL: "https://store.example.com", Err: &net.DNSError{Err: "no such host", Name: "store.example.com"}})
+}
+
+func (a *awayFiles) Create(ctx context.Context, name string, data []byte) error {
+	if err := a.err(name); err != nil {
+		return err
+	}
+	return a.Folder.Create(ctx, name, data)
+}
+
+func (a *awayFiles) Read(ctx context.Context, name string) ([]byte, error) {
+	if err := a.err(name); err != nil {
+		return nil, err
+	}
+	return a.Folder.Read(ctx, name)
+}
+
+// What drivers and clients of servers say names hosts and users: the log has it, and
+// neither clients, nor /readyz, nor a check, nor who is told what happens.
+func TestErrorsOfServersAreForTheLog(t *testing.T) {
+	t.Parallel()
+	store, files, log := &awayStore{}, &awayFiles{Folder: must(service.NewFolder(t.TempDir()))}, &lines{}
+	details := make(chan string, 100)
+	f := newFixture(t, func(c *service.Config) {
+		open, dir := c.Store, c.Dir
+		c.Store = func(ctx context.Context) (inner service.Store, err error) {
+			if open != nil {
+				inner, err = open(ctx)
+			} else {
+				inner, err = service.OpenDatabase(dir)
+			}
+			store.Store = inner
+			return store, err
+		}
+		c.Storage, c.Logger, c.Tokens = files, slog.New(slog.NewTextHandler(log, nil)), nil
+		c.Events = func(e event.Event) {
+			if e.Kind == event.PublishingPaused {
+				details <- e.Text
+			}
+		}
+	})
+	f.bootstrap()
+	f.close()
+	f.cfg.Tokens, f.cfg.PublishEvery = []service.Token{newToken(t, "admin", adminSecret)}, 300*time.Millisecond
+	f.start()
+	ask := func(method, path, body string) (int, string) {
+		code, text := authorized(f, method, path, "Bearer "+adminSecret, body)
+		assert.NotContains(t, text, "example.com")
+		return code, text
+	}
+	const artifact = `{"artifacts":[{"path":"a","info":{"length":1,"hashes":{"sha256":"abababababababababababababababababababababababababababababababab"}}}]}`
+
+	store.reads.Store(true)
+	code, text := ask("GET", "/api/v1/task/?task_id=00000000000000000000000000000001", "")
+	assert.Equal(t, http.StatusServiceUnavailable, code)
+	assert.Contains(t, text, "the database is away, or takes nothing, at the moment: try again later")
+	store.reads.Store(false)
+	store.commits.Store(true)
+	code, text = ask("POST", "/api/v1/artifacts/", artifact)
+	assert.Equal(t, http.StatusServiceUnavailable, code)
+	assert.Contains(t, text, "the request was not accepted: the database is away")
+	assert.Contains(t, log.String(), "host=db.example.com")
+	store.commits.Store(false)
+
+	paused := func(away *atomic.Bool, says string) {
+		code, text := ask("POST", "/api/v1/artifacts/", artifact)
+		require.Equal(t, http.StatusAccepted, code, text)
+		away.Store(true)
+		require.Eventually(t, func() bool { return f.svc.Status().Paused != nil }, time.Minute, time.Millisecond)
+		_, text = ask("GET", "/readyz", "")
+		assert.Equal(t, "publishing is paused: "+says+": the log says why\n", text)
+		assert.Equal(t, "publishing is paused: "+says+": the log says why", <-details)
+		if away == &files.away {
+			_, text = ask("GET", "/fsck?complete", "")
+			assert.Contains(t, text, "it can't be read: "+says)
+		}
+		away.Store(false)
+		require.Eventually(t, func() bool { return f.svc.Status().Paused == nil }, time.Minute, time.Millisecond)
+	}
+	paused(&store.commits, "the database is away, or takes nothing, at the moment")
+	paused(&files.away, "a server that it needs, that of the metadata files or of the online key, is away at the moment")
+	assert.Contains(t, log.String(), "store.example.com")
+}
