@@ -219,7 +219,8 @@ func (s *Service) unavailable(err error) answer {
 	if errors.Is(err, errTooMany) {
 		return message(http.StatusRequestEntityTooLarge, err.Error())
 	}
-	if !errors.Is(err, errFull) && !errors.Is(err, errClosing) && !errors.Is(err, context.Canceled) {
+	said := errors.Is(err, ErrElsewhere) && !errors.Is(err, ErrLost) // by the replica, when it ended
+	if !said && !errors.Is(err, errFull) && !errors.Is(err, errClosing) && !errors.Is(err, context.Canceled) {
 		s.cfg.Logger.Warn("a request can't be answered", "error", err)
 	}
 	return message(http.StatusServiceUnavailable, toldClient(err))

@@ -32,6 +32,7 @@ type Replica struct {
 	grace  context.Context    // ends when that publication has to end too
 	cutOff context.CancelFunc // ends grace
 
+	ending sync.Once  // of end
 	mu     sync.Mutex // guards what follows
 	leader *Service   // nil while this replica does not publish
 	keyErr error      // why the online key can't be opened here
@@ -208,16 +209,13 @@ func (r *Replica) waitAgain(ctx context.Context) {
 // end has this replica publish, accept and answer no more, since the repository is
 // elsewhere. Files are served as they were known last.
 func (r *Replica) end(err error) {
-	r.mu.Lock()
-	before := r.gone
-	if before == nil {
-		r.gone = err
-	}
-	r.mu.Unlock()
-	if before == nil {
+	r.ending.Do(func() {
 		r.front.cfg.Logger.Error("this replica ends, its repository is elsewhere", "error", err)
+		r.mu.Lock()
+		r.gone = err
+		r.mu.Unlock()
 		r.stop()
-	}
+	})
 }
 
 // isElsewhere is why this replica has ended by itself; nil if it has not.
