@@ -79,13 +79,14 @@ type cloud struct {
 	kms       [2]*kmstest.AWS
 	first     *metadata.Document
 	replicas  []*service.Replica
+	ended     map[int]bool
 	ways      []*way
 	happened  chan event.Kind
 	published int
 }
 
 func newCloud(t *testing.T, n int) *cloud {
-	c := &cloud{T: t, shared: &sharedtest.Shared{}, dir: t.TempDir(), happened: make(chan event.Kind, 100)}
+	c := &cloud{T: t, shared: &sharedtest.Shared{}, dir: t.TempDir(), ended: map[int]bool{}, happened: make(chan event.Kind, 100)}
 	for i := range c.kms {
 		c.kms[i] = kmstest.StartAWS(t, t.TempDir())
 	}
@@ -124,11 +125,14 @@ func (c *cloud) start(i int) {
 		Keys:   keys.URIConfig{Openers: map[string]keys.URIOpener{"awskms": c.ways[i].open}},
 		Events: func(e event.Event) { c.happened <- e.Kind }})
 	require.NoError(c, err)
-	c.replicas[i] = r
+	c.replicas[i], c.ended[i] = r, false
 	c.Cleanup(func() { assert.NoError(c, r.Close(context.Background())) })
 }
 
-func (c *cloud) end(i int) { require.NoError(c, c.replicas[i].Close(context.Background())) }
+func (c *cloud) end(i int) {
+	require.NoError(c, c.replicas[i].Close(context.Background()))
+	c.ended[i] = true
+}
 
 func (c *cloud) api(i int) *client.Client {
 	server := httptest.NewServer(c.replicas[i].Handler())
@@ -152,7 +156,10 @@ func (c *cloud) done(task *client.Task) {
 	c.Helper()
 	_, err := task.Wait(c.Context())
 	require.NoError(c, err)
-	for _, r := range c.replicas {
+	for i, r := range c.replicas {
+		if c.ended[i] {
+			continue // it learns of nothing any more
+		}
 		server := httptest.NewServer(r.MetadataHandler())
 		reader, err := repository.New(repository.Config{MetadataURL: server.URL}, repository.TrustRoot(c.first.Bytes()))
 		require.NoError(c, err)
