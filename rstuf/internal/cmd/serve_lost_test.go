@@ -56,7 +56,7 @@ func startServing(t *testing.T, parts Parts, args ...string) *ran {
 	s := &ran{stop: cancel, code: make(chan int, 1), problems: &bytes.Buffer{}}
 	go func() {
 		s.code <- run(ctx, parts, append([]string{"serve", "--dir", filepath.Join(dir, "data"), "--json", "--config", filepath.Join(dir, "none.yml"),
-			"--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0"}, args...), strings.NewReader(""), out, s.problems)
+			"--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0", "--artifacts-listen", "127.0.0.1:0"}, args...), strings.NewReader(""), out, s.problems)
 		out.Close()
 	}()
 	if err := json.NewDecoder(said).Decode(&s.serving); err != nil {
