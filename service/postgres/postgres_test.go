@@ -130,7 +130,7 @@ func TestEndedLeaseGoesOn(t *testing.T) {
 func TestLostLease(t *testing.T) {
 	t.Parallel()
 	pool, schema := connect(t, *address), newSchema()
-	first := open(t, place(t, pool, schema, 0))
+	first := open(t, place(t, pool, schema, time.Minute)) // or it is renewed in between
 	_, err := pool.Exec(t.Context(), "update "+pgx.Identifier{schema, "rstuf_lease"}.Sanitize()+" set ends = '-infinity'")
 	require.NoError(t, err)
 	open(t, place(t, pool, schema, 0))
