@@ -56,41 +56,43 @@ func TestReplicaEndsWhenItsRepositoryIsMoved(t *testing.T) {
 	for name, leads := range map[string]bool{"it may publish": true, "it follows": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			meet, log := &notLeading{}, &lines{}
-			g := newGroup(t, 1, func(c *service.Config) {
-				meet.Shared, c.Replicas = c.Replicas, meet
-				c.Logger = slog.New(slog.NewTextHandler(log, nil))
-			})
-			m := g.members[0]
-			m.bootstrap()
-			task := m.post("/artifacts/", adding("a"))
-			m.ok(task)
-			g.away(meet)
-			meet.none.Store(!leads)
-			require.Eventually(t, func() bool { return errors.Is(m.replica.Status().Paused, service.ErrElsewhere) }, time.Minute, time.Millisecond)
-			assert.ErrorContains(t, m.replica.Status().Paused, "go on there: rstuf serve --dir there")
-			assert.False(t, m.replica.Status().Leads)
-			w := call(m.svc.Handler(), "GET", "/readyz", nil)
-			assert.Equal(t, http.StatusServiceUnavailable, w.Code)
-			assert.Equal(t, "the repository is elsewhere: the log says where\n", w.Body.String())
-			for _, path := range []string{"/config/", "/task/?task_id=" + task} {
-				code, text := m.call("GET", path, nil)
+			inTime(t, func(t *testing.T) {
+				meet, log := &notLeading{}, &lines{}
+				g := newGroup(t, 1, func(c *service.Config) {
+					meet.Shared, c.Replicas = c.Replicas, meet
+					c.Logger = slog.New(slog.NewTextHandler(log, nil))
+				})
+				m := g.members[0]
+				m.bootstrap()
+				task := m.post("/artifacts/", adding("a"))
+				m.ok(task)
+				g.away(meet)
+				meet.none.Store(!leads)
+				require.Eventually(t, func() bool { return errors.Is(m.replica.Status().Paused, service.ErrElsewhere) }, time.Minute, time.Millisecond)
+				assert.ErrorContains(t, m.replica.Status().Paused, "go on there: rstuf serve --dir there")
+				assert.False(t, m.replica.Status().Leads)
+				w := call(m.svc.Handler(), "GET", "/readyz", nil)
+				assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+				assert.Equal(t, "the repository is elsewhere: the log says where\n", w.Body.String())
+				for _, path := range []string{"/config/", "/task/?task_id=" + task} {
+					code, text := m.call("GET", path, nil)
+					assert.Equal(t, http.StatusServiceUnavailable, code, text)
+					assert.Contains(t, text, "rstuf serve --dir there")
+				}
+				code, text := m.call("POST", "/artifacts/", adding("b"))
 				assert.Equal(t, http.StatusServiceUnavailable, code, text)
 				assert.Contains(t, text, "rstuf serve --dir there")
-			}
-			code, text := m.call("POST", "/artifacts/", adding("b"))
-			assert.Equal(t, http.StatusServiceUnavailable, code, text)
-			assert.Contains(t, text, "rstuf serve --dir there")
-			assert.NotEmpty(t, must(m.file("timestamp.json")))
-			before := log.String()
-			time.Sleep(2200 * time.Millisecond) // twice as long as until it looks again
-			m.file("timestamp.json")
-			assert.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), "said once")
-			assert.Equal(t, before, log.String(), "said once")
-			meet.none.Store(false)
-			store, err := g.shared.Open(t.Context())
-			require.NoError(t, err, "it does not try to publish any more")
-			require.NoError(t, store.Close())
+				assert.NotEmpty(t, must(m.file("timestamp.json")))
+				before := log.String()
+				time.Sleep(2200 * time.Millisecond) // twice as long as until it looks again
+				m.file("timestamp.json")
+				assert.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), "said once")
+				assert.Equal(t, before, log.String(), "said once")
+				meet.none.Store(false)
+				store, err := g.shared.Open(t.Context())
+				require.NoError(t, err, "it does not try to publish any more")
+				require.NoError(t, store.Close())
+			})
 		})
 	}
 }
@@ -98,17 +100,19 @@ func TestReplicaEndsWhenItsRepositoryIsMoved(t *testing.T) {
 // Those with a token are told at /readyz where the repository is.
 func TestReadyTellsWhereTheRepositoryIs(t *testing.T) {
 	t.Parallel()
-	meet := &notLeading{}
-	g := newGroup(t, 1, func(c *service.Config) { meet.Shared, c.Replicas = c.Replicas, meet })
-	m := g.members[0]
-	m.bootstrap()
-	require.NoError(t, m.replica.Close(t.Context()))
-	m.cfg.Tokens = []service.Token{newToken(t, "admin", adminSecret)}
-	m.start()
-	g.away(meet)
-	require.Eventually(t, func() bool { return errors.Is(m.replica.Status().Paused, service.ErrElsewhere) }, time.Minute, time.Millisecond)
-	_, text := authorized(m.fixture, "GET", "/readyz", "Bearer "+adminSecret, "")
-	assert.Regexp(t, "^the repository is elsewhere: it was moved at .*; go on there: rstuf serve --dir there\n$", text)
+	inTime(t, func(t *testing.T) {
+		meet := &notLeading{}
+		g := newGroup(t, 1, func(c *service.Config) { meet.Shared, c.Replicas = c.Replicas, meet })
+		m := g.members[0]
+		m.bootstrap()
+		require.NoError(t, m.replica.Close(t.Context()))
+		m.cfg.Tokens = []service.Token{newToken(t, "admin", adminSecret)}
+		m.start()
+		g.away(meet)
+		require.Eventually(t, func() bool { return errors.Is(m.replica.Status().Paused, service.ErrElsewhere) }, time.Minute, time.Millisecond)
+		_, text := authorized(m.fixture, "GET", "/readyz", "Bearer "+adminSecret, "")
+		assert.Regexp(t, "^the repository is elsewhere: it was moved at .*; go on there: rstuf serve --dir there\n$", text)
+	})
 }
 
 // slowShared has a request wait that is stored and not acknowledged yet.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -62,6 +63,15 @@ func newGroup(t *testing.T, n int, change ...func(*service.Config)) *group {
 	}
 	require.True(t, g.members[0].replica.Status().Leads)
 	return g
+}
+
+// inTime runs a test in virtual time, or in real time where replicas meet over sockets.
+func inTime(t *testing.T, f func(*testing.T)) {
+	if service.SharedOfTests != nil {
+		f(t)
+		return
+	}
+	synctest.Test(t, f)
 }
 
 // start opens the replica, anew if it was closed.
@@ -425,24 +435,26 @@ func TestReplicasMaintain(t *testing.T) {
 // What may wait is bounded by what waits at all of them.
 func TestReplicasBoundWhatWaits(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, 2, func(c *service.Config) { c.MaxWaiting = 20_000 })
-	a, b := g.members[0], g.members[1]
-	a.bootstrap()
-	a.files.fail(errors.New("the disk is full"))
-	code := 0
-	for n := 0; code != http.StatusServiceUnavailable; n++ {
-		code, _ = a.call("POST", "/artifacts/", adding(fmt.Sprint(n)))
-	}
-	require.Eventually(t, func() bool {
-		code, text := b.call("POST", "/artifacts/", adding("b"))
-		return code == http.StatusServiceUnavailable && strings.Contains(text, "too many requests wait")
-	}, time.Minute, time.Millisecond)
-	waiting := b.replica.Status()
-	assert.LessOrEqual(t, waiting.Bytes, int64(21_000))
-	assert.Greater(t, waiting.Waiting, 10)
-	a.files.fail(nil)
-	require.Eventually(t, func() bool { return b.replica.Status().Waiting == 0 && a.replica.Status().Waiting == 0 }, time.Minute, time.Millisecond)
-	b.ok(b.post("/artifacts/", adding("b")))
+	inTime(t, func(t *testing.T) {
+		g := newGroup(t, 2, func(c *service.Config) { c.MaxWaiting = 20_000 })
+		a, b := g.members[0], g.members[1]
+		a.bootstrap()
+		a.files.fail(errors.New("the disk is full"))
+		code := 0
+		for n := 0; code != http.StatusServiceUnavailable; n++ {
+			code, _ = a.call("POST", "/artifacts/", adding(fmt.Sprint(n)))
+		}
+		require.Eventually(t, func() bool {
+			code, text := b.call("POST", "/artifacts/", adding("b"))
+			return code == http.StatusServiceUnavailable && strings.Contains(text, "too many requests wait")
+		}, time.Minute, time.Millisecond)
+		waiting := b.replica.Status()
+		assert.LessOrEqual(t, waiting.Bytes, int64(21_000))
+		assert.Greater(t, waiting.Waiting, 10)
+		a.files.fail(nil)
+		require.Eventually(t, func() bool { return b.replica.Status().Waiting == 0 && a.replica.Status().Waiting == 0 }, time.Minute, time.Millisecond)
+		b.ok(b.post("/artifacts/", adding("b")))
+	})
 }
 
 // While the database is away requests are refused, /readyz says so, and files are
@@ -629,29 +641,31 @@ func (u *unconditional) Probe(context.Context) error {
 // A replica that alone can't write files lets another one publish, and goes on to accept.
 func TestReplicaIsCutOffFromTheFiles(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, 2)
-	a, b := g.members[0], g.members[1]
-	a.bootstrap()
-	a.files.fail(errors.New("the bucket does not answer"))
-	begun := time.Now()
-	id := a.post("/artifacts/", adding("a"))
-	require.Eventually(t, func() bool { return a.replica.Status().Paused != nil }, time.Minute, time.Millisecond)
-	assert.Less(t, time.Since(begun), 5*time.Second, "it says so before it lets others try")
-	a.ok(id)
-	assert.False(t, a.replica.Status().Leads)
-	assert.True(t, b.replica.Status().Leads)
-	require.Eventually(t, func() bool { return a.replica.Status().Paused == nil }, time.Minute, time.Millisecond)
-	b.holdsAll("a")
-	// If nobody can, the only one that is left says so, and tries again.
-	require.NoError(t, b.replica.Close(context.Background()))
-	id = a.post("/artifacts/", adding("b"))
-	require.Eventually(t, func() bool { return a.replica.Status().Paused != nil }, time.Minute, time.Millisecond)
-	a.files.fail(nil)
-	a.ok(id)
-	a.holdsAll("a", "b")
-	require.Eventually(t, func() bool { // with what it published before
-		return strings.Contains(call(a.svc.Handler(), "GET", "/metrics", nil).Body.String(), "rstuf_publications_total 2\n")
-	}, time.Minute, time.Millisecond)
+	inTime(t, func(t *testing.T) {
+		g := newGroup(t, 2)
+		a, b := g.members[0], g.members[1]
+		a.bootstrap()
+		a.files.fail(errors.New("the bucket does not answer"))
+		begun := time.Now()
+		id := a.post("/artifacts/", adding("a"))
+		require.Eventually(t, func() bool { return a.replica.Status().Paused != nil }, time.Minute, time.Millisecond)
+		assert.Less(t, time.Since(begun), 5*time.Second, "it says so before it lets others try")
+		a.ok(id)
+		assert.False(t, a.replica.Status().Leads)
+		assert.True(t, b.replica.Status().Leads)
+		require.Eventually(t, func() bool { return a.replica.Status().Paused == nil }, time.Minute, time.Millisecond)
+		b.holdsAll("a")
+		// If nobody can, the only one that is left says so, and tries again.
+		require.NoError(t, b.replica.Close(context.Background()))
+		id = a.post("/artifacts/", adding("b"))
+		require.Eventually(t, func() bool { return a.replica.Status().Paused != nil }, time.Minute, time.Millisecond)
+		a.files.fail(nil)
+		a.ok(id)
+		a.holdsAll("a", "b")
+		require.Eventually(t, func() bool { // with what it published before
+			return strings.Contains(call(a.svc.Handler(), "GET", "/metrics", nil).Body.String(), "rstuf_publications_total 2\n")
+		}, time.Minute, time.Millisecond)
+	})
 }
 
 // What another replica publishes while the files are checked is no problem.
@@ -672,17 +686,19 @@ func TestReplicasPublishDuringACheck(t *testing.T) {
 // While the database gives no answer at all, files are served as they are known.
 func TestReplicaWaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
-	silent := &silentShared{}
-	g := newGroup(t, 1, func(c *service.Config) { silent.Shared, c.Replicas = c.Replicas, silent })
-	m := g.members[0]
-	m.bootstrap()
-	m.holdsAll()
-	silent.now.Store(true)
-	defer silent.now.Store(false)
-	begun := time.Now()
-	_, err := m.file("timestamp.json")
-	require.NoError(t, err)
-	assert.Less(t, time.Since(begun), 8*time.Second) // before requests to the API are answered 503
+	inTime(t, func(t *testing.T) {
+		silent := &silentShared{}
+		g := newGroup(t, 1, func(c *service.Config) { silent.Shared, c.Replicas = c.Replicas, silent })
+		m := g.members[0]
+		m.bootstrap()
+		m.holdsAll()
+		silent.now.Store(true)
+		defer silent.now.Store(false)
+		begun := time.Now()
+		_, err := m.file("timestamp.json")
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begun), 8*time.Second) // before requests to the API are answered 503
+	})
 }
 
 // silentShared gives no answers for a while.
