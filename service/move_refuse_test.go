@@ -6,13 +6,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/sharedtest"
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
 )
@@ -120,32 +120,19 @@ func TestMoveRefuses(t *testing.T) {
 	}
 }
 
-// notLeading are replicas of which none gets the right to publish.
-type notLeading struct {
-	service.Shared
-	none atomic.Bool
-}
-
-func (n *notLeading) Open(ctx context.Context) (service.Store, error) {
-	if n.none.Load() {
-		return nil, service.ErrLocked
-	}
-	return n.Shared.Open(ctx)
-}
-
 // Replicas that were not stopped, while none of them published, do no harm: what they
 // acknowledge before the repository has moved comes along, and from then on they
 // acknowledge nothing.
 func TestMoveWhileReplicasAccept(t *testing.T) {
 	t.Parallel()
-	meet := &notLeading{}
+	meet := &sharedtest.NotLeading{}
 	g := newGroup(t, 2, func(c *service.Config) {
 		meet.Shared = c.Replicas
 		c.Replicas = meet
 	})
 	m := g.members[1]
 	m.bootstrap()
-	meet.none.Store(true)
+	meet.Now.Store(true)
 	g.shared.Depose(0)
 
 	files := t.TempDir()
@@ -170,7 +157,7 @@ func TestMoveWhileReplicasAccept(t *testing.T) {
 		code, text = member.call("GET", "/config/", nil)
 		assert.Equal(t, http.StatusServiceUnavailable, code, text)
 	}
-	meet.none.Store(false)
+	meet.Now.Store(false)
 	require.Eventually(t, func() bool { return errors.Is(m.replica.Status().Paused, service.ErrElsewhere) }, time.Minute, time.Millisecond)
 
 	f := &fixture{T: t, cfg: target, now: m.clock()}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/sharedtest"
 	"example.org/rstuf/service"
 )
 
@@ -37,8 +38,8 @@ func (l *lines) String() string {
 
 // away moves the repository of a group, of which nobody gets the right to publish
 // meanwhile, to a folder.
-func (g *group) away(meet *notLeading) (to service.Config) {
-	meet.none.Store(true)
+func (g *group) away(meet *sharedtest.NotLeading) (to service.Config) {
+	meet.Now.Store(true)
 	g.shared.Depose(0)
 	from := g.members[0].cfg
 	from.Replicas, from.Store = nil, g.shared.Open
@@ -57,7 +58,7 @@ func TestReplicaEndsWhenItsRepositoryIsMoved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inTime(t, func(t *testing.T) {
-				meet, log := &notLeading{}, &lines{}
+				meet, log := &sharedtest.NotLeading{}, &lines{}
 				g := newGroup(t, 1, func(c *service.Config) {
 					meet.Shared, c.Replicas = c.Replicas, meet
 					c.Logger = slog.New(slog.NewTextHandler(log, nil))
@@ -67,7 +68,7 @@ func TestReplicaEndsWhenItsRepositoryIsMoved(t *testing.T) {
 				task := m.post("/artifacts/", adding("a"))
 				m.ok(task)
 				g.away(meet)
-				meet.none.Store(!leads)
+				meet.Now.Store(!leads)
 				require.Eventually(t, func() bool { return errors.Is(m.replica.Status().Paused, service.ErrElsewhere) }, time.Minute, time.Millisecond)
 				assert.ErrorContains(t, m.replica.Status().Paused, "go on there: rstuf serve --dir there")
 				assert.False(t, m.replica.Status().Leads)
@@ -88,7 +89,7 @@ func TestReplicaEndsWhenItsRepositoryIsMoved(t *testing.T) {
 				m.file("timestamp.json")
 				assert.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), "said once")
 				assert.Equal(t, before, log.String(), "said once")
-				meet.none.Store(false)
+				meet.Now.Store(false)
 				store, err := g.shared.Open(t.Context())
 				require.NoError(t, err, "it does not try to publish any more")
 				require.NoError(t, store.Close())
@@ -101,7 +102,7 @@ func TestReplicaEndsWhenItsRepositoryIsMoved(t *testing.T) {
 func TestReadyTellsWhereTheRepositoryIs(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(t *testing.T) {
-		meet := &notLeading{}
+		meet := &sharedtest.NotLeading{}
 		g := newGroup(t, 1, func(c *service.Config) { meet.Shared, c.Replicas = c.Replicas, meet })
 		m := g.members[0]
 		m.bootstrap()
@@ -144,7 +145,7 @@ func (j slowJoined) Accept(ctx context.Context, entries []service.Change) error 
 // answered as if it had been refused.
 func TestRequestIsMovedBeforeItIsAcknowledged(t *testing.T) {
 	t.Parallel()
-	meet, slow := &notLeading{}, &slowShared{}
+	meet, slow := &sharedtest.NotLeading{}, &slowShared{}
 	g := newGroup(t, 1, func(c *service.Config) {
 		slow.Shared = c.Replicas
 		meet.Shared, c.Replicas = slow, meet
@@ -161,7 +162,7 @@ func TestRequestIsMovedBeforeItIsAcknowledged(t *testing.T) {
 		code, text := m.call("POST", "/artifacts/", adding("a"))
 		answered <- reply{code, text}
 	}()
-	meet.none.Store(true)
+	meet.Now.Store(true)
 	<-slow.stored
 	to := g.away(meet)
 	close(slow.goOn)

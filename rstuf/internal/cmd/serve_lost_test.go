@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,28 +85,15 @@ func TestServeEndsWithoutItsDatabase(t *testing.T) {
 	assert.Contains(t, s.problems.String(), "the store takes no changes of this service any more")
 }
 
-// following are replicas of which, once it is told, none gets the right to publish.
-type following struct {
-	service.Shared
-	told atomic.Bool
-}
-
-func (f *following) Open(ctx context.Context) (service.Store, error) {
-	if f.told.Load() {
-		return nil, service.ErrLocked
-	}
-	return f.Shared.Open(ctx)
-}
-
 // TestServeEndsWhenItsRepositoryIsMoved: a replica that was left running ends, and says
 // where the repository is.
 func TestServeEndsWhenItsRepositoryIsMoved(t *testing.T) {
 	t.Parallel()
 	parts, shared, address := sharedParts(t)
-	meet := &following{Shared: shared}
+	meet := &sharedtest.NotLeading{Shared: shared}
 	parts.Database = func(context.Context, string, string, time.Duration) (service.Shared, error) { return meet, nil }
 	s := startServing(t, parts, "--database", address, "--bucket", "s3://files", "--dev")
-	meet.told.Store(true)
+	meet.Now.Store(true)
 	shared.Depose(0)
 	files, err := parts.Bucket(t.Context(), "s3://files")
 	require.NoError(t, err)
