@@ -26,6 +26,10 @@ func TestSettingID(t *testing.T) {
 	t.Parallel()
 	usual := "4d480b8d0e6542ee8b0301ded88e94e4"
 	assert.Equal(t, usual, settingID(usual))
+	for number := range uint64(1000) {
+		own := newTaskID(number).String()
+		assert.Equal(t, own, settingID(own), "an id of a task of ours is exported as it is")
+	}
 	for _, id := range []string{
 		"", "12345678901234560000000000000001", "1e345678901234560000000000000001", "0b10", "@format {env[HOME]}",
 		"@jinja {{ 1 }}", "pre-4d480b8d0e6542ee8b0301ded88e94e4", "4d480b8d-0e65-42ee-8b03-01ded88e94e4", "a b",

@@ -14,12 +14,15 @@ import (
 )
 
 // taskID names a task. It begins with the request's number, so that the ids
-// sort by arrival, and ends with random bytes, so that nobody guesses one.
+// sort by arrival, and ends with random bytes, so that nobody guesses one. What
+// clients see begins with c or d: nobody takes it for a number, as dynaconf does
+// with digits that have one e among them, or none.
 type taskID [16]byte
 
 func newTaskID(number uint64) (id taskID) {
 	binary.BigEndian.PutUint64(id[:], number)
 	rand.Read(id[8:])
+	id[8] = 0xc0 | id[8]&0x1f
 	return id
 }
 
