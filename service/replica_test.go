@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -618,6 +619,11 @@ func TestReplicasWantAStorage(t *testing.T) {
 	cfg.Storage = &unconditional{Folder: folder, times: 99}
 	_, err = service.OpenReplica(t.Context(), cfg)
 	require.ErrorIs(t, err, service.ErrUnconditional)
+	away := &unconditional{Folder: folder, times: 99, err: errRefused}
+	cfg.Storage = away
+	_, err = service.OpenReplica(t.Context(), cfg)
+	require.ErrorIs(t, err, errRefused)
+	assert.Equal(t, 98, away.times, "who can't be asked is not asked again")
 	cfg.Storage = &unconditional{Folder: folder, times: 1} // its probe was removed by another one that began
 	r, err := service.OpenReplica(t.Context(), cfg)
 	require.NoError(t, err)
@@ -629,11 +635,12 @@ func TestReplicasWantAStorage(t *testing.T) {
 type unconditional struct {
 	*service.Folder
 	times int
+	err   error // nil means that it does not keep writers apart
 }
 
 func (u *unconditional) Probe(context.Context) error {
 	if u.times--; u.times >= 0 {
-		return service.ErrUnconditional
+		return cmp.Or(u.err, service.ErrUnconditional)
 	}
 	return nil
 }
