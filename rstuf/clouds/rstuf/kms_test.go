@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -29,6 +31,7 @@ import (
 	"example.org/rstuf/metadata"
 	"example.org/rstuf/repository"
 	"example.org/rstuf/service"
+	"example.org/rstuf/service/postgres"
 )
 
 // way is how one replica reaches key services.
@@ -70,10 +73,11 @@ func (s signerOnWay) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	return s.Signer.Sign(ctx, message)
 }
 
-// cloud are replicas that meet in memory and sign with keys of AWS KMS.
+// cloud are replicas that meet in memory, or in PostgreSQL if there is one, and sign with
+// keys of AWS KMS.
 type cloud struct {
 	*testing.T
-	shared    *sharedtest.Shared
+	shared    deposable
 	dir       string
 	alice     *keys.Private
 	kms       [2]*kmstest.AWS
@@ -85,8 +89,41 @@ type cloud struct {
 	published int
 }
 
+// deposable is where replicas meet and the one that publishes can lose the right to.
+type deposable interface {
+	service.Shared
+	Depose(while time.Duration)
+}
+
+// inPostgres is a schema in which replicas meet.
+type inPostgres struct {
+	*postgres.Database
+	t    *testing.T
+	pool *pgxpool.Pool
+	name string
+}
+
+// Depose ends the lease and gives it another epoch, which its holder finds out by itself.
+func (p inPostgres) Depose(time.Duration) {
+	_, err := p.pool.Exec(p.t.Context(), "update "+pgx.Identifier{p.name, "rstuf_lease"}.Sanitize()+" set epoch = epoch + 1, ends = '-infinity'")
+	require.NoError(p.t, err)
+}
+
+func meetingPlace(t *testing.T) deposable {
+	if *postgresURL == "" {
+		return &sharedtest.Shared{}
+	}
+	pool, err := pgxpool.New(t.Context(), *postgresURL)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	p := inPostgres{t: t, pool: pool, name: fmt.Sprint("kms ", time.Now().UnixNano())}
+	p.Database, err = postgres.New(pool, postgres.Config{Schema: p.name})
+	require.NoError(t, err)
+	return p
+}
+
 func newCloud(t *testing.T, n int) *cloud {
-	c := &cloud{T: t, shared: &sharedtest.Shared{}, dir: t.TempDir(), ended: map[int]bool{}, happened: make(chan event.Kind, 100)}
+	c := &cloud{T: t, shared: meetingPlace(t), dir: t.TempDir(), ended: map[int]bool{}, happened: make(chan event.Kind, 100)}
 	for i := range c.kms {
 		c.kms[i] = kmstest.StartAWS(t, t.TempDir())
 	}
