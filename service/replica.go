@@ -147,7 +147,8 @@ func (r *Replica) begin(ctx context.Context) (*Service, error) {
 // leadAll leads whenever no other replica does.
 func (r *Replica) leadAll(ctx context.Context) {
 	defer close(r.done)
-	began := true // whether it did the last time
+	began := true        // whether it did the last time
+	var others time.Time // since when another one has had the right at each try
 	for pause := firstPause; ; {
 		if s := r.leading(); s != nil {
 			r.endLead(ctx, s)
@@ -157,6 +158,11 @@ func (r *Replica) leadAll(ctx context.Context) {
 			return
 		}
 		s, err := r.begin(ctx)
+		if taken := errors.Is(err, ErrLocked) || errors.Is(err, ErrLost); !taken {
+			others = time.Time{}
+		} else if others.IsZero() {
+			others = time.Now()
+		}
 		switch {
 		case err == nil:
 			if !began {
@@ -168,8 +174,10 @@ func (r *Replica) leadAll(ctx context.Context) {
 		case ctx.Err() != nil:
 		case errors.Is(err, ErrElsewhere):
 			r.end(err)
-		case errors.Is(err, ErrLocked) || errors.Is(err, ErrLost):
-			r.front.setPaused(nil)
+		case !others.IsZero():
+			if time.Since(others) >= firstYield { // before, it may just find that it can't publish either
+				r.front.setPaused(nil)
+			}
 			pause = firstPause
 			if sleep(ctx, tryMost) {
 				r.waitAgain(ctx)

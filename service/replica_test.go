@@ -130,6 +130,7 @@ type gate struct {
 	reached chan struct{}
 	goOn    chan struct{}
 	err     error
+	slow    time.Duration
 }
 
 // hold has the next writing of a file wait, until goOn is closed.
@@ -141,15 +142,17 @@ func (s *gate) hold(name string) (reached, goOn chan struct{}) {
 }
 
 // fail has everything fail that is written, or nothing.
-func (s *gate) fail(err error) {
+func (s *gate) fail(err error) { s.failSlowly(err, 0) }
+
+func (s *gate) failSlowly(err error, after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.err = err
+	s.err, s.slow = err, after
 }
 
 func (s *gate) pass(name string) error {
 	s.mu.Lock()
-	goOn, err := s.goOn, s.err
+	goOn, err, slow := s.goOn, s.err, s.slow
 	if s.name == "" || !strings.HasSuffix(name, s.name) {
 		goOn = nil
 	} else {
@@ -160,6 +163,7 @@ func (s *gate) pass(name string) error {
 	if goOn != nil {
 		<-goOn
 	}
+	time.Sleep(slow)
 	return err
 }
 
@@ -672,6 +676,32 @@ func TestReplicaIsCutOffFromTheFiles(t *testing.T) {
 		require.Eventually(t, func() bool { // with what it published before
 			return strings.Contains(call(a.svc.Handler(), "GET", "/metrics", nil).Body.String(), "rstuf_publications_total 2\n")
 		}, time.Minute, time.Millisecond)
+	})
+}
+
+// While no replica can write files, all that have tried go on to say so: that another one
+// has the right to publish for a moment, to find that it can't, is no end of it.
+func TestReplicasThatTryInVain(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(t *testing.T) {
+		g := newGroup(t, 2)
+		a, b := g.members[0], g.members[1]
+		a.bootstrap()
+		for _, m := range g.members {
+			m.files.failSlowly(errors.New("the bucket does not answer"), time.Second)
+		}
+		id := a.post("/artifacts/", adding("a"))
+		paused := func(m *member) bool { return m.replica.Status().Paused != nil }
+		require.Eventually(t, func() bool { return paused(a) && paused(b) }, time.Minute, time.Millisecond)
+		for range 100 {
+			require.True(t, paused(a) && paused(b))
+			time.Sleep(50 * time.Millisecond)
+		}
+		for _, m := range g.members {
+			m.files.fail(nil)
+		}
+		a.ok(id)
+		require.Eventually(t, func() bool { return !paused(a) && !paused(b) }, time.Minute, time.Millisecond)
 	})
 }
 
