@@ -58,7 +58,7 @@ func Check(ctx context.Context, cfg Config, complete bool) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check %s: %w", cfg.Dir, err)
 	}
-	report, err := s.Check(ctx, complete)
+	report, err := s.checkOnce(ctx, complete)
 	return report, errors.Join(err, s.store.Close())
 }
 
@@ -92,9 +92,30 @@ func offline(ctx context.Context, cfg Config) (*Service, error) {
 	return s, nil
 }
 
-// Check is [Check] for a service that runs. What is published meanwhile is not
-// looked at.
+// Check is [Check] for a service that runs.
 func (s *Service) Check(ctx context.Context, complete bool) (*Report, error) {
+	var report *Report
+	var seen *repository
+	for range loadTries {
+		if err := s.catchUp(ctx, "/fsck"); err != nil {
+			return nil, err
+		}
+		before := seen
+		if seen = s.current(); seen == before {
+			break
+		}
+		var err error
+		if report, err = s.checkOnce(ctx, complete); err != nil || len(report.Problems) == 0 {
+			return report, err
+		}
+		// What is published meanwhile looks like a problem and is none: files that are not
+		// known yet, or not there any more.
+		sleep(ctx, firstPause)
+	}
+	return report, nil
+}
+
+func (s *Service) checkOnce(ctx context.Context, complete bool) (*Report, error) {
 	report := &Report{Complete: complete, Problems: []Problem{}}
 	for _, w := range s.setAside() {
 		report.add("database", "", "rstuf fsck --let-go "+w.id.String()+" has it tried again, --drop drops it",
@@ -145,7 +166,7 @@ func (s *Service) serveCheck(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.checking.Unlock()
-	report, err := s.checkNow(r.Context(), r.URL.Query().Has("complete"))
+	report, err := s.Check(r.Context(), r.URL.Query().Has("complete"))
 	if err != nil {
 		s.cfg.Logger.Error("the check failed", "error", err)
 		writeJSON(w, http.StatusInternalServerError, message(0, "the check failed: the log says why").body)

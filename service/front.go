@@ -119,7 +119,7 @@ func (r *Replica) fresh(ctx context.Context) error {
 	}
 	version, err := r.joined.Version(ctx)
 	if err != nil || r.view.is(version) {
-		return err
+		return ofDatabase(err)
 	}
 	select {
 	case r.view.loading <- struct{}{}:
@@ -146,7 +146,10 @@ func (r *Replica) load(ctx context.Context) (err error) {
 			break
 		}
 	}
-	if err != nil && !errors.Is(err, ErrElsewhere) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("read what is published: %w: are the database and the metadata files those of one repository?", err)
+	case err != nil && !errors.Is(err, ErrElsewhere):
 		err = fmt.Errorf("read what is published: %w", err)
 	}
 	return err
@@ -156,7 +159,7 @@ func (r *Replica) loadOnce(ctx context.Context) error {
 	s, m := r.front, moment{}
 	version, err := r.joined.View(ctx, []Table{tableState, tableRoles, tableSigning, tableSuspects, tablePassed}, m.add)
 	if err != nil {
-		return err
+		return ofDatabase(err)
 	}
 	if err := elsewhere(ctx, m); err != nil {
 		return err
@@ -165,7 +168,11 @@ func (r *Replica) loadOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if before := s.current(); next.bootstrapped() {
+	before := s.current()
+	if err := wentBack(before, next); err != nil {
+		return err
+	}
+	if next.bootstrapped() {
 		if before != nil && before.bootstrapped() && before.roles.get(rstuf.RoleTargets).sum == next.roles.get(rstuf.RoleTargets).sum {
 			next.targets, next.delegations = before.targets, before.delegations
 		} else if err := s.readTargets(ctx, next); err != nil {
@@ -180,6 +187,23 @@ func (r *Replica) loadOnce(ctx context.Context) error {
 	defer r.view.mu.Unlock()
 	r.view.version = version
 	return nil
+}
+
+// wentBack refuses what an older database knows, such as one that was restored: clients
+// have seen more.
+func wentBack(before, next *repository) error {
+	if before == nil || !before.bootstrapped() {
+		return nil
+	}
+	seen, version := before.roles.get(rstuf.RoleTimestamp).version, int64(0)
+	if next.bootstrapped() {
+		version = next.roles.get(rstuf.RoleTimestamp).version
+	}
+	if version >= seen {
+		return nil
+	}
+	return inconsistent([]Problem{{File: metadata.Filename(rstuf.RoleTimestamp, 0), Remedy: oldDatabase,
+		Text: fmt.Sprintf("this replica has served version %d, and the database has only version %d", seen, version)}})
 }
 
 // For how long a request waits for what others have done: a database that is cut off
@@ -221,26 +245,7 @@ func (s *Service) latest(ctx context.Context, name string) *repository {
 	}
 	ctx, cancel := context.WithTimeout(ctx, fileTime)
 	defer cancel()
-	if err := s.replica.fresh(ctx); err != nil {
-		s.cfg.Logger.Warn("what other replicas have published could not be read", "error", err)
-	}
+	_ = s.replica.fresh(ctx) // keepUp says if that fails
 	return s.current()
 }
 
-// checkNow is Check of what is published now. Of replicas another one may publish
-// meanwhile: what that looks like a problem is none.
-func (s *Service) checkNow(ctx context.Context, complete bool) (*Report, error) {
-	for try := 1; ; try++ {
-		if err := s.catchUp(ctx, "/fsck"); err != nil {
-			return nil, err
-		}
-		before := s.current()
-		report, err := s.Check(ctx, complete)
-		if err == nil && s.replica != nil && len(report.Problems) > 0 && try < loadTries {
-			if err = s.replica.fresh(ctx); err == nil && s.current() != before {
-				continue
-			}
-		}
-		return report, err
-	}
-}

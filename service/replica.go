@@ -36,6 +36,7 @@ type Replica struct {
 	mu     sync.Mutex // guards what follows
 	leader *Service   // nil while this replica does not publish
 	keyErr error      // why the online key can't be opened here
+	seeErr error      // why what others have done can't be read here
 	gone   error      // that the repository is elsewhere, once this replica knows
 }
 
@@ -349,13 +350,35 @@ func (r *Replica) keepUp(ctx context.Context) {
 	look := func() error {
 		ctx, cancel := context.WithTimeout(ctx, askTime)
 		defer cancel()
-		return cmp.Or(r.front.queue.follow(ctx), r.fresh(ctx))
+		return cmp.Or(ofDatabase(r.front.queue.follow(ctx)), r.fresh(ctx))
 	}
 	for sleep(ctx, keepUpEvery) {
-		if err := look(); err != nil && ctx.Err() == nil {
-			r.front.cfg.Logger.Warn("what other replicas do could not be read", "error", err)
+		if err := look(); ctx.Err() == nil {
+			r.note(&r.seeErr, err, "what other replicas do can't be read, it will be tried again", "what other replicas do can be read again")
 		}
 	}
+}
+
+// note notes why something is not as it should be at this replica, which is nil if it
+// is, and tells when that changes.
+func (r *Replica) note(why *error, err error, amiss, well string) {
+	r.mu.Lock()
+	before := *why
+	*why = err
+	r.mu.Unlock()
+	switch {
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		r.front.cfg.Logger.Error(amiss, "error", err)
+	case err == nil && before != nil:
+		r.front.cfg.Logger.Info(well)
+	}
+}
+
+// unseen is why what others have done can't be read here, which is nil if it was.
+func (r *Replica) unseen() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seeErr
 }
 
 // Handler is as [Service.Handler].

@@ -720,6 +720,21 @@ func TestReplicasPublishDuringACheck(t *testing.T) {
 	assert.Contains(t, <-report, `"problems":[]`)
 }
 
+// Nor is it what a service that is alone publishes.
+func TestCheckWhileSomethingIsPublished(t *testing.T) {
+	t.Parallel()
+	files := &gate{Folder: must(service.NewFolder(t.TempDir()))}
+	f := newFixture(t, func(c *service.Config) { c.Storage = files })
+	f.bootstrap()
+	reached, goOn := files.hold("list")
+	report := make(chan *service.Report, 1)
+	go func() { report <- must(f.svc.Check(t.Context(), true)) }()
+	<-reached
+	f.ok(f.post("/artifacts/", adding("a")))
+	close(goOn)
+	assert.Empty(t, (<-report).Problems)
+}
+
 // While the database gives no answer at all, files are served as they are known.
 func TestReplicaWaitsForTheDatabase(t *testing.T) {
 	t.Parallel()

@@ -18,7 +18,7 @@ func (r *Replica) openKeys(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			r.setKeyless(err)
+			r.note(&r.keyErr, err, "this replica can't publish, it will be tried again", "this replica can publish again")
 			if err == nil {
 				opened, pause = root, keepUpEvery
 			} else {
@@ -28,20 +28,6 @@ func (r *Replica) openKeys(ctx context.Context) {
 		if !sleep(ctx, pause) {
 			return
 		}
-	}
-}
-
-// setKeyless notes why the online key can't be opened here.
-func (r *Replica) setKeyless(err error) {
-	r.mu.Lock()
-	before := r.keyErr
-	r.keyErr = err
-	r.mu.Unlock()
-	switch {
-	case err != nil && (before == nil || before.Error() != err.Error()):
-		r.front.cfg.Logger.Error("this replica can't publish, it will be tried again", "error", err)
-	case err == nil && before != nil:
-		r.front.cfg.Logger.Info("this replica can publish again")
 	}
 }
 

@@ -42,6 +42,9 @@ func (s *Service) Status() Status {
 	if st.Paused == nil {
 		st.Paused = s.failing()
 	}
+	if st.Paused == nil && s.replica != nil {
+		st.Paused = s.replica.unseen()
+	}
 	if st.Bootstrap {
 		st.Expires, st.Expiring = s.repo.firstEnd()
 	}
