@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -68,6 +69,13 @@ func (a *awayFiles) Read(ctx context.Context, name string) ([]byte, error) {
 	return a.Folder.Read(ctx, name)
 }
 
+func (a *awayFiles) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
+	if err := a.err(name); err != nil {
+		return nil, err
+	}
+	return a.Folder.Open(ctx, name)
+}
+
 // What drivers and clients of servers say names hosts and users: the log has it, and
 // neither clients, nor /readyz, nor a check, nor who is told what happens.
 func TestErrorsOfServersAreForTheLog(t *testing.T) {
@@ -126,6 +134,8 @@ func TestErrorsOfServersAreForTheLog(t *testing.T) {
 		if away == &files.away {
 			_, text = ask("GET", "/fsck?complete", "")
 			assert.Contains(t, text, "it can't be read: "+says)
+			// Which a proxy asks another replica for.
+			assert.Equal(t, http.StatusServiceUnavailable, call(f.svc.MetadataHandler(), "GET", "/1.root.json", nil).Code)
 		}
 		away.Store(false)
 		require.Eventually(t, func() bool { return f.svc.Status().Paused == nil }, time.Minute, time.Millisecond)

@@ -127,12 +127,15 @@ func (s *Service) checkOnce(ctx context.Context, complete bool) (*Report, error)
 // checkFiles adds what is wrong with the files to a report.
 func (s *Service) checkFiles(ctx context.Context, report *Report) error {
 	repo := s.current()
-	if !repo.bootstrapped() {
-		return nil
-	}
 	names, err := s.storage.List(ctx)
 	if err != nil {
-		return fmt.Errorf("list metadata files: %w", err)
+		return filesError{fmt.Errorf("list metadata files: %w", err)}
+	}
+	if !repo.bootstrapped() {
+		if problem := foreign(names); problem != nil {
+			report.Problems = append(report.Problems, *problem)
+		}
+		return nil
 	}
 	report.Files = len(names)
 	report.Problems = append(report.Problems, repo.missing(names)...)
@@ -169,7 +172,7 @@ func (s *Service) serveCheck(w http.ResponseWriter, r *http.Request) {
 	report, err := s.Check(r.Context(), r.URL.Query().Has("complete"))
 	if err != nil {
 		s.cfg.Logger.Error("the check failed", "error", err)
-		writeJSON(w, http.StatusInternalServerError, message(0, "the check failed: the log says why").body)
+		writeJSON(w, http.StatusServiceUnavailable, message(0, toldClient(err)).body)
 		return
 	}
 	writeJSON(w, http.StatusOK, report)

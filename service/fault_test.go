@@ -150,7 +150,7 @@ func TestFoldersThatCannotBeUsed(t *testing.T) {
 	}
 
 	require.NoError(t, os.Remove(database))
-	open("holds a repository")
+	open("that the database does not know")
 	require.NoError(t, os.WriteFile(database, right, 0o600))
 	targets := filepath.Join(f.cfg.Dir, "metadata", "1.targets.json")
 	file, err := os.ReadFile(targets)

@@ -248,4 +248,3 @@ func (s *Service) latest(ctx context.Context, name string) *repository {
 	_ = s.replica.fresh(ctx) // keepUp says if that fails
 	return s.current()
 }
-

@@ -485,6 +485,9 @@ func TestReplicasWithoutDatabase(t *testing.T) {
 		code, text := m.call("POST", "/artifacts/", adding("b"))
 		assert.Equal(t, http.StatusServiceUnavailable, code)
 		assert.NotContains(t, text, "user=")
+		checked := call(m.svc.Handler(), "GET", "/fsck", nil)
+		assert.Equal(t, http.StatusServiceUnavailable, checked.Code)
+		assert.Contains(t, checked.Body.String(), "the database is away")
 		require.Eventually(t, func() bool { return call(m.svc.Handler(), "GET", "/readyz", nil).Code == http.StatusServiceUnavailable }, time.Minute, time.Millisecond)
 		m.holdsAll("a")
 	}

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf/internal/sharedtest"
 	"example.org/rstuf/service"
 )
 
@@ -136,4 +138,31 @@ func TestReplicaTellsNotWhatTheDriverSays(t *testing.T) {
 		assert.Contains(t, ready(), ": the database is away, or takes nothing, at the moment: the log says why\n")
 	}
 	g.shared.SetAway(false)
+}
+
+// A check of a database that knows nothing, while there are files of a repository, is not
+// well: somebody has named the wrong database or schema.
+func TestCheckWithAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, 1)
+	m := g.members[0]
+	m.bootstrap()
+	m.files.fail(errors.New("403"))
+	checked := call(m.svc.Handler(), "GET", "/fsck", nil)
+	assert.Equal(t, http.StatusServiceUnavailable, checked.Code)
+	assert.Contains(t, checked.Body.String(), "the metadata files can't be read at the moment")
+	m.files.fail(nil)
+	require.NoError(t, m.replica.Close(context.Background()))
+
+	m.cfg.Replicas = &sharedtest.Shared{}
+	report, err := service.Check(t.Context(), m.cfg, false)
+	require.NoError(t, err)
+	require.Len(t, report.Problems, 1)
+	assert.Contains(t, report.Problems[0].String(), "timestamp.json: it is of a repository that the database does not know")
+	_, err = service.OpenReplica(t.Context(), m.cfg)
+	assert.ErrorContains(t, err, report.Problems[0].String())
+	m.cfg.Storage = must(service.NewFolder(t.TempDir()))
+	report, err = service.Check(t.Context(), m.cfg, false)
+	require.NoError(t, err)
+	assert.Empty(t, report.Problems)
 }

@@ -91,7 +91,7 @@ func (m *metadataServer) serveVersioned(w http.ResponseWriter, r *http.Request, 
 		return
 	case err != nil:
 		m.s.cfg.Logger.Error("a metadata file could not be read", "file", name, "error", err)
-		http.Error(w, "the file could not be read", http.StatusInternalServerError)
+		http.Error(w, "the file can't be read at the moment", http.StatusServiceUnavailable)
 		return
 	}
 	defer release()

@@ -34,8 +34,8 @@ func (s *Service) repair(ctx context.Context) error {
 		if r.adopting {
 			return errors.New("a repository was to be adopted here, and that did not come to its end: adopt it again (rstuf serve --adopt, service.Adopt), or empty the folder")
 		}
-		if err := s.refuseForeign(names); err != nil {
-			return err
+		if problem := foreign(names); problem != nil {
+			return errors.New(problem.String())
 		}
 		return s.begin(ctx, names)
 	}
@@ -197,12 +197,13 @@ func parseNumber(raw []byte) (int64, error) {
 	return int64(binary.BigEndian.Uint64(raw)), nil
 }
 
-// refuseForeign refuses a storage with a repository that the database does not
+// foreign is the problem of a storage with a repository that the database does not
 // know: it would be overwritten.
-func (s *Service) refuseForeign(names []string) error {
+func foreign(names []string) *Problem {
 	name := metadata.Filename(rstuf.RoleTimestamp, 0)
-	if slices.Contains(names, name) {
-		return fmt.Errorf("the metadata folder holds a repository (%s) that the database does not know: restore the database (state.db), or choose an empty folder, or go on from the files with rstuf serve --adopt (service.Adopt)", name)
+	if !slices.Contains(names, name) {
+		return nil
 	}
-	return nil
+	return &Problem{File: name, Role: rstuf.RoleTimestamp, Text: "it is of a repository that the database does not know",
+		Remedy: "name the database that does, or restore it, or choose an empty folder or bucket, or go on from the files with rstuf serve --adopt (service.Adopt)"}
 }
