@@ -47,7 +47,8 @@ func (k knownStore) Err() error {
 
 const (
 	databaseAway = "the database is away, or takes nothing, at the moment"
-	serverAway   = "a server that it needs, that of the metadata files or of the online key, is away at the moment"
+	serverAway   = "a server that it needs, that of the metadata files or of the online key, is away, or refuses, at the moment"
+	keyAway      = "the online key can't be opened, or does not sign, at the moment"
 	logSays      = ": the log says why"
 )
 
@@ -60,21 +61,33 @@ func public(err error) string {
 		return ErrLost.Error()
 	case errors.As(err, &databaseError{}):
 		return databaseAway + logSays
+	case errors.As(err, &keyError{}):
+		return keyAway + logSays
 	case ofNetwork(err):
 		return serverAway + logSays
 	}
 	return err.Error()
 }
 
-// ofNetwork tells an error that names a host.
+// ofNetwork tells an error that names a host, or is what a server of AWS's kind answers,
+// which names accounts and what they may do.
 func ofNetwork(err error) bool {
 	var (
 		request    *url.Error
 		connection *net.OpError
 		name       *net.DNSError
+		answer     interface {
+			ErrorCode() string
+			ErrorMessage() string
+		}
 	)
-	return errors.As(err, &request) || errors.As(err, &connection) || errors.As(err, &name)
+	return errors.As(err, &request) || errors.As(err, &connection) || errors.As(err, &name) || errors.As(err, &answer)
 }
+
+// keyError is an error of who keeps the online key, such as a key service or a program.
+type keyError struct{ error }
+
+func (e keyError) Unwrap() error { return e.error }
 
 // filesError is an error of the metadata files, for which a request can't be answered.
 type filesError struct{ error }

@@ -16,7 +16,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/rstuf"
 	"example.org/rstuf/health/event"
+	"example.org/rstuf/internal/tuftest"
+	"example.org/rstuf/keys"
+	"example.org/rstuf/metadata"
 	"example.org/rstuf/service"
 )
 
@@ -141,6 +145,72 @@ func TestErrorsOfServersAreForTheLog(t *testing.T) {
 		require.Eventually(t, func() bool { return f.svc.Status().Paused == nil }, time.Minute, time.Millisecond)
 	}
 	paused(&store.commits, "the database is away, or takes nothing, at the moment")
-	paused(&files.away, "a server that it needs, that of the metadata files or of the online key, is away at the moment")
+	paused(&files.away, "a server that it needs, that of the metadata files or of the online key, is away, or refuses, at the moment")
 	assert.Contains(t, log.String(), "store.example.com")
+}
+
+// refusingKey is a key in a service that refuses to sign while it is told to.
+type refusingKey struct {
+	keys.Signer
+	now atomic.Bool
+}
+
+func (r *refusingKey) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	if r.now.Load() {
+		return nil, errors.New("AccessDeniedException: User: arn:aws:iam::111122223333:user/rstuf may not kms:Sign")
+	}
+	return r.Signer.Sign(ctx, message)
+}
+
+// storeAnswer is what a client of a bucket's server gives.
+type storeAnswer struct{}
+
+func (storeAnswer) Error() string     { return "the store answers 403: " + storeAnswer{}.ErrorMessage() }
+func (storeAnswer) ErrorCode() string { return "AccessDenied" }
+func (storeAnswer) ErrorMessage() string {
+	return "arn:aws:iam::111122223333:user/rstuf may not s3:PutObject"
+}
+
+// What a key service, a program that signs, or a store answers names accounts, and is for
+// the log too: for tasks as for the rest.
+func TestAnswersOfServersAreForTheLog(t *testing.T) {
+	t.Parallel()
+	log, key, files := &lines{}, &refusingKey{}, &gate{Folder: must(service.NewFolder(t.TempDir()))}
+	details := make(chan string, 100)
+	f := newFixture(t, func(c *service.Config) {
+		key.Signer = c.OnlineKeys[0]
+		c.OnlineKeys, c.Storage, c.Logger = []keys.Signer{key}, files, slog.New(slog.NewTextHandler(log, nil))
+		c.Keys = keys.URIConfig{Openers: map[string]keys.URIOpener{"awskms": func(context.Context, string, keys.URIConfig) (keys.Signer, error) {
+			return nil, errors.New("arn:aws:iam::111122223333:user/rstuf may not kms:GetPublicKey")
+		}}}
+		c.Events = func(e event.Event) {
+			if e.Kind == event.PublishingPaused {
+				details <- e.Text
+			}
+		}
+	})
+	f.bootstrap()
+	key.now.Store(true)
+	id := f.post("/artifacts/", adding("a"))
+	assert.Equal(t, "publishing is paused: the online key can't be opened, or does not sign, at the moment: the log says why", <-details)
+	assert.Contains(t, log.String(), "may not kms:Sign")
+	key.now.Store(false)
+	f.ok(id)
+
+	files.fail(fmt.Errorf("bucket files: %w", storeAnswer{}))
+	id = f.post("/artifacts/", adding("b"))
+	assert.Equal(t, "publishing is paused: a server that it needs, that of the metadata files or of the online key, is away, or refuses, at the moment: the log says why", <-details)
+	assert.Contains(t, log.String(), "may not s3:PutObject")
+	files.fail(nil)
+	f.ok(id)
+
+	next := tuftest.Key(t, "online2").Public()
+	task := f.end(f.update(f.nextRoot(func(r *metadata.Root) {
+		setOnline(r, next)
+		r.Keys[next.ID()] = next.WithOnlineURI("awskms:alias/next").Key()
+	}, f.alice, f.bob)))
+	assert.Equal(t, rstuf.TaskErrored, task.State)
+	assert.Contains(t, task.Reason(), "the online key can't be opened, or does not sign, at the moment: the log says why")
+	assert.NotContains(t, task.Reason(), "arn:")
+	assert.Contains(t, log.String(), "may not kms:GetPublicKey")
 }

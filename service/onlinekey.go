@@ -34,7 +34,11 @@ func (o onlineSigner) Sign(ctx context.Context, message []byte) ([]byte, error) 
 		return local.Sign(ctx, message)
 	}
 	defer o.asking.begin()()
-	return inTime(ctx, signTime, func(ctx context.Context) ([]byte, error) { return o.Signer.Sign(ctx, message) })
+	sig, err := inTime(ctx, signTime, func(ctx context.Context) ([]byte, error) { return o.Signer.Sign(ctx, message) })
+	if err != nil {
+		return nil, keyError{err}
+	}
+	return sig, nil
 }
 
 // signerCache opens online keys and keeps them open.
@@ -115,12 +119,14 @@ const (
 func (c *signerCache) openURI(ctx context.Context, uri string) (keys.Signer, error) {
 	defer c.asking.begin()()
 	signer, err := inTime(ctx, openTime, func(ctx context.Context) (keys.Signer, error) { return keys.OpenURI(ctx, uri, c.uris) })
-	if errors.Is(err, keys.ErrNotAllowed) {
-		scheme, _, _ := strings.Cut(uri, ":")
+	scheme, _, _ := strings.Cut(uri, ":")
+	switch {
+	case errors.Is(err, keys.ErrNotAllowed):
 		err = fmt.Errorf("%w: start the service with --key-scheme %s (Config.Keys.Schemes) if it is to open such keys, or give the key with --online-key", err, scheme)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
+	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("%w, or start the service with --online-key FILE (Config.KeyFiles)", err)
+	case err != nil && scheme != "fn" && !errors.Is(err, keys.ErrUnsupported):
+		err = keyError{err}
 	}
 	return signer, err
 }

@@ -204,11 +204,14 @@ func (s *Service) request(ctx context.Context, w *waiting, body []byte) (*public
 	p := s.newPublication()
 	o, err := p.run(ctx, w, body)
 	if err != nil {
-		refusal, ok := refused(s.cfg.Now(), w.kind, err)
+		told, ok := refused(s.cfg.Now(), w.kind, err)
 		if !ok {
 			return nil, fmt.Errorf("%s: %w", w.kind.name(), err)
 		}
-		p, o = s.newPublication(), refusal
+		p, o = s.newPublication(), told
+		if why := new(refusal); errors.As(err, &why) && why.hidden != nil {
+			s.cfg.Logger.Error("a task can't be done", "task", w.id.String(), "error", why.hidden)
+		}
 	}
 	p.ended = append(p.ended, ended{w, o})
 	return p, nil

@@ -68,12 +68,24 @@ func success(now time.Time, k kind, message string, details *rstuf.TaskDetails) 
 
 // refusal is an error that is the requester's: it ends the task as ERRORED and
 // changes nothing.
-type refusal struct{ message, reason string }
+type refusal struct {
+	message, reason string
+	hidden          error // what of the reason is for the log
+}
 
 func (r *refusal) Error() string { return r.message + ": " + r.reason }
 
 func refuse(message, format string, args ...any) error {
-	return &refusal{message, fmt.Sprintf(format, args...)}
+	r := &refusal{message: message}
+	for i, arg := range args {
+		if err, ok := arg.(error); ok {
+			if text := public(err); text != err.Error() {
+				args[i], r.hidden = text, err
+			}
+		}
+	}
+	r.reason = fmt.Sprintf(format, args...)
+	return r
 }
 
 // failure is an error that ends a task as FAILURE, which has a message alone.
