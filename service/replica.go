@@ -106,8 +106,11 @@ func probeForReplicas(ctx context.Context, storage Storage) (err error) {
 			break
 		}
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUnconditional):
 		return fmt.Errorf("replicas need a storage that keeps two writers apart: %w", err)
+	case err != nil:
+		return fmt.Errorf("try the storage of the metadata files: %w", err)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func New(pool *pgxpool.Pool, cfg Config) (*Database, error) {
 	case len(cfg.Schema) > maxSchema:
 		return nil, fmt.Errorf("postgres: the name of the schema has %d bytes: PostgreSQL takes %d", len(cfg.Schema), maxSchema)
 	case cfg.Lease < minLease:
-		return nil, fmt.Errorf("postgres: Config.Lease is %s: take %s at least", cfg.Lease, minLease)
+		return nil, fmt.Errorf("postgres: a lease of %s is too short: take %s at least", cfg.Lease, minLease)
 	}
 	// The name of a schema may be as long as that of a channel.
 	return &Database{pool: pool, schema: cfg.Schema, channel: fmt.Sprintf("rstuf_%x", sha256.Sum256([]byte(cfg.Schema)))[:maxSchema], lease: cfg.Lease}, nil

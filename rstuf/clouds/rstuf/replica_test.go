@@ -56,6 +56,11 @@ func TestServeTriesTheBucket(t *testing.T) {
 			assert.NotContains(t, stderr, "connection refused")
 		}
 	}
+	storeIgnoring(t) // has another bucket
+	_, stderr, err := rstuf(t, dir, "serve", "--dir", "data", "--database", address, "--bucket", "s3://other/team", "--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0")
+	require.Error(t, err)
+	assert.Contains(t, stderr, "rstuf: open a replica: try the storage of the metadata files: bucket other: ")
+	assert.Contains(t, stderr, "NoSuchBucket")
 }
 
 // So is a repository that is taken over not brought into such a bucket: nothing is there

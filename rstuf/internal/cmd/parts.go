@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -35,6 +36,9 @@ func (p Parts) shared(ctx context.Context, file, schema string, lease time.Durat
 	address, err := secretFile(file)
 	if err != nil {
 		return nil, err
+	}
+	if len(bytes.TrimSpace(address)) == 0 { // which would be libpq's defaults
+		return nil, fmt.Errorf("%s is empty: it is to hold the address of a database, postgres://USER:PASSWORD@HOST/NAME", file)
 	}
 	return p.Database(ctx, string(address), schema, lease)
 }

@@ -82,8 +82,8 @@ func (r *serviceFlags) setDefaults() {
 // keys are opened.
 func (r *serviceFlags) config(ctx context.Context, a *app) (service.Config, error) {
 	r.setDefaults()
-	if r.database == "" && (r.schema != "" || r.lease != 0) {
-		return service.Config{}, usagef("--schema and --lease go with --database")
+	if r.database == "" && r.lease != 0 {
+		return service.Config{}, usagef("--lease goes with --database")
 	}
 	cfg, err := r.placeFlags.open(ctx, a, "", r.lease)
 	if err != nil {
