@@ -151,7 +151,6 @@ func (r *Replica) begin(ctx context.Context) (*Service, error) {
 // leadAll leads whenever no other replica does.
 func (r *Replica) leadAll(ctx context.Context) {
 	defer close(r.done)
-	began := true        // whether it did the last time
 	var others time.Time // since when another one has had the right at each try
 	for pause := firstPause; ; {
 		if s := r.leading(); s != nil {
@@ -169,11 +168,7 @@ func (r *Replica) leadAll(ctx context.Context) {
 		}
 		switch {
 		case err == nil:
-			if !began {
-				r.front.setPaused(nil)
-			}
 			s.keepPaused(r.front.keepPaused(nil)) // until something has succeeded
-			began = true
 			r.lead(s)
 		case ctx.Err() != nil:
 		case errors.Is(err, ErrElsewhere):
@@ -187,12 +182,9 @@ func (r *Replica) leadAll(ctx context.Context) {
 				r.waitAgain(ctx)
 			}
 		default:
-			began = false
 			r.front.setPaused(fmt.Errorf("begin to publish: %w", err))
-			if r.front.failing() == nil {
-				sleep(ctx, pause)
-				pause = min(2*pause, lastPause)
-			}
+			sleep(ctx, pause)
+			pause = min(2*pause, lastPause)
 			for r.front.failing() != nil && sleep(ctx, firstPause) {
 				pause = firstPause // it can begin as soon as the database is back
 			}
