@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ type proxy struct {
 	down  bool
 	conns map[net.Conn]bool // whether a client gets what the server answers
 	late  sync.WaitGroup    // messages that are held
+	calls atomic.Int64      // connections that were asked for
 	goOn  chan struct{}     // closed when they go on
 }
 
@@ -59,6 +61,7 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
+		p.calls.Add(1)
 		server, err := net.Dial("tcp", p.server)
 		p.mu.Lock()
 		if p.down || err != nil {

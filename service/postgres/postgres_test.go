@@ -192,19 +192,23 @@ func TestRefusedServers(t *testing.T) {
 	assert.NoError(t, put(t.Context(), store, "a", "1"))
 }
 
-// A role needs no right but its own schema.
-func TestOwnSchemaAlone(t *testing.T) {
-	t.Parallel()
-	pool, schema := connect(t, *address), newSchema()
+// poolOfRole makes a schema that a new role owns, and a pool of that role.
+func poolOfRole(t *testing.T, pool *pgxpool.Pool, schema string) *pgxpool.Pool {
 	role := strings.ReplaceAll(newSchema(), "-", "_")
-	_, err := pool.Exec(t.Context(), fmt.Sprintf(`create role %s login; create schema %s authorization %s`, role, pgx.Identifier{schema}.Sanitize(), role))
-	require.NoError(t, err)
+	execute(t, pool, fmt.Sprintf(`create role %s login; create schema %s authorization %[1]s`, role, pgx.Identifier{schema}.Sanitize()), pgx.QueryExecModeSimpleProtocol)
 	cfg := pool.Config()
 	cfg.ConnConfig.User = role
 	own, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(own.Close)
-	store := open(t, place(t, own, schema, 0))
+	return own
+}
+
+// A role needs no right but its own schema.
+func TestOwnSchemaAlone(t *testing.T) {
+	t.Parallel()
+	pool, schema := connect(t, *address), newSchema()
+	store := open(t, place(t, poolOfRole(t, pool, schema), schema, 0))
 	require.NoError(t, put(t.Context(), store, "a", "1"))
 }
 

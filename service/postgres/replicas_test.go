@@ -186,11 +186,13 @@ func TestDatabaseAway(t *testing.T) {
 	go func() { done <- accept(t.Context(), joined, "unanswered") }()
 	require.Eventually(t, func() bool { return failing.Err() != nil }, time.Minute, time.Millisecond)
 	assert.NotContains(t, failing.Err().Error(), "\n")
+	before := p.calls.Load()
 	select {
 	case err := <-done:
 		t.Fatalf("it has ended, though nobody knows how: %v", err)
-	case <-time.After(300 * time.Millisecond):
+	case <-time.After(500 * time.Millisecond):
 	}
+	assert.Less(t, p.calls.Load()-before, int64(30), "it asks now and then")
 	p.drop(false)
 	require.NoError(t, <-done)
 	p.drop(true)
@@ -213,7 +215,7 @@ func TestSilence(t *testing.T) {
 	failing := joined.(service.Failing)
 	require.NoError(t, accept(t.Context(), joined, "a"))
 	var all sync.WaitGroup
-	for range 2 { // so that the pool has two connections that lead nowhere
+	for range 4 { // so that the pool has four connections that lead nowhere
 		all.Go(func() { execute(t, pool, "select pg_sleep(0.1)") })
 	}
 	all.Wait()
@@ -293,7 +295,12 @@ func TestForgotten(t *testing.T) {
 	require.NoError(t, accept(t.Context(), joined, "a"))
 	execute(t, direct, "update "+replicas+" set writes = writes - 1")
 	require.NoError(t, accept(t.Context(), joined, "b"))
-	execute(t, direct, "update "+replicas+" set seen = seen - interval '2 days'")
+	ago := "update " + replicas + " set seen = seen - interval '2 days'"
+	execute(t, direct, ago)
+	require.NoError(t, accept(t.Context(), joined, "lives"))
+	require.NoError(t, join(t, place(t, direct, schema, 0)).Close())
+	assert.Equal(t, 1, rows(), "it was seen since")
+	execute(t, direct, ago)
 	require.NoError(t, join(t, place(t, direct, schema, 0)).Close())
 	assert.Equal(t, 0, rows())
 	require.NoError(t, accept(t.Context(), joined, "c"))
@@ -302,7 +309,9 @@ func TestForgotten(t *testing.T) {
 		answerLost(p, message, client, server)
 		execute(t, direct, "delete from "+replicas)
 	})
-	require.ErrorIs(t, accept(t.Context(), joined, "unknown"), service.ErrLost)
+	err := accept(t.Context(), joined, "unknown")
+	require.ErrorIs(t, err, service.ErrLost)
+	assert.ErrorContains(t, err, "look whether it was published")
 	require.NoError(t, accept(t.Context(), joined, "d"))
 	require.NoError(t, joined.Close())
 	assert.Equal(t, 0, rows())
