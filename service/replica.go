@@ -314,7 +314,6 @@ func (r *Replica) watch(ctx context.Context) {
 			sleep(ctx, firstPause)
 		}
 		if s := r.leading(); s != nil {
-			s.queue.hint()
 			paused := s.Status().Paused
 			if errors.Is(paused, ErrLost) {
 				s.stop() // nothing else may be about to tell it
@@ -323,12 +322,12 @@ func (r *Replica) watch(ctx context.Context) {
 			held := r.front.signers.asking.since(now)
 			if yield.due(now, cmp.Or(paused, r.keyless()) != nil && s.failing() == nil, held) {
 				s.queue.leave()
-				s.queue.kick()
 				if held >= firstYield { // which nothing else would end for a while
 					s.setPaused(fmt.Errorf("the online key gives no answer for %s", held.Round(time.Second)))
 					s.stop()
 				}
 			}
+			s.queue.hint()
 		}
 		select {
 		case r.again <- struct{}{}:

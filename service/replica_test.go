@@ -298,6 +298,11 @@ func TestReplicaIsDeposed(t *testing.T) {
 				<-reached
 				g.shared.Depose(while)
 				require.Eventually(t, func() bool { return other.replica.Status().Leads }, time.Minute, time.Millisecond)
+				if while == 0 {
+					status := old.replica.Status()
+					assert.False(t, status.Leads, "though it has not ended")
+					assert.NoError(t, status.Paused)
+				}
 				other.ok(id)
 				other.ok(other.post("/artifacts/", adding("b")))
 				ids := []string{old.post("/artifacts/", adding("c"))} // the one that is held accepts
