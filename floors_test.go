@@ -75,10 +75,11 @@ var floors = map[string]floor{
 	"service/internal/boltcheck":           {},
 	"service":                              {ours: []string{".", "repository", "bootstrap/firstgen", "health/event", "internal/shape", "internal/shape/requests", "internal/wire", "internal/canonical", "internal/durable", "internal/origin", "internal/quote", "keys", "metadata", "service/internal/boltcheck", "internal/rules"}, theirs: []string{"go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys"}},
 	"internal/tuftest":                     {ours: []string{".", "keys", "metadata", "repository"}},
+	"service/postgres":                     {ours: []string{"internal/quote", "service"}, theirs: slices.Concat(pgx, []string{"github.com/jackc/puddle/v2"})},
 	"rstuf/internal/cmd": {
 		ours: []string{
 			".", "bootstrap", "ceremony", "client", "health", "health/page", "internal/files", "internal/origin", "keys", "keys/exec", "keys/vault", "metadata",
-			"internal/quote", "internal/rules", "internal/transport", "internal/wire", "repository", "rstuf/internal/config", "rstuf/internal/terminal", "service",
+			"internal/quote", "internal/rules", "internal/transport", "internal/wire", "repository", "rstuf/internal/config", "rstuf/internal/terminal", "service", "service/postgres",
 		},
 		theirs: slices.Concat(pgx, table, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}),
 	},
@@ -117,8 +118,7 @@ var floors = map[string]floor{
 	"service/bucket/servertest":          {},
 	"service/bucket/servertest/gateway":  {theirs: []string{"github.com/versity/versitygw"}},
 	"service/bucket/servertest/s3server": {ours: []string{"service/bucket/servertest/gateway"}, theirs: []string{"github.com/aws/aws-sdk-go-v2"}},
-	"service/postgres":                   {ours: []string{"internal/quote", "service"}, theirs: []string{"github.com/jackc/pgx/v5"}},
-	"rstuf/clouds/rstuf":                 {ours: []string{"keys", "keys/kms/aws", "keys/kms/azure", "keys/kms/gcp", "keys/sigstore", "rstuf/internal/cmd", "service", "service/bucket", "service/postgres"}, theirs: []string{"github.com/aws/aws-sdk-go-v2", "github.com/jackc/pgx/v5"}},
+	"rstuf/clouds/rstuf":                 {ours: []string{"keys", "keys/kms/aws", "keys/kms/azure", "keys/kms/gcp", "keys/sigstore", "rstuf/internal/cmd", "service", "service/bucket"}, theirs: []string{"github.com/aws/aws-sdk-go-v2"}},
 }
 
 // What some modules bring along.

@@ -18,8 +18,8 @@ type Config struct {
 	Dir string
 	// Store opens what keeps that which is accepted and decided, for one service
 	// alone: the error is [ErrLocked] if another one has it. [Service.Close] closes
-	// it. Nil means the file Dir/state.db; package service/postgres, a module of its
-	// own, has PostgreSQL.
+	// it. Nil means the file Dir/state.db; package service/postgres has
+	// PostgreSQL.
 	Store func(context.Context) (Store, error)
 	// Replicas is where replicas meet, in place of Store: see [OpenReplica]. To all that
 	// needs a repository for itself, such as [Repair], its Open is Store; what writes

@@ -9,7 +9,6 @@ replace (
 	example.org/rstuf/keys/kms/gcp => ../../keys/kms/gcp
 	example.org/rstuf/keys/sigstore => ../../keys/sigstore
 	example.org/rstuf/service/bucket => ../../service/bucket
-	example.org/rstuf/service/postgres => ../../service/postgres
 )
 
 require (
@@ -19,7 +18,6 @@ require (
 	example.org/rstuf/keys/kms/gcp v0.0.0
 	example.org/rstuf/keys/sigstore v0.0.0
 	example.org/rstuf/service/bucket v0.0.0
-	example.org/rstuf/service/postgres v0.0.0
 	github.com/aws/aws-sdk-go-v2/config v1.33.2
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.109.1
 	github.com/jackc/pgx/v5 v5.13.0

@@ -4,7 +4,7 @@
 // Start with [New]: it takes a pool of pgx, which knows address, credentials and TLS
 // already, and gives a [Database]. That is service.Config.Replicas, for several
 // services that accept at once, of which one publishes; or its method [Database.Open]
-// is service.Config.Store, for one at a time. It is a module of its own.
+// is service.Config.Store, for one at a time.
 //
 // What it promises:
 //

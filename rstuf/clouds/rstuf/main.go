@@ -1,5 +1,5 @@
 // Command rstuf is the command of example.org/rstuf/rstuf with the key services
-// of AWS, Google and Azure, S3-compatible buckets, PostgreSQL and Sigstore linked in.
+// of AWS, Google and Azure, S3-compatible buckets and Sigstore linked in.
 package main
 
 import (
@@ -12,8 +12,8 @@ import (
 
 func main() {
 	cmd.Main(cmd.Parts{
-		Openers: map[string]keys.URIOpener{"awskms": aws.Open, "azurekms": azure.Open, "gcpkms": gcp.Open},
-		Bucket:  openBucket, Database: openDatabase,
+		Openers:  map[string]keys.URIOpener{"awskms": aws.Open, "azurekms": azure.Open, "gcpkms": gcp.Open},
+		Bucket:   openBucket,
 		Sigstore: useSigstore,
 	})
 }

@@ -18,8 +18,7 @@ type Parts struct {
 	Openers map[string]keys.URIOpener
 	// Bucket opens the place of metadata files that s3://NAME/PREFIX names.
 	Bucket func(ctx context.Context, url string) (service.Storage, error)
-	// Database is what opens a schema of a PostgreSQL database, by its address, which
-	// none of its errors shows, with a lease of this length; 0 is its default.
+	// Database is what takes the place of PostgreSQL in tests: see openPostgres.
 	Database func(ctx context.Context, address, schema string, lease time.Duration) (service.Shared, error)
 	// Sigstore makes of a trusted root what checks the signatures of Sigstore keys,
 	// and opens the URI sigstore: with services.

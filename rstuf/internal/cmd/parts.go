@@ -30,9 +30,6 @@ func (p Parts) opener(scheme string) keys.URIOpener {
 
 // shared is a schema of the database whose address a file holds.
 func (p Parts) shared(ctx context.Context, file, schema string, lease time.Duration) (service.Shared, error) {
-	if p.Database == nil {
-		return nil, missing("what keeps the database in PostgreSQL")
-	}
 	address, err := secretFile(file)
 	if err != nil {
 		return nil, err
@@ -40,7 +37,11 @@ func (p Parts) shared(ctx context.Context, file, schema string, lease time.Durat
 	if len(bytes.TrimSpace(address)) == 0 { // which would be libpq's defaults
 		return nil, fmt.Errorf("%s is empty: it is to hold the address of a database, postgres://USER:PASSWORD@HOST/NAME", file)
 	}
-	return p.Database(ctx, string(address), schema, lease)
+	open := p.Database
+	if open == nil {
+		open = openPostgres
+	}
+	return open(ctx, string(address), schema, lease)
 }
 
 // storage opens the bucket of a URL.

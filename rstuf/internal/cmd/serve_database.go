@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"context"
@@ -11,8 +11,9 @@ import (
 	"example.org/rstuf/service/postgres"
 )
 
-// openDatabase opens postgres://USER@HOST/NAME, or what else libpq takes.
-func openDatabase(ctx context.Context, address, schema string, lease time.Duration) (service.Shared, error) {
+// openPostgres opens a schema of the database at postgres://USER@HOST/NAME, or what else
+// libpq takes, with a lease of this length; 0 is its default. No error shows the address.
+func openPostgres(ctx context.Context, address, schema string, lease time.Duration) (service.Shared, error) {
 	cfg, err := pgxpool.ParseConfig(address)
 	if err != nil { // which may hold the password
 		return nil, errors.New("the file holds no address of a database: want postgres://USER:PASSWORD@HOST/NAME")
