@@ -81,10 +81,9 @@ func TestSessionsOfOtherRoles(t *testing.T) {
 	t.Parallel()
 	pool, schema := connect(t, *address), newSchema()
 	own := poolOfRole(t, pool, schema)
-	db := place(t, own, schema, 0)
-	require.NoError(t, open(t, db).Close())
-	other := holding(t, pool, "select from "+tableOf(schema, "rstuf_lease")+" for update")
-	_, err := db.Open(t.Context())
+	require.NoError(t, open(t, place(t, own, schema, 0)).Close())
+	other := holding(t, own, "select from "+tableOf(schema, "rstuf_lease")+" for update")
+	_, err := place(t, pool, schema, 0).Open(t.Context()) // as one who could end them
 	require.ErrorIs(t, err, service.ErrLocked)
 	require.NoError(t, other.Commit(t.Context()))
 }
@@ -129,7 +128,7 @@ func TestSchemaBeingBroughtUpToDate(t *testing.T) {
 // at most, and not for another schema.
 func TestHeldWhileTheSchemaIsMade(t *testing.T) {
 	t.Parallel()
-	p, pool := newProxy(t)
+	p, pool := newProxy(t, "default_query_exec_mode=exec") // each statement is one message
 	schema := newSchema()
 	p.cutNext("rstuf schema", 1, (*proxy).unanswered)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -124,6 +124,7 @@ func TestEndedLeaseGoesOn(t *testing.T) {
 	assert.Equal(t, "1", value(t, store, "a"))
 	_, err = place(t, pool, schema, 0).Open(t.Context())
 	assert.ErrorIs(t, err, service.ErrLocked)
+	assert.Regexp(t, `its lease ends in [0-3](\.\d)?s$`, err, "a lease is of three seconds unless it is said otherwise")
 }
 
 // A service whose lease another one has taken says so.
