@@ -210,7 +210,10 @@ func TestReplaceAfterRead(t *testing.T) {
 	t.Parallel()
 	d, b := newBucket(t)
 	require.NoError(t, b.Replace(t.Context(), "timestamp.json", nil, []byte("1")))
+	require.NoError(t, b.Create(t.Context(), "1.root.json", []byte("{}")))
 	old, err := b.Read(t.Context(), "timestamp.json")
+	require.NoError(t, err)
+	_, err = b.Read(t.Context(), "1.root.json") // which is never replaced
 	require.NoError(t, err)
 	before := len(d.requests)
 	require.NoError(t, b.Replace(t.Context(), "timestamp.json", old, []byte("2")))
@@ -247,6 +250,19 @@ func TestReplaceAfterRead(t *testing.T) {
 	require.NoError(t, err)
 	d.objects["/b/p/timestamp.json"] = []byte("5")
 	assert.ErrorIs(t, b.Replace(t.Context(), "timestamp.json", old, []byte("6")), service.ErrChanged)
+}
+
+// Only what is right under the prefix is a metadata file.
+func TestListed(t *testing.T) {
+	t.Parallel()
+	d, b := newBucket(t)
+	require.NoError(t, b.Create(t.Context(), "1.root.json", []byte("{}")))
+	d.objects["/b/p/"] = nil // a folder, as a console makes it
+	d.objects["/b/other"] = nil
+	names, err := b.List(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"1.root.json"}, names)
+	assert.Equal(t, "/", d.last(t, http.MethodGet).URL.Query().Get("delimiter"), "or it lists folders too")
 }
 
 func TestMissing(t *testing.T) {
@@ -327,17 +343,19 @@ func TestHostileAnswers(t *testing.T) {
 func TestEndlessAnswers(t *testing.T) {
 	t.Parallel()
 	d, b := newBucket(t)
+	written := make(chan int, 1)
 	d.answer = func(w http.ResponseWriter, _ *http.Request) bool {
 		chunk := make([]byte, 1<<20)
-		for range 2 * metadata.MaxSize / len(chunk) {
-			if _, err := w.Write(chunk); err != nil {
-				break
+		for n := 0; ; n++ {
+			if _, err := w.Write(chunk); err != nil || n == 10*metadata.MaxSize/len(chunk) {
+				written <- n * len(chunk)
+				return true
 			}
 		}
-		return true
 	}
 	_, err := b.Read(t.Context(), "1.targets.json")
 	assert.ErrorContains(t, err, "larger than 33554432 bytes")
+	assert.Less(t, <-written, 5*metadata.MaxSize, "the connection is closed before the end")
 
 	pages := 0
 	d.answer = func(w http.ResponseWriter, _ *http.Request) bool {

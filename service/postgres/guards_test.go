@@ -47,16 +47,16 @@ func holding(t *testing.T, pool *pgxpool.Pool, text string, args ...any) (tx pgx
 func TestLostForGood(t *testing.T) {
 	t.Parallel()
 	pool := connect(t, *address)
-	for change, want := range map[string]error{"epoch = epoch + 1": postgres.ErrLost, "epoch = epoch - 1": postgres.ErrBack} {
+	for change, want := range map[string]error{"epoch = epoch + 1": postgres.ErrLost, "epoch = epoch - 1": postgres.ErrBack, "writes = writes + 1": postgres.ErrBack} {
 		schema := newSchema()
 		store := open(t, place(t, pool, schema, time.Minute)) // not renewed meanwhile
 		lease := tableOf(schema, "rstuf_lease")
-		var before int64
-		require.NoError(t, pool.QueryRow(t.Context(), "select epoch from "+lease).Scan(&before))
+		var epoch, writes int64
+		require.NoError(t, pool.QueryRow(t.Context(), "select epoch, writes from "+lease).Scan(&epoch, &writes))
 		execute(t, pool, "update "+lease+" set "+change)
 		require.ErrorIs(t, put(t.Context(), store, "a", "1"), want)
 		assert.ErrorIs(t, store.(service.Failing).Err(), want, "at once")
-		execute(t, pool, "update "+lease+" set epoch = $1", before)
+		execute(t, pool, "update "+lease+" set epoch = $1, writes = $2", epoch, writes)
 		require.ErrorIs(t, put(t.Context(), store, "a", "1"), want)
 		assert.Empty(t, value(t, store, "a"))
 	}
@@ -228,8 +228,7 @@ func TestRegainWithoutAnswers(t *testing.T) {
 }
 
 // What is opened leaves no session behind but those of the pool.
-func TestNoSessionIsLeft(t *testing.T) {
-	t.Parallel()
+func TestNoSessionIsLeft(t *testing.T) { // not beside others, whose garbage collections would end one
 	direct := connect(t, *address)
 	name := strings.ReplaceAll(newSchema(), "-", "_")
 	pool := connect(t, with("application_name="+name))

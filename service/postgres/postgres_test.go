@@ -177,20 +177,26 @@ func TestRefusedServers(t *testing.T) {
 		transaction, session = *pooler+"/transaction", *pooler+"/session"
 	}
 	for address, want := range map[string]string{
-		*standby:                            "is a standby",
-		transaction:                         "a pooler",
-		with("synchronous_commit=off"):      "synchronous_commit is off",
-		with("synchronous_commit=local"):    "synchronous_commit is local",
-		with("options=-crole%3Dpg_monitor"): "permission denied",
+		*standby:                                "is a standby",
+		transaction:                             "a pooler",
+		with("synchronous_commit=off"):          "synchronous_commit is off",
+		with("synchronous_commit=local"):        "synchronous_commit is local",
+		with("synchronous_commit=remote_write"): "synchronous_commit is remote_write",
+		with("options=-crole%3Dpg_monitor"):     "permission denied",
 	} {
-		_, err := place(t, connect(t, address), newSchema(), 0).Open(t.Context())
-		if assert.Error(t, err, want) {
-			assert.ErrorContains(t, err, want)
-			assert.NotContains(t, err.Error(), "\n")
+		db := place(t, connect(t, address), newSchema(), 0)
+		for range 2 { // as replicas try again
+			_, err := db.Open(t.Context())
+			if assert.Error(t, err, want) {
+				assert.ErrorContains(t, err, want)
+				assert.NotContains(t, err.Error(), "\n")
+			}
 		}
 	}
-	store := open(t, place(t, connect(t, session), newSchema(), 0))
-	assert.NoError(t, put(t.Context(), store, "a", "1"))
+	for _, address := range []string{session, with("synchronous_commit=remote_apply")} {
+		store := open(t, place(t, connect(t, address), newSchema(), 0))
+		assert.NoError(t, put(t.Context(), store, "a", "1"))
+	}
 }
 
 // poolOfRole makes a schema that a new role owns, and a pool of that role.
