@@ -32,6 +32,8 @@ type Replica struct {
 	grace  context.Context    // ends when that publication has to end too
 	cutOff context.CancelFunc // ends grace
 
+	begun begun // by others, when this replica could not publish last; of leadAll
+
 	ending sync.Once  // of end
 	mu     sync.Mutex // guards what follows
 	leader *Service   // nil while this replica does not publish
@@ -143,6 +145,7 @@ func (r *Replica) begin(ctx context.Context) (*Service, error) {
 	s.setStore(store)
 	_ = s.storage.Sync(ctx) // of what this replica has written when it led before others may have removed some
 	if err := s.start(ctx); err != nil {
+		r.noteBegun(ctx)
 		return nil, errors.Join(err, store.Close())
 	}
 	return s, nil
@@ -151,7 +154,6 @@ func (r *Replica) begin(ctx context.Context) (*Service, error) {
 // leadAll leads whenever no other replica does.
 func (r *Replica) leadAll(ctx context.Context) {
 	defer close(r.done)
-	var others time.Time // since when another one has had the right at each try
 	for pause := firstPause; ; {
 		if s := r.leading(); s != nil {
 			r.endLead(ctx, s)
@@ -161,11 +163,6 @@ func (r *Replica) leadAll(ctx context.Context) {
 			return
 		}
 		s, err := r.begin(ctx)
-		if taken := errors.Is(err, ErrLocked) || errors.Is(err, ErrLost); !taken {
-			others = time.Time{}
-		} else if others.IsZero() {
-			others = time.Now()
-		}
 		switch {
 		case err == nil:
 			s.keepPaused(r.front.keepPaused(nil)) // until something has succeeded
@@ -173,8 +170,8 @@ func (r *Replica) leadAll(ctx context.Context) {
 		case ctx.Err() != nil:
 		case errors.Is(err, ErrElsewhere):
 			r.end(err)
-		case !others.IsZero():
-			if time.Since(others) >= firstYield { // before, it may just find that it can't publish either
+		case errors.Is(err, ErrLocked) || errors.Is(err, ErrLost):
+			if begunOf(r.front.current()) != r.begun { // else it may just find that it can't publish either
 				r.front.setPaused(nil)
 			}
 			pause = firstPause
@@ -190,6 +187,29 @@ func (r *Replica) leadAll(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// begun is what whoever begins to publish changes in the database once it can, and what
+// it publishes.
+type begun struct {
+	skips     int64
+	clean     bool
+	timestamp string
+}
+
+func begunOf(repo *repository) begun {
+	if repo == nil {
+		return begun{}
+	}
+	return begun{repo.skips, repo.clean, string(repo.timestamp)}
+}
+
+// noteBegun notes that as it is while this replica has the right to publish, and can't.
+func (r *Replica) noteBegun(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	_ = r.fresh(ctx) // else it is as it was known last
+	r.begun = begunOf(r.front.current())
 }
 
 // How often to try to lead while another replica does: at most, though something has
@@ -259,6 +279,7 @@ func (r *Replica) endLead(ctx context.Context, s *Service) {
 	if why := s.Status().Paused; why != nil && !errors.Is(why, ErrLost) {
 		r.front.keepPaused(why) // until another replica leads, or this one again
 	}
+	r.noteBegun(ctx)
 	err := s.close(r.grace)
 	r.setLeader(nil)
 	r.front.cfg.Logger.Info("this replica does not publish any more", "error", err)

@@ -696,7 +696,7 @@ func TestReplicasThatTryInVain(t *testing.T) {
 		a, b := g.members[0], g.members[1]
 		a.bootstrap()
 		for _, m := range g.members {
-			m.files.failSlowly(errors.New("the bucket does not answer"), time.Second)
+			m.files.failSlowly(errors.New("the bucket does not answer"), 6*time.Second)
 		}
 		id := a.post("/artifacts/", adding("a"))
 		paused := func(m *member) bool { return m.replica.Status().Paused != nil }
