@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
 	"net"
 	"net/url"
@@ -302,6 +303,9 @@ func TestServerAway(t *testing.T) {
 		t.Fatalf("the commit has ended, though nobody knows how: %v", err)
 	case <-time.After(500 * time.Millisecond):
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, within(t, func() error { return put(ctx, store, "a", "in its turn") }), context.DeadlineExceeded)
 	p.drop(false)
 	require.NoError(t, <-done)
 	assert.Equal(t, "after", value(t, store, "a"))

@@ -244,3 +244,63 @@ func TestNoSessionIsLeft(t *testing.T) { // not beside others, whose garbage col
 		return n == 0
 	}, 10*time.Second, 10*time.Millisecond, fmt.Sprintf("of %s", name))
 }
+
+// What is cut off in the middle of an answer was not read, and whoever is slow with what
+// was read has read it.
+func TestReadIsCutOff(t *testing.T) {
+	t.Parallel()
+	p, pool := newProxy(t)
+	store := open(t, place(t, pool, newSchema(), time.Minute))
+	require.NoError(t, put(t.Context(), store, "cut here", "1"))
+	assert.Equal(t, "1", value(t, store, "cut here")) // the statement is prepared
+	p.cutNext("cut here", 1, answerLost)
+	require.Error(t, store.Get(t.Context(), table, []string{"cut here"}, func(string, []byte) error { return nil }))
+	require.Zero(t, p.left())
+	for _, key := range []string{"a", "b", "c", "d"} { // more than is on its way at once
+		require.NoError(t, put(t.Context(), store, key, strings.Repeat(key, 4<<20)))
+	}
+	n := 0
+	require.NoError(t, store.Read(t.Context(), table, func(string, []byte) error {
+		if n++; n == 1 {
+			time.Sleep(11 * time.Second) // longer than the server may give no answer
+		}
+		return nil
+	}))
+	assert.Equal(t, 5, n)
+}
+
+// A commit that no answer comes to, and one for which no connection is free, end.
+func TestCommitWithoutAnswers(t *testing.T) {
+	t.Parallel()
+	if *address == "" {
+		connect(t, "")
+	}
+	for name, cut := range map[string]cut{
+		"it is made":      (*proxy).unanswered,
+		"it did not come": func(*proxy, []byte, net.Conn, net.Conn) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, pool := newProxy(t)
+			store := open(t, place(t, pool, newSchema(), time.Minute))
+			require.NoError(t, put(t.Context(), store, "a", "before"))
+			p.cutNext("after", 1, cut)
+			require.NoError(t, within(t, func() error { return put(t.Context(), store, "a", "after") }))
+			assert.Equal(t, "after", value(t, store, "a"))
+			p.drop(true)
+		})
+	}
+	t.Run("no connection is free", func(t *testing.T) {
+		t.Parallel()
+		pool := connect(t, with("pool_max_conns=2"))
+		store := open(t, place(t, pool, newSchema(), time.Minute))
+		for range 2 {
+			conn, err := pool.Acquire(t.Context())
+			require.NoError(t, err)
+			defer conn.Release()
+		}
+		err := within(t, func() error { return put(t.Context(), store, "a", "1") })
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.NotErrorIs(t, err, service.ErrLost)
+	})
+}
