@@ -17,8 +17,7 @@ import (
 	"example.org/rstuf/service/postgres"
 )
 
-// This file is one of package service's, beside that of service/postgres, while
-// .ci/interop-postgres measures.
+// This file is one of package service's while .ci/interop-postgres measures.
 
 var (
 	bucketURL = flag.String("bucket", "", "address of the bucket for a replica to be measured on, at an S3 server of service/bucket/servertest")
@@ -34,14 +33,10 @@ func init() {
 		if *bucketURL == "" {
 			return open(ctx, cfg)
 		}
-		pool, err := postgresPool()
-		if err != nil {
-			return nil, err
-		}
 		sum := fnv.New64a()
 		sum.Write([]byte(cfg.Dir))
 		name := fmt.Sprintf("replicas_%x", sum.Sum64())
-		db, err := postgres.New(pool, postgres.Config{Schema: name})
+		db, err := postgres.New(postgresPool, postgres.Config{Schema: name})
 		if err != nil {
 			return nil, err
 		}

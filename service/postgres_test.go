@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,31 +18,30 @@ import (
 	"example.org/rstuf/service/postgres"
 )
 
-// This file is one of package service's while .ci/interop-postgres runs.
-
-var postgresURL = flag.String("postgres", "", "address of the database that the service's tests run over")
-
-var postgresPool = sync.OnceValues(func() (*pgxpool.Pool, error) {
-	return pgxpool.New(context.Background(), *postgresURL)
-})
+// postgresPool is of the database that the flag -postgres gives to the tests; nil without.
+var postgresPool *pgxpool.Pool
 
 func init() {
-	service.StoreOfTests = func(dir string) func(context.Context) (service.Store, error) {
-		return func(ctx context.Context) (service.Store, error) {
-			pool, err := postgresPool()
-			if err != nil {
-				return nil, err
-			}
-			sum := fnv.New64a()
-			sum.Write([]byte(dir))
-			db, err := postgres.New(pool, postgres.Config{Schema: fmt.Sprintf("service_%x", sum.Sum64())})
-			if err != nil {
-				return nil, err
-			}
-			return db.Open(ctx)
+	flag.Func("postgres", "`ADDRESS` of a database for tests of the service to run over, in place of state.db and of where replicas meet in memory", func(address string) (err error) {
+		if postgresPool, err = pgxpool.New(context.Background(), address); err != nil {
+			return err
 		}
+		service.StoreOfTests, service.SharedOfTests = storeOf, newShared
+		return nil
+	})
+}
+
+// storeOf is Config.Store for a folder: a schema of its own.
+func storeOf(dir string) func(context.Context) (service.Store, error) {
+	return func(ctx context.Context) (service.Store, error) {
+		sum := fnv.New64a()
+		sum.Write([]byte(dir))
+		db, err := postgres.New(postgresPool, postgres.Config{Schema: fmt.Sprintf("service_%x", sum.Sum64())})
+		if err != nil {
+			return nil, err
+		}
+		return db.Open(ctx)
 	}
-	service.SharedOfTests = newShared
 }
 
 var errAway = errors.New("the database is away")
@@ -61,10 +59,8 @@ type shared struct {
 }
 
 func newShared(t *testing.T) service.FaultyShared {
-	direct, err := postgresPool()
-	require.NoError(t, err)
-	s := &shared{t: t, direct: direct, schema: fmt.Sprintf("shared_%d", time.Now().UnixNano())}
-	cfg := direct.Config()
+	s := &shared{t: t, direct: postgresPool, schema: fmt.Sprintf("shared_%d", time.Now().UnixNano())}
+	cfg := s.direct.Config()
 	cfg.ConnConfig.RuntimeParams["application_name"] = s.schema
 	cfg.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
 		if s.away.Load() {
@@ -72,6 +68,7 @@ func newShared(t *testing.T) service.FaultyShared {
 		}
 		return nil
 	}
+	var err error
 	s.pool, err = pgxpool.NewWithConfig(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(s.pool.Close)
