@@ -66,7 +66,8 @@ func newGroup(t *testing.T, n int, change ...func(*service.Config)) *group {
 	return g
 }
 
-// inTime runs a test in virtual time, or in real time where replicas meet over sockets.
+// inTime runs a test in virtual time, or in real time where replicas meet over sockets, as
+// tests do whose names begin with TestReplica.
 func inTime(t *testing.T, f func(*testing.T)) {
 	if service.SharedOfTests != nil {
 		f(t)

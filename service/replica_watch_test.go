@@ -73,7 +73,7 @@ func TestReplicaCannotWait(t *testing.T) {
 
 // The one that publishes does not let others try while it can't reach the database: they
 // can't either.
-func TestReplicaGoesOnToLeadWithoutDatabase(t *testing.T) {
+func TestALeaderGoesOnWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, shared := newTried(t, 1)
@@ -91,7 +91,7 @@ func TestReplicaGoesOnToLeadWithoutDatabase(t *testing.T) {
 }
 
 // One from which the right to publish was taken tries again at once, if nobody else does.
-func TestReplicaThatWasDeposedTriesAtOnce(t *testing.T) {
+func TestADeposedReplicaTriesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, shared := newTried(t, 1)
