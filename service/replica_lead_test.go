@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -84,7 +83,7 @@ func newTried(t *testing.T, n int, change ...func(*service.Config)) (*group, *tr
 // when something happens soon, but no more than ten times a second however much does.
 func TestHowOftenAFollowerTries(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
 		g, shared := newTried(t, 2)
 		assert.InDelta(t, 45, shared.tried(10*time.Second), 6)
 		var all sync.WaitGroup
@@ -109,7 +108,7 @@ func TestHowOftenAFollowerTries(t *testing.T) {
 // when that is back.
 func TestHowOftenAReplicaThatCannotLeadTries(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
 		g, shared := newTried(t, 1)
 		m := g.members[0]
 		leads := func() bool { return m.replica.Status().Leads }

@@ -76,6 +76,15 @@ func inTime(t *testing.T, f func(*testing.T)) {
 	synctest.Test(t, f)
 }
 
+// inVirtualTime runs a test that is of virtual time alone, which there is not where
+// replicas meet over sockets.
+func inVirtualTime(t *testing.T, f func(*testing.T)) {
+	if service.SharedOfTests != nil {
+		t.Skip("replicas meet over sockets")
+	}
+	synctest.Test(t, f)
+}
+
 // start opens the replica, anew if it was closed.
 func (m *member) start() {
 	folder, err := service.NewFolder(filepath.Join(m.cfg.Dir, "metadata"))

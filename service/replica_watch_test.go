@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -75,7 +74,7 @@ func TestReplicaCannotWait(t *testing.T) {
 // can't either.
 func TestALeaderGoesOnWithoutDatabase(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
 		g, shared := newTried(t, 1)
 		m, away := g.members[0], g.shared.(*sharedtest.Shared)
 		reached, goOn := m.files.hold(".snapshot.json")
@@ -93,7 +92,7 @@ func TestALeaderGoesOnWithoutDatabase(t *testing.T) {
 // One from which the right to publish was taken tries again at once, if nobody else does.
 func TestADeposedReplicaTriesAtOnce(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
 		g, shared := newTried(t, 1)
 		g.shared.Depose(0)
 		assert.Equal(t, 1, shared.tried(time.Second/2))
@@ -132,7 +131,7 @@ func (k *keyOnTrial) tried(within time.Duration) int {
 // and the next one soon. It says once why, and that it can publish again.
 func TestHowOftenAnOnlineKeyIsTried(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
 		second, third, log := tuftest.Key(t, "online2"), tuftest.Key(t, "online3"), &lines{}
 		g := newGroup(t, 2, func(c *service.Config) {
 			c.BumpEvery = time.Hour // in virtual time that is often enough
