@@ -304,3 +304,17 @@ func TestCommitWithoutAnswers(t *testing.T) {
 		assert.NotErrorIs(t, err, service.ErrLost)
 	})
 }
+
+// With a context that has ended nothing is committed or accepted, each time.
+func TestEndedContext(t *testing.T) {
+	t.Parallel()
+	db := place(t, connect(t, *address), newSchema(), time.Minute)
+	store, joined := open(t, db), join(t, db)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for n := range 20 {
+		require.ErrorIs(t, put(ctx, store, fmt.Sprint(n), "late"), context.Canceled)
+		require.ErrorIs(t, accept(ctx, joined, fmt.Sprint(n)), context.Canceled)
+	}
+	assert.Empty(t, keysOf(t, joined))
+}
