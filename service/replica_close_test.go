@@ -17,11 +17,12 @@ import (
 )
 
 // closing closes a replica within a time.
-func (m *member) closing(within time.Duration) (err error, took time.Duration) {
+func (m *member) closing(within time.Duration) (took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	begun := time.Now()
-	return m.replica.Close(ctx), time.Since(begun)
+	err = m.replica.Close(ctx)
+	return time.Since(begun), err
 }
 
 // slack is what closing may take beside what it waits for: a publication that is cut off
@@ -43,7 +44,7 @@ func TestReplicaCutsOffAPublication(t *testing.T) {
 		silent.Store(true)
 		id := m.post("/artifacts/", adding("a"))
 		<-asked
-		err, took := m.closing(time.Second)
+		took, err := m.closing(time.Second)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.GreaterOrEqual(t, took, time.Second)
 		assert.Less(t, took, time.Second+slack)
@@ -86,18 +87,18 @@ func TestReplicaDoesNotWaitForEver(t *testing.T) {
 		<-reached
 		var all sync.WaitGroup
 		all.Go(func() {
-			err, took := m.closing(time.Second)
+			took, err := m.closing(time.Second)
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Less(t, took, time.Second+slack)
 		})
 		time.Sleep(100 * time.Millisecond)
 		all.Go(func() {
-			err, took := m.closing(200 * time.Millisecond)
+			took, err := m.closing(200 * time.Millisecond)
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Less(t, took, time.Second)
 		})
 		all.Go(func() {
-			err, took := m.closing(time.Minute)
+			took, err := m.closing(time.Minute)
 			assert.NoError(t, err)
 			assert.GreaterOrEqual(t, took, time.Second-100*time.Millisecond)
 		})
@@ -177,7 +178,7 @@ func TestReplicaClosesWhileSomethingIsAccepted(t *testing.T) {
 					code <- n
 				}()
 				time.Sleep(100 * time.Millisecond) // in which it is sent
-				err, took := m.closing(time.Second)
+				took, err := m.closing(time.Second)
 				require.ErrorIs(t, err, test.err)
 				assert.Less(t, took, time.Second+2*slack)
 				assert.Equal(t, test.code, <-code)

@@ -97,7 +97,7 @@ func TestHowOftenAFollowerTries(t *testing.T) {
 		})
 		assert.InDelta(t, 20, shared.tried(2*time.Second), 2)
 		all.Wait()
-		err, took := g.members[1].closing(time.Minute)
+		took, err := g.members[1].closing(time.Minute)
 		require.NoError(t, err)
 		assert.Zero(t, took, "it does not wait for its next try")
 	})
