@@ -64,7 +64,13 @@ func openReplica(ctx context.Context, cfg Config) (_ *Replica, err error) {
 		return nil, err
 	}
 	r := &Replica{front: newService(cfg, &durable.Disk{Unsafe: cfg.UnsafeNoSync}), again: make(chan struct{}, 1), done: make(chan struct{}), view: view{loading: make(chan struct{}, 1)}}
-	r.front.replica = r
+	run, stop := context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			stop()
+		}
+	}()
+	r.front.replica, r.stop = r, stop
 	if err := r.front.makeHandler(); err != nil {
 		return nil, err
 	}
@@ -89,7 +95,7 @@ func openReplica(ctx context.Context, cfg Config) (_ *Replica, err error) {
 		}
 		return nil, errors.Join(err, r.joined.Close())
 	}
-	r.run(leader)
+	r.run(run, leader)
 	return r, nil
 }
 
@@ -118,19 +124,17 @@ func probeForReplicas(ctx context.Context, storage Storage) (err error) {
 }
 
 // run begins everything; leader is the half that publishes, if this replica does.
-func (r *Replica) run(leader *Service) {
-	run, stop := context.WithCancel(context.Background())
-	r.stop = stop
+func (r *Replica) run(ctx context.Context, leader *Service) {
 	r.grace, r.cutOff = context.WithCancel(context.Background())
 	go r.front.queue.run()
 	r.front.events.start()
 	if leader != nil {
 		r.lead(leader)
 	}
-	go r.watch(run)
-	go r.keepUp(run)
-	go r.openKeys(run)
-	go r.leadAll(run)
+	go r.watch(ctx)
+	go r.keepUp(ctx)
+	go r.openKeys(ctx)
+	go r.leadAll(ctx)
 }
 
 // begin takes the right to publish and makes the half that does.
@@ -145,7 +149,9 @@ func (r *Replica) begin(ctx context.Context) (*Service, error) {
 	s.setStore(store)
 	_ = s.storage.Sync(ctx) // of what this replica has written when it led before others may have removed some
 	if err := s.start(ctx); err != nil {
-		r.noteBegun(ctx)
+		if !errors.Is(err, ErrElsewhere) {
+			r.noteBegun(ctx)
+		}
 		return nil, errors.Join(err, store.Close())
 	}
 	return s, nil

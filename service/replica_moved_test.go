@@ -175,3 +175,31 @@ func TestRequestIsMovedBeforeItIsAcknowledged(t *testing.T) {
 	require.Eventually(t, func() bool { return there.audit().Artifacts["a"] != "" }, time.Minute, time.Millisecond)
 	there.close()
 }
+
+// Where a repository has been a replica does not start, whether it could publish or not,
+// and the right to publish is free afterwards.
+func TestReplicaStartsWhereARepositoryWas(t *testing.T) {
+	t.Parallel()
+	for name, leads := range map[string]bool{"it may publish": true, "another one has the right": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inTime(t, func(t *testing.T) {
+				meet, log := &sharedtest.NotLeading{}, &lines{}
+				g := newGroup(t, 1, func(c *service.Config) { meet.Shared, c.Replicas = c.Replicas, meet })
+				m := g.members[0]
+				m.bootstrap()
+				g.away(meet)
+				require.NoError(t, m.replica.Close(context.Background()))
+				m.cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
+				meet.Now.Store(!leads)
+				_, err := service.OpenReplica(t.Context(), m.cfg)
+				require.ErrorIs(t, err, service.ErrElsewhere)
+				assert.ErrorContains(t, err, "go on there: rstuf serve --dir there")
+				assert.Empty(t, log.String(), "the error says it")
+				store, err := g.shared.Open(t.Context())
+				require.NoError(t, err, "it has given it back")
+				require.NoError(t, store.Close())
+			})
+		})
+	}
+}

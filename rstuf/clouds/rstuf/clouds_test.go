@@ -27,6 +27,7 @@ func rstuf(t *testing.T, dir string, args ...string) (stdout, stderr string, err
 	c := exec.CommandContext(t.Context(), "rstuf", args...)
 	c.Dir, c.Stdout, c.Stderr = dir, &out, &errs
 	err = c.Run()
+	assert.NotContains(t, errs.String(), "panic:")
 	return out.String(), errs.String(), err
 }
 
