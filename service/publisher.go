@@ -130,18 +130,16 @@ func (s *Service) setPaused(err error) {
 	if s.cfg.Replicas != nil && errors.Is(err, ErrLost) {
 		return // another replica publishes
 	}
-	switch {
-	case err != nil && before == nil:
-		s.events.send(event.Of(event.PublishingPaused, s.cfg.Now(), public(err)))
-	case err == nil && before != nil:
-		s.events.send(event.Of(event.PublishingResumed, s.cfg.Now(), ""))
-	}
-	switch {
+	switch { // the log first, since what is told refers to it
 	case err != nil:
 		s.metrics.failures.Add(1)
 		s.cfg.Logger.Error("publishing is paused, it will be tried again", "error", err)
+		if before == nil {
+			s.events.send(event.Of(event.PublishingPaused, s.cfg.Now(), public(err)))
+		}
 	case before != nil:
 		s.cfg.Logger.Info("publishing goes on")
+		s.events.send(event.Of(event.PublishingResumed, s.cfg.Now(), ""))
 	}
 }
 

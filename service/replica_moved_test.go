@@ -84,6 +84,7 @@ func TestReplicaEndsWhenItsRepositoryIsMoved(t *testing.T) {
 				assert.Equal(t, http.StatusServiceUnavailable, code, text)
 				assert.Contains(t, text, "rstuf serve --dir there")
 				assert.NotEmpty(t, must(m.file("timestamp.json")))
+				require.Eventually(t, func() bool { return strings.Contains(log.String(), "this replica does not publish any more") }, time.Minute, time.Millisecond)
 				before := log.String()
 				time.Sleep(2200 * time.Millisecond) // twice as long as until it looks again
 				m.file("timestamp.json")
