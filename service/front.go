@@ -114,7 +114,7 @@ func (v *view) is(version string) bool {
 
 // fresh renews the view if somebody has committed since.
 func (r *Replica) fresh(ctx context.Context) error {
-	if gone := r.isElsewhere(); gone != nil {
+	if gone := r.noted(&r.gone); gone != nil {
 		return gone
 	}
 	version, err := r.joined.Version(ctx)
@@ -219,7 +219,7 @@ func (s *Service) catchUp(ctx context.Context, path string) error {
 	if s.replica == nil {
 		return nil
 	}
-	if gone := s.replica.isElsewhere(); gone != nil {
+	if gone := s.replica.noted(&s.replica.gone); gone != nil {
 		return gone
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
@@ -240,7 +240,7 @@ func (s *Service) catchUp(ctx context.Context, path string) error {
 // it is the last that is known.
 func (s *Service) latest(ctx context.Context, name string) *repository {
 	repo := s.current()
-	if s.replica == nil || s.replica.isElsewhere() != nil || name != metadata.Filename(rstuf.RoleTimestamp, 0) && repo.committed(name) {
+	if s.replica == nil || s.replica.noted(&s.replica.gone) != nil || name != metadata.Filename(rstuf.RoleTimestamp, 0) && repo.committed(name) {
 		return repo
 	}
 	ctx, cancel := context.WithTimeout(ctx, fileTime)

@@ -31,13 +31,6 @@ func (r *Replica) openKeys(ctx context.Context) {
 	}
 }
 
-// keyless is why the online key can't be opened here, which is nil if it was.
-func (r *Replica) keyless() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.keyErr
-}
-
 // asking are questions to key services that have no answer yet.
 type asking struct {
 	mu   sync.Mutex

@@ -43,7 +43,7 @@ func (s *Service) Status() Status {
 		st.Paused = s.failing()
 	}
 	if st.Paused == nil && s.replica != nil {
-		st.Paused = s.replica.unseen()
+		st.Paused = s.replica.noted(&s.replica.seeErr)
 	}
 	if st.Bootstrap {
 		st.Expires, st.Expiring = s.repo.firstEnd()
